@@ -1,0 +1,1 @@
+"""Integrations: code that makes libraries people already use report lineage."""
