@@ -1,0 +1,49 @@
+# Everything runs in .venv, which the first target that needs it creates: Python 3.11+, git and make are enough.
+#   make PYTHON=python3.12 test      another interpreter (for a new .venv)
+#   make test ARGS="-k outbox"       more arguments for pytest, or for the benchmarks
+#   make test PROCESSES=0            one process, for a debugger
+
+PYTHON ?= python3
+PROCESSES ?= 2
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help demo test test-slow check bench
+
+help: ## show this list (default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: .venv/.demo ## build a small warehouse with lineage, and ask questions of it
+	$(BIN)/lineage demo
+
+test: .venv/.all ## run the tests, but for the slow ones
+	$(BIN)/python -m pytest -q -n $(PROCESSES) $(ARGS)
+
+test-slow: .venv/.all ## run the slow tests only
+	$(BIN)/python -m pytest -q -m slow $(ARGS)
+
+check: .venv/.all ## lint, formatting, types, import layers, spelling
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: .venv/.all ## run the benchmarks (ARGS=--quick for a short round)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# pip learned --group in 25.1, so it comes first.
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv --clear .venv
+	$(PIP) install --quiet --upgrade 'pip>=25.1'
+
+.venv/.demo: pyproject.toml | .venv/bin/python
+	$(PIP) install --quiet --editable '.[demo]'
+	touch $@
+
+.venv/.all: pyproject.toml | .venv/bin/python
+	$(PIP) install --quiet --editable '.[all]' --group tests --group checks
+	touch .venv/.demo $@
