@@ -1,0 +1,199 @@
+"""What the documentation shows is run, what it links to is there, and what exists is documented."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from lineage.config import SETTINGS, reset_config
+
+ROOT = Path(__file__).resolve().parent.parent
+TAUGHT = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+WRITTEN = [*TAUGHT, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md"]
+
+FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```\s*$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+HEADING = re.compile(r"^#+ +(?P<title>.+?) *$", re.MULTILINE)
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, the words after it, its text and the line its text starts at."""
+
+    language: str
+    words: str
+    text: str
+    line: int
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is run: Python, and consoles in which our command is called, unless `notest REASON`."""
+        if self.words.split(" ")[0] == "notest":
+            assert " " in self.words, f"line {self.line}: say why after `notest`"
+            return False
+        return self.language == "python" or (self.language == "console" and "$ lineage " in self.text)
+
+
+def blocks(path: Path) -> Iterator[Block]:
+    text = path.read_text(encoding="utf-8")
+    for match in FENCE.finditer(text):
+        language, _, words = match["info"].strip().partition(" ")
+        yield Block(language, words.strip(), match["body"], text.count("\n", 0, match.start("body")) + 1)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A line after `$ `, the output shown below it, and the line it stands on."""
+
+    words: list[str]
+    output: str
+    line: int
+
+
+def commands(block: Block) -> Iterator[Command]:
+    lines = block.text.splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith("$ ")]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        output = "\n".join(line.rstrip() for line in lines[start + 1 : end]).strip("\n")
+        yield Command(shlex.split(lines[start][2:], comments=True), output, block.line + start)
+
+
+def run_command(words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run `lineage ...` in this process through its entry point, and return its exit code."""
+    from graph.cli import main
+
+    monkeypatch.setattr(sys, "argv", words)
+    try:
+        code = main()
+    except SystemExit as exit_:
+        code = exit_.code
+    return code if isinstance(code, int) else int(code is not None)
+
+
+def run_console(
+    block: Block, where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = 0
+    for command in commands(block):
+        place = f"{where}:{command.line}: {shlex.join(command.words)}"
+        if command.words == ["echo", "$?"]:
+            assert command.output == str(code), place
+            code = 0
+            continue
+        assert code == 0, f"{place}: the command before ended with {code}, show it with `$ echo $?`"
+        assert command.words[0] == "lineage", (
+            f"{place}: only `lineage` can be run, put others in another block"
+        )
+        assert not {"|", ">", ">>", "<", "&&", ";"} & set(command.words), f"{place}: there is no shell here"
+        capsys.readouterr()
+        code = run_command(command.words, monkeypatch)
+        captured = capsys.readouterr()
+        got = "\n".join(line.rstrip() for line in (captured.out + captured.err).splitlines()).strip("\n")
+        if command.output:
+            matches = doctest.OutputChecker().check_output(
+                command.output + "\n", got + "\n", doctest.ELLIPSIS | doctest.DONT_ACCEPT_BLANKLINE
+            )
+            assert matches, f"{place}\n--- documented\n{command.output}\n--- printed\n{got}"
+    assert code == 0, f"{where}: the last command of the block at line {block.line} ended with {code}"
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder, home and store, as someone has who follows a page from its top."""
+    import os
+
+    for variable in [name for name in os.environ if name.startswith(("LINEAGE_", "OPENLINEAGE_"))]:
+        monkeypatch.delenv(variable)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LINEAGE_STORE", str(tmp_path / "lineage.db"))
+    monkeypatch.setenv("LINEAGE_OUTBOX", str(tmp_path / "outbox"))
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("NO_COLOR", "1")
+    reset_config()
+    yield folder
+    reset_config()
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in TAUGHT if any(block.runs for block in blocks(path))], ids=named
+)
+def test_every_example_runs_and_prints_what_it_shows(
+    path: Path, newcomer: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = ModuleType(path.stem.lower().replace("-", "_"))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    for block in blocks(path):
+        if not block.runs:
+            continue
+        if block.language == "python":
+            padding = "\n" * (block.line - 1)
+            exec(compile(padding + block.text, str(path), "exec"), module.__dict__)
+        else:
+            run_console(block, named(path), monkeypatch, capsys)
+
+
+def test_the_readme_has_an_example_that_is_run() -> None:
+    assert {block.language for block in blocks(ROOT / "README.md") if block.runs} >= {"python", "console"}
+
+
+def anchors(path: Path) -> set[str]:
+    text = FENCE.sub("", path.read_text(encoding="utf-8"))
+    titles = [match["title"].lower() for match in HEADING.finditer(text)]
+    return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=named)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    broken = []
+    for match in LINK.finditer(FENCE.sub("", path.read_text(encoding="utf-8"))):
+        file, _, anchor = match["target"].partition("#")
+        if re.match(r"[a-z]+:", file):
+            continue
+        target = (path.parent / file).resolve() if file else path
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(match["target"])
+
+    assert broken == []
+
+
+def cells(path: Path) -> dict[str, list[str]]:
+    """Return the rows of a page's tables by their first cell."""
+    rows = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("| "):
+            first, *rest = (cell.strip() for cell in line.strip().strip("|").split("|"))
+            rows[first] = rest
+    return rows
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    documented = {
+        name: row for name, row in cells(ROOT / "docs" / "configuration.md").items() if name.startswith("`")
+    }
+    settings = {
+        f"`{setting.name}`": [
+            ", ".join(f"`{variable}`" for variable in setting.variables),
+            setting.allowed,
+            setting.meaning,
+        ]
+        for setting in SETTINGS
+    }
+
+    assert {name: row for name, row in documented.items() if name in settings} == settings
+    assert [name for name in documented if name not in settings] == []

@@ -1,0 +1,91 @@
+"""docs/features.md and the tests agree on what is proven."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = ROOT / "docs" / "features.md"
+
+SECTIONS = {"DC": 60, "BT": 29, "DR": 21, "PV": 45, "DD": 26}
+EXPECTED = [f"{section}-{number:02}" for section, count in SECTIONS.items() for number in range(1, count + 1)]
+
+ROW_ID = re.compile(rf"\b(?:{'|'.join(SECTIONS)})-\d\d\b")
+OPENING = re.compile(rf"({ROW_ID.pattern}(?:, {ROW_ID.pattern})*):")
+TEST = re.compile(r"`(tests/[\w/]+\.py::\w+)`")
+
+
+@dataclass(frozen=True)
+class Row:
+    id: str
+    what: str
+    state: str
+    tests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A test: the rows its docstring starts with, and those it or its module's docstring mentions."""
+
+    proves: frozenset[str]
+    mentions: frozenset[str]
+
+
+def rows() -> list[Row]:
+    found = []
+    for line in TABLE.read_text(encoding="utf-8").splitlines():
+        if ROW_ID.match(line.removeprefix("| ")):
+            id_, what, state, tests = (cell.strip() for cell in line.strip().strip("|").split("|"))
+            names = tuple(tests.split("<br>")) if tests else ()
+            assert all(TEST.fullmatch(name) for name in names), f"{id_}: write `path::test`, <br> between two"
+            found.append(Row(id_, what, state, tuple(name.strip("`") for name in names)))
+    return found
+
+
+def proofs_on_disk() -> dict[str, Proof]:
+    found = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        heading = ast.get_docstring(module) or ""
+        for node in ast.walk(module):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                text = ast.get_docstring(node) or ""
+                opening = OPENING.match(text)
+                found[f"{path.relative_to(ROOT).as_posix()}::{node.name}"] = Proof(
+                    proves=frozenset(ROW_ID.findall(opening.group(1)) if opening else ()),
+                    mentions=frozenset(ROW_ID.findall(f"{heading}\n{text}")),
+                )
+    return found
+
+
+def test_the_table_has_every_row_once_and_in_order() -> None:
+    assert [row.id for row in rows()] == EXPECTED
+    assert [row.id for row in rows() if not row.what] == []
+
+
+def test_a_row_is_proven_by_tests_or_planned() -> None:
+    assert [row.id for row in rows() if row.state not in {"proven", "planned"}] == []
+    assert [row.id for row in rows() if row.state == "proven" and not row.tests] == []
+
+
+def test_every_test_in_the_table_exists_and_names_its_row() -> None:
+    proofs = proofs_on_disk()
+    listed = [(row.id, name) for row in rows() for name in row.tests]
+
+    assert [entry for entry in listed if entry[1] not in proofs] == []
+    assert [(id_, name) for id_, name in listed if id_ not in proofs[name].mentions] == []
+
+
+def test_every_test_whose_docstring_starts_with_a_row_stands_in_that_row() -> None:
+    listed = {row.id: row.tests for row in rows()}
+    missing = [
+        f"{id_}: `{name}`"
+        for name, proof in proofs_on_disk().items()
+        for id_ in sorted(proof.proves)
+        if name not in listed.get(id_, ())
+    ]
+
+    assert missing == [], "add these to docs/features.md"
