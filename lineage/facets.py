@@ -1,0 +1,65 @@
+"""Facets of our own, as classes for openlineage-python; their schemas are in `lineage/schemas`.
+
+A schema file never changes once released: a change is a new file with a new URL.
+"""
+
+from __future__ import annotations
+
+import attr
+from openlineage.client.generated.base import JobFacet, RunFacet
+
+_SCHEMAS = "https://github.com/lineage-graph/lineage-graph/blob/0.1.0/lineage/schemas"
+
+
+@attr.define
+class Statement:
+    """One SQL statement of a run (values masked) and what is known about where it ran."""
+
+    query: str
+    dialect: str | None = None
+    namespace: str | None = None
+    database: str | None = None
+    defaultSchema: str | None = None
+
+
+@attr.define
+class LineageGraphStatementsJobFacet(JobFacet):
+    """The statements of a job, each with what is needed to name its tables later."""
+
+    statements: list[Statement]
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}/LineageGraphStatementsJobFacet.json"
+
+
+@attr.define
+class StatementStatistics:
+    """What a statement wrote, by its place in the statements facet; absent means unknown, 0 means none."""
+
+    statement: int
+    rowCount: int | None = None
+    size: int | None = None
+    fileCount: int | None = None
+
+
+@attr.define
+class LineageGraphOutputStatisticsRunFacet(RunFacet):
+    """Statistics of outputs that only a statement names."""
+
+    statistics: list[StatementStatistics]
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}/LineageGraphOutputStatisticsRunFacet.json"
+
+
+@attr.define
+class LineageGraphPartialRunFacet(RunFacet):
+    """Says that a run is complete although not all of its work was asked for."""
+
+    reason: str
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}/LineageGraphPartialRunFacet.json"

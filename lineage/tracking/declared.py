@@ -1,0 +1,55 @@
+"""Inputs and outputs as declared: names, datasets, templates over the call's arguments, callables."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from lineage._guard import guard
+from lineage.datasets import Dataset
+from lineage.tracking.run import DatasetLike
+
+Declared: TypeAlias = DatasetLike | Callable[..., Any]
+"""One declared dataset; a callable gets the call's arguments and returns one dataset or several."""
+
+
+def as_declarations(given: Declared | Iterable[Declared]) -> tuple[Declared, ...]:
+    """Return what was declared as a tuple; a single name, dataset or callable stands for itself."""
+    if isinstance(given, str | os.PathLike | Dataset) or callable(given):
+        return (given,)
+    return tuple(given)
+
+
+def resolve(
+    declared: Iterable[Declared],
+    signature: inspect.Signature | None,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> list[DatasetLike]:
+    """Return the datasets that these declarations name for this call.
+
+    One that cannot be resolved (an argument that is not there, a callable that raises) is left out,
+    told once, and leaves the others alone.
+    """
+    found: list[DatasetLike] = []
+    for one in declared:
+        with guard("resolving a declared dataset"):
+            if isinstance(one, str):
+                found.append(_filled(one, signature, args, kwargs))
+            elif callable(one):
+                found.extend(as_declarations(one(*args, **kwargs)))
+            else:
+                found.append(one)
+    return found
+
+
+def _filled(
+    template: str, signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> str:
+    if "{" not in template or signature is None:
+        return template
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return template.format_map(bound.arguments)

@@ -1,0 +1,205 @@
+"""How a run begins and ends: START, then exactly one of COMPLETE, FAIL and ABORT.
+
+A run belongs to the process that began it: a forked child that leaves its block says nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import Token
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from lineage._guard import guard
+from lineage.config import current_config
+from lineage.context import ActiveRun, RunIdentity, active_run
+from lineage.tracking import termination
+from lineage.tracking.run import DatasetLike, Run
+
+if TYPE_CHECKING:
+    from lineage.events import RunFacts
+
+
+@dataclass(slots=True)
+class JobSpec:
+    """A job as its code declares it."""
+
+    name: str
+    namespace: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    description: str | None = None
+    location: Callable[[], tuple[str, int]] | None = None
+    _facets: dict[str, Any] | None = None
+
+    def facets(self) -> dict[str, Any]:
+        """Return the facets that are the same for each run of the job; made once."""
+        if self._facets is None:
+            self._facets = self._build_facets()
+        return self._facets
+
+    def _build_facets(self) -> dict[str, Any]:
+        from lineage import events
+        from lineage.tracking.source import source_location
+
+        made: dict[str, Any] = {"jobType": events.job_type_facet()}
+        if self.tags:
+            made["tags"] = events.job_tags_facet(self.tags)
+        if self.description:
+            made["documentation"] = events.description_facet(self.description)
+        if self.location is not None:
+            with guard("finding a job's source code"):
+                made["sourceCodeLocation"] = events.source_location_facet(source_location(*self.location()))
+        return made
+
+
+class TrackedRun(Run):
+    """A run from its beginning to its end, as a context manager around the host's code.
+
+    Leaving it emits the terminal event, without touching the host's result or exception.
+    """
+
+    __slots__ = ("_elapsed_from", "_emitter", "_outputs", "_token", "final_event", "pid")
+
+    def __init__(
+        self,
+        facts: RunFacts | None = None,
+        outputs: Callable[[], Iterable[DatasetLike]] = tuple,
+        emitter: Any = None,
+    ) -> None:
+        super().__init__(facts)
+        self._outputs = outputs
+        self._emitter = emitter
+        self._elapsed_from = time.perf_counter()
+        self._token: Token[ActiveRun | None] | None = None
+        self.pid = os.getpid()
+        self.final_event: Any = None
+
+    def __enter__(self) -> TrackedRun:
+        self.enter()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.leave()
+        self.end(error)
+
+    def enter(self) -> None:
+        """Make this the current run of the thread or task."""
+        if self.recording:
+            self._token = active_run.set(self)
+
+    def leave(self) -> None:
+        """Give the place back to the run around this one."""
+        token, self._token = self._token, None
+        if token is None:
+            return
+        try:
+            active_run.reset(token)
+        except ValueError:  # left in another task or thread than entered: its context is its own
+            if active_run.get() is self:
+                active_run.set(None)
+
+    def now(self) -> datetime:
+        """Return the start plus the time since then by the monotonic clock."""
+        from lineage import events
+
+        if events.sources.now is not events.current_time:
+            return events.sources.now()
+        return self.facts.started_at + timedelta(seconds=time.perf_counter() - self._elapsed_from)
+
+    def start(self) -> None:
+        """Emit START."""
+        from lineage import events
+
+        event = events.run_event(self.facts, events.RunState.START, self.facts.started_at)
+        events.emit(event, self._emitter)
+
+    def end(self, error: BaseException | None) -> None:
+        """Emit the one terminal event; nothing when there was one, or in a forked child."""
+        if self.ended or self.pid != os.getpid():
+            return
+        with guard("ending a run"):
+            from lineage import events
+
+            state = terminal_state(error)
+            if state == "COMPLETE":
+                for one in self._outputs():
+                    self.output(one)
+            self.final_event = events.run_event(
+                self.facts,
+                events.RunState[state],
+                self.now(),
+                error=error if state != "COMPLETE" else None,
+                partial="closed early" if isinstance(error, GeneratorExit) else None,
+            )
+            events.emit(self.final_event, self._emitter)
+        self.ended = True
+        termination.forget(self)
+
+
+def terminal_state(error: BaseException | None) -> str:
+    """Return how a run ends that ended with this exception: COMPLETE, FAIL or ABORT."""
+    if error is None or isinstance(error, GeneratorExit):
+        return "COMPLETE"
+    if isinstance(error, SystemExit):
+        return "COMPLETE" if error.code in (None, 0) else "FAIL"
+    asyncio_exceptions = sys.modules.get("asyncio.exceptions")
+    cancelled = getattr(asyncio_exceptions, "CancelledError", KeyboardInterrupt)
+    return "ABORT" if isinstance(error, KeyboardInterrupt | cancelled) else "FAIL"
+
+
+def begin(
+    job: JobSpec,
+    inputs: Callable[[], Iterable[DatasetLike]],
+    outputs: Callable[[], Iterable[DatasetLike]],
+    emitter: Any = None,
+) -> TrackedRun:
+    """Begin a run of the job inside the current one, and emit START; never raises.
+
+    `outputs` is called when the run is complete.
+    """
+    run = TrackedRun()
+    with guard("starting a run"):
+        config = current_config()
+        if config.disabled:
+            return run
+        from lineage import events
+
+        around = active_run.get()
+        facts = events.RunFacts(
+            RunIdentity(events.sources.run_id(), job.namespace or config.namespace, job.name),
+            started_at=events.sources.now(),
+            parent=around.identity if around is not None else None,
+            root=around.root if around is not None else None,
+            job_facets=dict(job.facets()),
+        )
+        run = TrackedRun(facts, outputs, emitter)
+        for one in inputs():
+            run.input(one)
+        termination.watch(run)
+        run.start()
+    return run
+
+
+def job_name_of(function: Callable[..., Any]) -> str:
+    """Return the default name of a function's job: `module.function`, without `<locals>`.
+
+    A script's module is named after its file, so that the name is the same however it is started.
+    """
+    named = function
+    while isinstance(named, functools.partial):
+        named = named.func
+    module = getattr(named, "__module__", None) or "unknown"
+    if module == "__main__":
+        main = sys.modules.get("__main__")
+        spec = getattr(main, "__spec__", None)
+        file = getattr(main, "__file__", None)
+        module = (
+            spec.name if spec is not None else os.path.splitext(os.path.basename(file))[0] if file else module
+        )
+    name = getattr(named, "__qualname__", type(named).__qualname__)
+    return f"{module}.{name}".replace("<locals>.", "")

@@ -1,0 +1,264 @@
+"""The handle of a run, with which the code inside says what it reads, writes and knows."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias
+
+from lineage._guard import guard
+from lineage.config import current_config
+from lineage.context import RunIdentity, active_run
+from lineage.datasets import Dataset, parse_dataset
+from lineage.encoding import to_plain
+from lineage.redaction import mask_sql
+
+if TYPE_CHECKING:
+    from lineage.events import DatasetFacts, RunFacts
+
+DatasetLike: TypeAlias = str | os.PathLike[str] | Dataset
+"""What names a dataset: a URI, DSN, path or bare name, or a Dataset."""
+
+FieldSource: TypeAlias = tuple[DatasetLike, str]
+"""A field of a dataset, as (dataset, field)."""
+
+_BASE_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs"
+
+_P = ParamSpec("_P")
+
+
+def _recording(
+    doing: str,
+) -> Callable[[Callable[Concatenate[Run, _P], None]], Callable[Concatenate[Run, _P], None]]:
+    """Make a method do nothing on a run that is not recorded, and never raise on one that is."""
+
+    def decorate(method: Callable[Concatenate[Run, _P], None]) -> Callable[Concatenate[Run, _P], None]:
+        @functools.wraps(method)
+        def call(self: Run, *args: _P.args, **kwargs: _P.kwargs) -> None:
+            if self.recording:
+                with guard(doing):
+                    method(self, *args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+class Run:
+    """One run of a job, while it runs.
+
+    Every method is safe to call at any time and from any thread: nothing raises, and on a run that
+    is not recorded (lineage is disabled, or there is no run) nothing happens. What is said after
+    the run has ended is ignored.
+    """
+
+    __slots__ = ("_facts", "ended")
+
+    def __init__(self, facts: RunFacts | None = None) -> None:
+        self._facts = facts
+        self.ended = facts is None
+
+    @property
+    def recording(self) -> bool:
+        """Whether what is said to this handle reaches an event."""
+        return not self.ended
+
+    @property
+    def facts(self) -> RunFacts:
+        """What is known about the run; only a recorded run has any."""
+        if self._facts is None:
+            raise LookupError("this run is not recorded")
+        return self._facts
+
+    @property
+    def identity(self) -> RunIdentity:
+        """The id of the run and the name of its job; empty strings when it is not recorded."""
+        return self._facts.identity if self._facts is not None else RunIdentity("", "", "")
+
+    @property
+    def root(self) -> RunIdentity:
+        """The outermost run this one is nested in, or itself."""
+        return (self._facts.root if self._facts is not None else None) or self.identity
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run, a UUID; empty when it is not recorded."""
+        return self.identity.run_id
+
+    @property
+    def job_name(self) -> str:
+        """The name of the job; empty when the run is not recorded."""
+        return self.identity.job_name
+
+    @_recording("adding an input")
+    def input(self, dataset: DatasetLike, *, schema: Any = None, row_count: int | None = None) -> None:
+        """Say that the run reads a dataset; `schema` as in `Dataset(schema=...)`, `row_count` rows read."""
+        known = self._known(self.facts.inputs, dataset, schema)
+        if row_count is not None:
+            known.io_facets["inputStatistics"] = _statistics(input_side=True, row_count=row_count)
+
+    @_recording("adding an output")
+    def output(self, dataset: DatasetLike, *, schema: Any = None, row_count: int | None = None) -> None:
+        """Say that the run writes a dataset; `row_count` is the number of rows written."""
+        known = self._known(self.facts.outputs, dataset, schema)
+        if row_count is not None:
+            known.io_facets["outputStatistics"] = _statistics(row_count=row_count)
+
+    @_recording("recording SQL")
+    def sql(
+        self,
+        text: str,
+        *,
+        dialect: str | None = None,
+        namespace: str | None = None,
+        database: str | None = None,
+        default_schema: str | None = None,
+    ) -> None:
+        """Say that the run executed a statement; its tables and columns are read from it after the run.
+
+        Values are masked before anything is kept. `namespace` (as in `postgres://warehouse:5432`),
+        `database` and `default_schema` complete the names of its tables.
+        """
+        from lineage.facets import Statement
+
+        statement = Statement(mask_sql(text, dialect=dialect), dialect, namespace, database, default_schema)
+        self.facts.statements.append(statement)
+
+    @_recording("recording output statistics")
+    def output_statistics(
+        self,
+        dataset: DatasetLike | None = None,
+        *,
+        row_count: int | None = None,
+        size: int | None = None,
+        file_count: int | None = None,
+    ) -> None:
+        """Say how much was written: rows, bytes, files. 0 means none, None means unknown.
+
+        Without a dataset it is said of the run's only output, or of what its latest statement wrote.
+        """
+        outputs = self.facts.outputs
+        if dataset is None and len(outputs) != 1:
+            self._statement_statistics(row_count, size, file_count)
+            return
+        known = next(iter(outputs.values())) if dataset is None else self._known(outputs, dataset)
+        known.io_facets["outputStatistics"] = _statistics(
+            row_count=row_count, size=size, file_count=file_count
+        )
+
+    def _statement_statistics(self, row_count: int | None, size: int | None, file_count: int | None) -> None:
+        from lineage.facets import StatementStatistics
+
+        if not self.facts.statements or self.facts.outputs:
+            raise LookupError("statistics need a dataset when a run has several outputs or none")
+        place = len(self.facts.statements) - 1
+        self.facts.statement_statistics[place] = StatementStatistics(place, row_count, size, file_count)
+
+    @_recording("recording column lineage")
+    def column_lineage(
+        self,
+        output: DatasetLike,
+        column: str,
+        inputs: Iterable[FieldSource],
+        *,
+        transformation: str | None = None,
+        type: str = "DIRECT",
+        subtype: str | None = None,
+    ) -> None:
+        """Say which input fields a column of an output is made of.
+
+        `type` is DIRECT or INDIRECT and `subtype` one of OpenLineage's (IDENTITY, TRANSFORMATION,
+        AGGREGATION; JOIN, GROUP_BY, FILTER, SORT, WINDOW, CONDITIONAL); `transformation` is text for people.
+        """
+        from openlineage.client.facet_v2 import column_lineage_dataset as wire
+
+        if subtype is None and transformation is None and type == "DIRECT":
+            subtype = "IDENTITY"
+        found = self._known(self.facts.outputs, output).sources.setdefault(column, [])
+        for source, source_field in inputs:
+            read = self._known(self.facts.inputs, source).dataset
+            how = wire.Transformation(type=type, subtype=subtype, description=transformation)
+            found.append(wire.InputField(read.namespace, read.name, source_field, [how]))
+
+    @_recording("tagging a run")
+    def tag(self, key: str, value: str = "true") -> None:
+        """Put a tag on the run."""
+        self.facts.tags[str(key)] = str(value)
+
+    @_recording("adding a facet")
+    def facet(self, name: str, facet: Any) -> None:
+        """Put any facet on the run: one of openlineage-python's objects, or a mapping."""
+        self.facts.run_facets[name] = _plain_facet(facet, "RunFacet")
+
+    @_recording("adding a job facet")
+    def job_facet(self, name: str, facet: Any) -> None:
+        """Put any facet on the job."""
+        self.facts.job_facets[name] = _plain_facet(facet, "JobFacet")
+
+    @_recording("adding a dataset facet")
+    def dataset_facet(self, dataset: DatasetLike, name: str, facet: Any) -> None:
+        """Put any facet on a dataset that the run already reads or writes."""
+        named = self._parsed(dataset)
+        place = (named.namespace, named.name)
+        known = [facts[place] for facts in (self.facts.inputs, self.facts.outputs) if place in facts]
+        if not known:
+            raise LookupError("the run neither reads nor writes this dataset")
+        for one in known:
+            one.facets[name] = _plain_facet(facet, "DatasetFacet")
+
+    def _parsed(self, dataset: DatasetLike, schema: Any = None) -> Dataset:
+        named = parse_dataset(dataset, default_namespace=current_config().namespace)
+        if schema is None:
+            return named
+        return Dataset(named.namespace, named.name, schema=schema, symlinks=named.symlinks)
+
+    def _known(
+        self, side: dict[tuple[str, str], DatasetFacts], dataset: DatasetLike, schema: Any = None
+    ) -> DatasetFacts:
+        from lineage.events import DatasetFacts
+
+        named = self._parsed(dataset, schema)
+        known = side.setdefault((named.namespace, named.name), DatasetFacts(named))
+        if named.schema or (named.symlinks and not known.dataset.symlinks):
+            known.dataset = named
+        return known
+
+
+def _statistics(
+    *,
+    input_side: bool = False,
+    row_count: int | None = None,
+    size: int | None = None,
+    file_count: int | None = None,
+) -> Any:
+    from openlineage.client import facet_v2
+
+    from lineage.version import PRODUCER
+
+    kind = (
+        facet_v2.input_statistics_input_dataset.InputStatisticsInputDatasetFacet
+        if input_side
+        else facet_v2.output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet
+    )
+    counts = {"rowCount": row_count, "size": size, "fileCount": file_count}
+    # An absent count is unknown, a zero is a zero; numpy's integers are welcome.
+    return kind(
+        producer=PRODUCER, **{name: int(count) for name, count in counts.items() if count is not None}
+    )
+
+
+def _plain_facet(facet: Any, base: str) -> dict[str, Any]:
+    """Return a facet as it goes on the wire, so that one that cannot be written is refused here, alone."""
+    from lineage.version import PRODUCER
+
+    plain = to_plain(dict(facet) if isinstance(facet, Mapping) else facet)
+    if not isinstance(plain, dict):
+        raise TypeError("a facet is a mapping or one of openlineage-python's facet objects")
+    return {"_producer": PRODUCER, "_schemaURL": f"{_BASE_SCHEMA}/{base}", **plain}
+
+
+def current_run() -> Run:
+    """Return the innermost run this code is inside of; outside any run, one that ignores what it is told."""
+    run = active_run.get()
+    return run if isinstance(run, Run) else Run()
