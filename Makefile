@@ -34,16 +34,16 @@ check: .venv/.all ## lint, formatting, types, import layers, spelling
 bench: .venv/.all ## run the benchmarks (ARGS=--quick for a short round)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-# pip learned --group in 25.1, so it comes first.
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv --clear .venv
-	$(PIP) install --quiet --upgrade 'pip>=25.1'
 
 .venv/.demo: pyproject.toml | .venv/bin/python
 	$(PIP) install --quiet --editable '.[demo]'
 	touch $@
 
+# pip learned --group in 25.1.
 .venv/.all: pyproject.toml | .venv/bin/python
+	$(PIP) install --quiet --upgrade 'pip>=25.1'
 	$(PIP) install --quiet --editable '.[all]' --group tests --group checks
 	touch .venv/.demo $@

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from lineage.config import SETTINGS, reset_config
+from lineage.config import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 TAUGHT = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -110,30 +110,23 @@ def run_console(
 
 
 @pytest.fixture
-def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder, home and store, as someone has who follows a page from its top."""
-    import os
+def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in an empty folder and home, as someone does who follows a page from its top.
 
-    for variable in [name for name in os.environ if name.startswith(("LINEAGE_", "OPENLINEAGE_"))]:
-        monkeypatch.delenv(variable)
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
+    Store, outbox and settings are fresh for every test (tests/conftest.py).
+    """
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("LINEAGE_STORE", str(tmp_path / "lineage.db"))
-    monkeypatch.setenv("LINEAGE_OUTBOX", str(tmp_path / "outbox"))
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("NO_COLOR", "1")
-    reset_config()
-    yield folder
-    reset_config()
 
 
 @pytest.mark.parametrize(
     "path", [path for path in TAUGHT if any(block.runs for block in blocks(path))], ids=named
 )
+@pytest.mark.usefixtures("newcomer")
 def test_every_example_runs_and_prints_what_it_shows(
-    path: Path, newcomer: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module = ModuleType(path.stem.lower().replace("-", "_"))
     monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -172,6 +165,21 @@ def test_every_link_leads_somewhere(path: Path) -> None:
     assert broken == []
 
 
+def test_every_package_stands_in_the_picture_of_the_packages() -> None:
+    picture = next(
+        block.text for block in blocks(ROOT / "docs" / "how-it-works.md") if "the SDK, in" in block.text
+    )
+    drawn = set(re.findall(r"\w+", picture))
+    modules = {
+        path.stem
+        for package in ("lineage", "graph")
+        for path in (ROOT / package).iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+
+    assert modules - {"__init__"} - drawn == set()
+
+
 def cells(path: Path) -> dict[str, list[str]]:
     """Return the rows of a page's tables by their first cell."""
     rows = {}
@@ -197,3 +205,19 @@ def test_every_setting_is_documented_as_it_is() -> None:
 
     assert {name: row for name, row in documented.items() if name in settings} == settings
     assert [name for name in documented if name not in settings] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$ lineage --help\nsomething else\n",
+        "$ lineage no-such-command\n",
+        "$ lineage --help\n...\n$ echo $?\n2\n",
+    ],
+)
+@pytest.mark.usefixtures("newcomer")
+def test_a_console_example_that_is_not_true_is_found(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(AssertionError):
+        run_console(Block("console", "", text, 1), "page", monkeypatch, capsys)

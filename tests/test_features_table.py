@@ -88,4 +88,4 @@ def test_every_test_whose_docstring_starts_with_a_row_stands_in_that_row() -> No
         if name not in listed.get(id_, ())
     ]
 
-    assert missing == [], "add these to docs/features.md"
+    assert not missing, "add to docs/features.md:\n" + "\n".join(missing)
