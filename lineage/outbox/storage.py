@@ -1,0 +1,279 @@
+"""`Outbox`: events that wait for delivery in one SQLite file."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lineage.errors import OutboxError
+from lineage.outbox import bound, lease
+from lineage.outbox.connection import Connection
+from lineage.outbox.files import create_file, is_alive, own_path, owner_of, read_identity
+from lineage.outbox.records import OutboxStats, Waiting
+
+MEBIBYTE = 1 << 20
+READ_BYTES = 8 * MEBIBYTE
+FAR_OFF_SECONDS = 3600.0
+"""No event is held back for longer, so that a clock set back cannot hold events for days."""
+
+_AVOID_SECONDS = 10.0
+_MAKE_ROOM_EVERY_SECONDS = 1.0
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+_INSERT = (
+    "INSERT INTO waiting (seq, run_id, body) "
+    "SELECT max(?, coalesce((SELECT max(seq) FROM waiting), 0) + 1), ?, ?"
+)
+_DUE = """
+SELECT seq, body, run_id, attempts FROM waiting AS event
+WHERE (retry_at <= :now OR retry_at > :far) AND NOT EXISTS (
+    SELECT 1 FROM waiting AS earlier
+    WHERE earlier.retry_at > 0 AND earlier.run_id = event.run_id AND earlier.seq < event.seq
+      AND earlier.retry_at > :now AND earlier.retry_at <= :far
+)
+ORDER BY seq LIMIT :limit
+"""
+
+
+class Outbox:
+    """One outbox file. Safe to share between threads and across forks; get it from `open_outbox`.
+
+    The connection is opened on first use and may be given back at any time with `close`. Methods raise
+    OutboxError or sqlite3.Error when the file cannot be read or written, or is busy for longer than
+    50 ms; only `append` goes elsewhere then.
+    """
+
+    def __init__(
+        self, path: Path, *, identity: str | None = None, limit: int = 1 << 30, durability: str = "NORMAL"
+    ) -> None:
+        self.path = path
+        self.identity = identity
+        self.limit = limit
+        self._main = Connection(path, durability, identity)
+        self._own: Connection | None = None
+        self._avoid_main_until = 0.0
+        self._make_room_after = 0.0
+        self._uncounted = 0
+
+    @property
+    def lost(self) -> int:
+        """How many events were dropped by this process and are not counted in the file yet."""
+        return self._uncounted
+
+    def append(self, body: bytes, run_id: str | None = None) -> None:
+        """Store one serialised event. When this returns the event survives a kill of the process.
+
+        A file that is busy, damaged or inherited through an unseen fork is avoided: the event goes to an
+        own file of this process. Over the bound of size the oldest events are dropped and counted. Raises
+        OutboxError when the event cannot be stored at all; it is counted as dropped then.
+        """
+        if len(body) > self.limit:
+            self._uncounted += 1
+            raise OutboxError(self.path, f"an event of {len(body)} bytes is larger than the outbox may be")
+        if not self._main.void and time.monotonic() >= self._avoid_main_until:
+            try:
+                self._insert(self._main, body, run_id)
+                return
+            except (OSError, sqlite3.Error) as fault:
+                if _is_full(fault) and self._main_has_room_for(body, run_id):
+                    return
+                self._avoid_main_until = time.monotonic() + (0 if _is_full(fault) else _AVOID_SECONDS)
+        self._append_own(body, run_id)
+
+    def append_aside(self, body: bytes, run_id: str | None = None) -> None:
+        """Store one event in a new own file, taking no lock: for a signal handler that interrupted `append`.
+
+        Slower than `append` (some milliseconds). Raises OutboxError when it cannot be stored.
+        """
+        path = own_path(self.path)
+        try:
+            create_file(path, self.identity or "null", (time.time_ns(), run_id, body))
+        except (OSError, sqlite3.Error) as fault:
+            raise OutboxError(path, _reason(fault)) from None
+
+    def _insert(self, file: Connection, body: bytes, run_id: str | None) -> None:
+        uncounted = self._uncounted
+        with file.transaction() as connection:
+            connection.execute(_INSERT, (time.time_ns(), run_id, body))
+            dropped = uncounted
+            if (over := bound.excess(connection, self.limit)) > 0:
+                dropped += bound.drop_oldest(connection, over + self.limit // 64)
+            bound.count_dropped(connection, dropped)
+        self._uncounted -= uncounted
+
+    def _main_has_room_for(self, body: bytes, run_id: str | None) -> bool:
+        """Store an event after making room on a full disk: by a checkpoint, then by dropping the oldest."""
+        if time.monotonic() < self._make_room_after:
+            return False
+        for make_room in (self._checkpoint, lambda: self._drop(len(body))):
+            with suppress(OSError, sqlite3.Error):
+                make_room()
+                self._insert(self._main, body, run_id)
+                return True
+        self._make_room_after = time.monotonic() + _MAKE_ROOM_EVERY_SECONDS
+        return False
+
+    def _checkpoint(self) -> None:
+        with self._main.reading() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _drop(self, size: int) -> None:
+        with self._main.transaction() as connection:
+            stored = connection.execute("SELECT total(length(body)) FROM waiting").fetchone()[0]
+            bound.count_dropped(connection, bound.drop_oldest(connection, max(2 * size, int(stored) // 16)))
+
+    def _append_own(self, body: bytes, run_id: str | None) -> None:
+        own = self._own
+        if own is not None and not own.void:
+            with suppress(OSError, sqlite3.Error):
+                self._insert(own, body, run_id)
+                return
+        path = own_path(self.path)
+        try:
+            create_file(path, self.identity or "null", (time.time_ns(), run_id, body))
+        except (OSError, sqlite3.Error) as fault:
+            self._uncounted += 1
+            raise OutboxError(path, _reason(fault)) from None
+        self._own = Connection(path, self._main.durability)
+
+    def waiting(self, limit: int, *, now: float | None = None) -> list[Waiting]:
+        """Return up to `limit` events that may be delivered now, oldest first, and of about 8 MiB at most.
+
+        Events that were postponed to later than `now` (seconds since 1970; default: the clock) are left
+        out, and with them the later events of their runs. An empty list means: nothing to deliver now.
+        """
+        moment = time.time() if now is None else now
+        found: list[Waiting] = []
+        size = 0
+        with self._main.reading() as connection:
+            rows = connection.execute(_DUE, {"now": moment, "far": moment + FAR_OFF_SECONDS, "limit": limit})
+            for row in rows:
+                found.append(Waiting(*row))
+                size += len(row[1])
+                if size >= READ_BYTES:
+                    break
+            rows.close()
+        return found
+
+    def remove(self, seqs: Iterable[int]) -> None:
+        """Forget events that were delivered; unknown ones are ignored."""
+        with self._main.transaction() as connection:
+            connection.executemany("DELETE FROM waiting WHERE seq = ?", [(seq,) for seq in seqs])
+
+    def postpone(self, seqs: Iterable[int], until: float, error: str) -> None:
+        """Put these events off until a time (seconds since 1970, at most an hour ahead); count the attempt.
+
+        `error` says why, without credentials; it becomes `OutboxStats.last_error`.
+        """
+        moment = min(until, time.time() + FAR_OFF_SECONDS)
+        with self._main.transaction() as connection:
+            connection.executemany(
+                "UPDATE waiting SET attempts = attempts + 1, retry_at = ? WHERE seq = ?",
+                [(moment, seq) for seq in seqs],
+            )
+            _note_error(connection, error)
+
+    def bury(self, seq: int, reason: str) -> None:
+        """Move an event that was refused for good to the dead letters, with the reason (no credentials)."""
+        with self._main.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO dead (seq, run_id, attempts, reason, body) "
+                "SELECT seq, run_id, attempts, ?, body FROM waiting WHERE seq = ?",
+                (reason, seq),
+            )
+            connection.execute("DELETE FROM waiting WHERE seq = ?", (seq,))
+            _note_error(connection, reason)
+
+    def note_error(self, error: str) -> None:
+        """Remember why delivery fails (no credentials) without touching an event."""
+        with self._main.transaction() as connection:
+            _note_error(connection, error)
+
+    def lease(self, owner: str, seconds: float) -> bool:
+        """Take the right to empty this file, or prolong it; False when another owner holds it.
+
+        `owner` must be one name per worker (not per process). A lease ends after `seconds`, at `release`, or
+        at once when the process that took it on this host is gone.
+        """
+        with self._main.transaction() as connection:
+            return lease.take(connection, owner, seconds)
+
+    def release(self, owner: str) -> None:
+        """End the lease of this owner; nothing happens when it holds none."""
+        with self._main.transaction() as connection:
+            lease.give_back(connection, owner)
+
+    def stats(self) -> OutboxStats:
+        """Return how much waits, since when, what was lost or refused, and who empties the file."""
+        with self._main.reading() as connection:
+            count, oldest = connection.execute("SELECT count(*), min(seq) FROM waiting").fetchone()
+            dead = connection.execute("SELECT count(*) FROM dead").fetchone()[0]
+            meta = dict(connection.execute("SELECT key, value FROM meta"))
+            return OutboxStats(
+                path=self.path,
+                destination=read_identity(connection),
+                waiting=count,
+                oldest=datetime.fromtimestamp(oldest / 1e9, UTC) if count else None,
+                dropped=int(meta.get("dropped", 0)) + self._uncounted,
+                dead_letters=dead,
+                last_error=meta.get("last_error"),
+                lease=lease.holder(connection),
+            )
+
+    def close(self) -> None:
+        """Give the connections back; the next use opens them again.
+
+        An own file of a process that is gone is deleted here once nothing is left in it.
+        """
+        self._main.close()
+        if self._own is not None:
+            self._own.close()
+            self._own = None
+        owner = owner_of(self.path)
+        if owner is not None and owner != os.getpid() and not is_alive(owner):
+            with suppress(OSError, sqlite3.Error):
+                _delete_if_done(self.path)
+
+    def before_fork(self) -> list[Connection]:
+        """Close all connections; return those whose lock is held now. An own file is never reopened."""
+        own, self._own = self._own, None
+        return [file for file in (self._main, own) if file is not None and file.before_fork()]
+
+    def after_fork_in_child(self) -> None:
+        """Start over in a forked child, with fresh locks and no connection."""
+        self._main.start_over()
+        self._own = None
+        self._uncounted = 0
+
+
+def _note_error(connection: sqlite3.Connection, error: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('last_error', ?)", (error[:500],))
+
+
+def _is_full(fault: BaseException) -> bool:
+    return isinstance(fault, sqlite3.Error) and getattr(fault, "sqlite_errorcode", 0) & 0xFF in _FULL
+
+
+def _reason(fault: BaseException) -> str:
+    return (fault.strerror if isinstance(fault, OSError) else None) or str(fault) or type(fault).__name__
+
+
+def _delete_if_done(path: Path) -> None:
+    """Delete an own file that holds nothing, under a lock that shows that nobody else has it open."""
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+    try:
+        mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
+        if mode != "delete":
+            return
+        connection.execute("BEGIN EXCLUSIVE")
+        left = connection.execute(
+            "SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM dead)"
+        ).fetchone()[0]
+        if left == 0:
+            path.unlink()
+    finally:
+        connection.close()
