@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
+from lineage.version import VERSION
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("lineage", "producers", "graph")
 
@@ -79,6 +81,15 @@ def test_no_tracked_text_file_ends_in_the_middle_of_a_line() -> None:
     paths = [path for path in tracked() if path.suffix in texts and path.stat().st_size]
 
     assert [str(path.relative_to(ROOT)) for path in paths if not path.read_bytes().endswith(b"\n")] == []
+
+
+def test_version_and_changelog_agree() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    latest = re.search(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert declared == VERSION
+    assert latest is not None
+    assert latest[1] in {VERSION, "Unreleased"}
 
 
 def test_the_licence_is_the_one_that_is_declared() -> None:
