@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # the modules of shared test code beside this file
+
+import event_schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,3 +25,41 @@ def shared() -> Path:
     if not (folder / "events").is_dir():
         pytest.skip("needs the reference material in ../shared, which is not part of the project")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep every test away from the user's own store, outbox and OpenLineage configuration."""
+    from lineage.config import reset_config
+
+    folder = tmp_path_factory.mktemp("lineage")
+    for variable in [name for name in os.environ if name.startswith(("OPENLINEAGE", "LINEAGE_"))]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("LINEAGE_STORE", str(folder / "lineage.db"))
+    monkeypatch.setenv("LINEAGE_OUTBOX", str(folder / "outbox"))
+    reset_config()
+    yield
+    reset_config()
+
+
+@pytest.fixture(autouse=True)
+def _every_emitted_event_is_valid(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Check each event that a test emits in this process against the published schemas and our own."""
+    try:
+        from lineage import events
+    except ImportError:
+        yield
+        return
+    from lineage.encoding import encode
+
+    emitted: list[bytes] = []
+
+    def recorded(event: Any) -> bytes:
+        body = encode(event)
+        emitted.append(body)
+        return body
+
+    monkeypatch.setattr(events, "encode", recorded)
+    yield
+    found = [problem for body in emitted for problem in event_schemas.problems(json.loads(body))]
+    assert not found, "an emitted event is not valid"
