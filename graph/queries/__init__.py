@@ -1,0 +1,52 @@
+"""Questions to the graph: pure functions over a `LineageReader`.
+
+    from graph import open_store
+    from graph.queries import upstream
+
+    with closing(open_store("lineage.db")) as store:
+        for node in upstream(store, "gold.daily_revenue").nodes:
+            print(node.distance, node.node.label)
+
+Each name is loaded when it is first used, so that a program pays for networkx only when it asks. No module is
+called like a name given here: importing it would put the module in the place of the name.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from graph.queries.answer import Answer as Answer
+    from graph.queries.answer import AnswerEdge as AnswerEdge
+    from graph.queries.answer import AnswerNode as AnswerNode
+    from graph.queries.answer import Impact as Impact
+    from graph.queries.chains import downstream as downstream
+    from graph.queries.chains import upstream as upstream
+    from graph.queries.field_sources import columns as columns
+    from graph.queries.impacts import impact as impact
+    from graph.queries.names import resolve as resolve
+    from graph.queries.paths import path as path
+    from graph.queries.run_list import runs as runs
+
+_HOME = {
+    "Answer": "answer",
+    "AnswerEdge": "answer",
+    "AnswerNode": "answer",
+    "Impact": "answer",
+    "columns": "field_sources",
+    "downstream": "chains",
+    "impact": "impacts",
+    "path": "paths",
+    "resolve": "names",
+    "runs": "run_list",
+    "upstream": "chains",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

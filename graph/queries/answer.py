@@ -1,0 +1,163 @@
+"""What a question about the graph answers: nodes with distances, edges between them, and its JSON envelope.
+
+The envelope is `docs/schemas/answer.json`:
+`{"query": {...}, "nodes": [...], "edges": [...], "incomplete": false, "next": null}`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from graph.errors import InvalidQueryError
+from graph.nodes import Node, NodeType
+from graph.records import EdgeKind, Transformation
+
+
+class Impact(StrEnum):
+    """How surely a node is affected: by its values, by rows and order only, or nobody can say."""
+
+    DIRECT = "direct"
+    INDIRECT = "indirect"
+    UNKNOWN = "unknown"
+
+
+def node_as_json(node: Node) -> dict[str, Any]:
+    """Return what a node is, as it stands in every JSON shape."""
+    found = {"id": node.id, "type": node.type.value, "namespace": node.namespace, "name": node.name}
+    return found if node.field is None else {**found, "field": node.field}
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerNode:
+    """A node and where it stands in an answer.
+
+    `distance` counts dataset hops (of a field: field hops) from the asked node, which has 0; a job's is
+    that of what lies behind it. `via` is the node before it on a shortest path, of the same kind; None
+    where there is none. `parents` of a job are the jobs above it, nearest first.
+    """
+
+    node: Node
+    distance: int
+    via: Node | None = None
+    impact: Impact | None = None
+    dataset_type: str | None = None
+    parents: tuple[Node, ...] = ()
+
+    @property
+    def place(self) -> tuple[int, str, str]:
+        """Where the node stands in the order of an answer: distance, then type, then id."""
+        return (self.distance, self.node.type.value, self.node.id)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the node as it stands in the envelope."""
+        found = node_as_json(self.node)
+        found["distance"] = self.distance
+        found["via"] = None if self.via is None else self.via.id
+        if self.impact is not None:
+            found["impact"] = self.impact.value
+        if self.dataset_type is not None:
+            found["datasetType"] = self.dataset_type
+        if self.parents:
+            found["parent"] = self.parents[0].id
+            found["root"] = self.parents[-1].id
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEdge:
+    """An edge the way the data flows, with the jobs that make it and how fields are made from each other."""
+
+    source: Node
+    target: Node
+    kind: EdgeKind
+    jobs: tuple[Node, ...] = ()
+    transformations: tuple[Transformation, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the edge as it stands in the envelope."""
+        return {
+            "source": self.source.id,
+            "target": self.target.id,
+            "kind": self.kind.name,
+            "jobs": [job.id for job in self.jobs],
+            "transformations": [_transformation(each) for each in self.transformations],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a question: nodes by (distance, type, id), edges by the later of their two ends.
+
+    `incomplete` says that lineage waiting in the store could not all be read in time. `next` is the cursor of
+    the next page, None on the last one.
+    """
+
+    query: Mapping[str, Any]
+    nodes: tuple[AnswerNode, ...] = ()
+    edges: tuple[AnswerEdge, ...] = ()
+    incomplete: bool = False
+    next: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the envelope as plain dicts and lists."""
+        return {
+            "query": dict(self.query),
+            "nodes": [node.as_json() for node in self.nodes],
+            "edges": [edge.as_json() for edge in self.edges],
+            "incomplete": self.incomplete,
+            "next": self.next,
+        }
+
+    def page(self, *, limit: int | None = None, cursor: str | None = None) -> Answer:
+        """Return the nodes behind `cursor`, at most `limit`, with the edges whose later end is among them.
+
+        Over all pages each node and each edge comes once, also when the graph grows in between.
+
+        Raises:
+            InvalidQueryError: `limit` is below 1, or `cursor` is not the `next` of an answer.
+        """
+        if limit is not None and limit < 1:
+            raise InvalidQueryError(f"limit is {limit}; it must be at least 1")
+        if limit is None and cursor is None:
+            return self
+        start = (-1, "", "") if cursor is None else _read_cursor(cursor)
+        ahead = [node for node in self.nodes if node.place > start]
+        shown = ahead[:limit]
+        places = {node.node: node.place for node in self.nodes}
+        on_page = {node.place for node in shown}
+        edges = [edge for edge in self.edges if max(places[edge.source], places[edge.target]) in on_page]
+        more = _cursor(shown[-1].place) if len(shown) < len(ahead) else None
+        return replace(self, nodes=tuple(shown), edges=tuple(edges), next=more)
+
+
+def _transformation(each: Transformation) -> dict[str, Any]:
+    said = {
+        "type": each.type,
+        "subtype": each.subtype,
+        "description": each.description,
+        "masking": each.masking,
+    }
+    return {key: value for key, value in said.items() if value}
+
+
+def _cursor(place: tuple[int, str, str]) -> str:
+    text = json.dumps(place, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[int, str, str]:
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        distance, type_, id_ = json.loads(text)
+        place = (int(distance), NodeType(type_).value, str(id_))
+    except (binascii.Error, UnicodeError, ValueError, TypeError) as error:
+        raise InvalidQueryError(
+            f"{cursor!r} is no cursor: give the `next` of the page before, or none for the first page"
+        ) from error
+    return place

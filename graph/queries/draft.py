@@ -1,0 +1,131 @@
+"""The answer while it is worked out: by node keys, shortest distances first, each edge once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from graph.nodes import Node, NodeType
+from graph.queries.answer import Answer, AnswerEdge, AnswerNode, Impact
+from graph.records import Edge, EdgeKind, Transformation
+from graph.store.base import LineageReader
+
+_Ends = tuple[EdgeKind, int, int]
+
+_LEVELS_OF_PARENTS = 32
+"""How far up the parents of a job are followed; a circle of parents ends here."""
+
+
+class Draft:
+    """Collects distances, the nodes before and edges by key; `finish` reads the names and sorts."""
+
+    def __init__(self) -> None:
+        self.distance: dict[int, int] = {}
+        self.before: dict[int, set[int]] = {}
+        """The nodes of the same kind that stand before a node on its shortest paths."""
+        self.impact: dict[int, Impact] = {}
+        self._edges: dict[_Ends, tuple[set[int], set[Transformation]]] = {}
+
+    def place(self, key: int, distance: int, before: Iterable[int] = ()) -> None:
+        """Put a node at a distance unless it stands nearer; an equal distance adds to what stands before."""
+        known = self.distance.get(key)
+        if known is None or distance < known:
+            self.distance[key] = distance
+            self.before[key] = set(before)
+        elif distance == known and distance > 0:
+            self.before[key].update(before)
+
+    def mark(self, key: int, *, direct: bool) -> None:
+        """Mark a node as affected; once direct, it stays so."""
+        if direct or self.impact.get(key, Impact.UNKNOWN) is Impact.UNKNOWN:
+            self.impact[key] = Impact.DIRECT if direct else Impact.INDIRECT
+
+    def link(self, edge: Edge) -> None:
+        """Add an edge; edges with the same kind and ends become one."""
+        jobs, transformations = self._edges.setdefault((edge.kind, edge.source, edge.target), (set(), set()))
+        if edge.job is not None:
+            jobs.add(edge.job)
+        if edge.transformation is not None:
+            transformations.add(edge.transformation)
+
+    def finish(self, reader: LineageReader, query: Mapping[str, Any]) -> Answer:
+        """Read the names of all that was collected and return the answer in its order.
+
+        A node that the store no longer knows is left out with its edges.
+        """
+        names = reader.nodes(self._keys())
+        datasets = [key for key in self.distance if key in names and names[key].type is NodeType.DATASET]
+        jobs = [key for key in self.distance if key in names and names[key].type is NodeType.JOB]
+        types = _dataset_types(reader, datasets)
+        parents = _parents(reader, jobs)
+        nodes = sorted(
+            (
+                AnswerNode(
+                    node=names[key],
+                    distance=distance,
+                    via=min((names[each] for each in self.before[key] if each in names), default=None),
+                    impact=self.impact.get(key),
+                    dataset_type=types.get(key),
+                    parents=parents.get(key, ()),
+                )
+                for key, distance in self.distance.items()
+                if key in names
+            ),
+            key=lambda node: node.place,
+        )
+        return Answer(query=query, nodes=tuple(nodes), edges=self._finished_edges(names, nodes))
+
+    def _keys(self) -> set[int]:
+        labels = {job for jobs, _ in self._edges.values() for job in jobs}
+        return labels | self.distance.keys()
+
+    def _finished_edges(
+        self, names: Mapping[int, Node], nodes: Collection[AnswerNode]
+    ) -> tuple[AnswerEdge, ...]:
+        rank = {node.node: place for place, node in enumerate(nodes)}
+        edges = [
+            AnswerEdge(
+                source=names[source],
+                target=names[target],
+                kind=kind,
+                jobs=tuple(sorted(names[job] for job in jobs if job in names)),
+                transformations=tuple(sorted(transformations)),
+            )
+            for (kind, source, target), (jobs, transformations) in self._edges.items()
+            if source in names and target in names
+        ]
+
+        def order(edge: AnswerEdge) -> tuple[int, int, int]:
+            ends = (rank[edge.source], rank[edge.target])
+            return (max(ends), min(ends), edge.kind)
+
+        return tuple(sorted(edges, key=lambda edge: (*order(edge), rank[edge.target])))
+
+
+def _dataset_types(reader: LineageReader, keys: Collection[int]) -> dict[int, str]:
+    facets = reader.facets(keys, "datasetType") if keys else {}
+    return {key: str(facet["datasetType"]) for key, facet in facets.items() if facet.get("datasetType")}
+
+
+def _parents(reader: LineageReader, jobs: Collection[int]) -> dict[int, tuple[Node, ...]]:
+    """Return the jobs above each job, nearest first, a level of parents at a time."""
+    above: dict[int, Node] = {}
+    asked: set[int] = set()
+    ahead = set(jobs)
+    for _ in range(_LEVELS_OF_PARENTS):
+        if not ahead:
+            break
+        asked |= ahead
+        found = reader.parents(ahead)
+        above |= found
+        ahead = {parent.key for parent in found.values()} - asked
+    chains: dict[int, tuple[Node, ...]] = {}
+    for job in jobs:
+        chain: list[Node] = []
+        seen = {job}
+        while (parent := above.get(chain[-1].key if chain else job)) is not None and parent.key not in seen:
+            seen.add(parent.key)
+            chain.append(parent)
+        if chain:
+            chains[job] = tuple(chain)
+    return chains

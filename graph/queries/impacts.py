@@ -1,0 +1,91 @@
+"""What is affected when a dataset, a job or a field changes, and how surely."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from graph.nodes import Node, NodeType, dataset
+from graph.queries.answer import Answer
+from graph.queries.certainty import direct_keys, is_indirect, mark_feeds
+from graph.queries.draft import Draft
+from graph.queries.names import resolve
+from graph.queries.unknown import Holder, add_unknown
+from graph.queries.walk import Walked, add_jobs, check_depth, starts_of, walk
+from graph.records import Direction, EdgeKind
+from graph.store.base import LineageReader
+
+DOWN = Direction.DOWNSTREAM
+
+
+def impact(reader: LineageReader, node: Node | str | Sequence[str], *, depth: int | None = None) -> Answer:
+    """Return what a change of the node affects, each node once and marked `direct`, `indirect` or `unknown`.
+
+    Of a dataset (or of what a job writes): the datasets, dashboards and jobs downstream, and what its
+    fields feed. A field is `direct` when a path of DIRECT edges leads to it, `indirect` when each path has
+    an INDIRECT one (a filter, a join, a sort). A dataset or job is `indirect` when column lineage shows
+    only that, else `direct`.
+
+    Of a field: the fields it feeds with their datasets, the jobs on the way; and, marked `unknown`, the
+    jobs that read a dataset which holds one of these fields and whose column lineage nobody gave, with
+    everything behind them.
+
+    Raises:
+        UnknownNameError, AmbiguousNameError: the name, where one is given, is not that of one node.
+        InvalidQueryError: a depth below 1.
+    """
+    check_depth(depth)
+    asked = resolve(reader, node)
+    draft = Draft()
+    if asked.type is NodeType.FIELD:
+        _of_field(reader, draft, asked, depth)
+    else:
+        _of_dataset(reader, draft, asked, depth)
+    draft.impact.pop(asked.key, None)
+    return draft.finish(reader, {"question": "impact", "node": asked.id, "depth": depth})
+
+
+def _of_field(reader: LineageReader, draft: Draft, asked: Node, depth: int | None) -> None:
+    fields = walk(reader, draft, [asked.key], EdgeKind.FIELD, DOWN, depth)
+    holders = _add_what_holds(reader, draft, fields, direct_keys(fields.edges, [asked.key]))
+    add_unknown(reader, draft, holders, depth)
+    draft.impact.pop(dataset(asked.namespace, asked.name).key, None)
+
+
+def _of_dataset(reader: LineageReader, draft: Draft, asked: Node, depth: int | None) -> None:
+    starts, leading = starts_of(reader, draft, asked, DOWN)
+    feeds = walk(reader, draft, starts, EdgeKind.FEEDS, DOWN, depth)
+    jobs = add_jobs(reader, draft, feeds, DOWN, depth, leading)
+    own = [each.key for start in reader.nodes(starts).values() for each in reader.fields(start)]
+    fields = walk(reader, draft, own, EdgeKind.FIELD, DOWN, depth, alone=False)
+    mark_feeds(draft, feeds, starts, jobs, fields.edges, reader.nodes(fields.reached))
+    _add_what_holds(reader, draft, fields, direct_keys(fields.edges, own))
+    if asked.type is NodeType.DATASET:
+        for key in own:
+            draft.impact.pop(key, None)
+
+
+def _add_what_holds(
+    reader: LineageReader, draft: Draft, fields: Walked, direct: Collection[int]
+) -> dict[int, Holder]:
+    """Mark the walked fields; add and mark the datasets that hold them and the jobs that make them."""
+    names = reader.nodes(fields.reached)
+    holder = {key: dataset(name.namespace, name.name).key for key, name in names.items()}
+    bringing: dict[int, set[int]] = defaultdict(set)
+    for edge in fields.edges:
+        if edge.job is not None and fields.reached[edge.target] == fields.reached[edge.source] + 1:
+            bringing[edge.target].add(edge.job)
+    holders: dict[int, Holder] = {}
+    for key, distance in fields.reached.items():  # nearest first
+        draft.mark(key, direct=key in direct)
+        if (held_by := holder.get(key)) is not None:
+            before = {holder[each] for each in draft.before[key] if each in holder} - {held_by}
+            draft.place(held_by, distance, before)
+            draft.mark(held_by, direct=key in direct)
+            if holders.setdefault(held_by, Holder(distance)).distance == distance:
+                holders[held_by].jobs |= bringing[key]
+    for edge in fields.edges:
+        if edge.job is not None:
+            draft.place(edge.job, fields.reached[edge.source] + 1, bringing[edge.source] - {edge.job})
+            draft.mark(edge.job, direct=edge.source in direct and not is_indirect(edge))
+    return holders
