@@ -26,6 +26,11 @@ class NodeType(StrEnum):
 _PREFIX = {NodeType.DATASET: "dataset", NodeType.FIELD: "datasetField", NodeType.JOB: "job"}
 
 
+def hash63(data: bytes) -> int:
+    """Return the first 63 bits of the BLAKE2b hash of the bytes, as a positive integer."""
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") >> 1
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Node:
     """The identity of a dataset, a field of a dataset, or a job; `field` is None unless it is a field."""
@@ -46,8 +51,7 @@ class Node:
         """The integer key: 63 bits of a hash over type, namespace, name and field."""
         parts = (self.type.value, self.namespace, self.name, self.field or "")
         text = "".join(f"{len(part)}:{part}" for part in parts)
-        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        return int.from_bytes(digest, "big") >> 1
+        return hash63(text.encode("utf-8", "surrogatepass"))
 
     @property
     def label(self) -> str:

@@ -1,0 +1,36 @@
+"""Stores of lineage: `open_store`, and the contract in `graph.store.base`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graph.errors import StoreError
+from graph.store.base import LineageReader, LineageStore
+
+__all__ = ["LineageReader", "LineageStore", "default_location", "open_store"]
+
+
+def open_store(location: str | Path | None = None, *, read_only: bool = False) -> LineageStore:
+    """Open the store at `location`, a file path; it is made, with its folder, when there is none.
+
+    None means `default_location()`, ":memory:" a store that is gone when it is closed. With `read_only`, and
+    where the file may not be written, questions can be asked and nothing can be ingested. Raises StoreError
+    when it cannot be opened, saying why and what to do.
+    """
+    from graph.store.sqlite import SqliteStore
+    from lineage.config import store_location
+
+    if location is None:
+        location = default_location()
+    elif location != ":memory:":
+        location = store_location(location)
+    if "://" in str(location):
+        raise StoreError(str(location), "only files are supported: give a file path")
+    return SqliteStore(location, read_only=read_only)
+
+
+def default_location() -> str:
+    """Return where the store is: `LINEAGE_STORE`, else the file lineage.db in the user's data folder."""
+    from lineage.config import current_config
+
+    return current_config().store

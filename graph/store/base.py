@@ -1,16 +1,18 @@
 """The contract of a store: what questions read (`LineageReader`) and what ingest writes (`LineageStore`).
 
-Everything read is the *current graph* (docs/how-it-works.md): declared edges, those of unfinished runs and those of each
-job's latest ten groups of finished runs. Records in, records out: no JSON shapes and no HTTP words.
+Everything read is the *current graph* (docs/how-it-works.md): declared edges, those of unfinished runs and
+those of each job's latest ten groups of finished runs. Records in, records out: no JSON shapes and no HTTP
+words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts
+from graph.store.changes import Changes, DeadLetter, Derivation, Outcome, Rejected, Underived
 
 
 class LineageReader(Protocol):
@@ -20,23 +22,25 @@ class LineageReader(Protocol):
     """Where the store is, for messages."""
 
     def lookup(self, node: Node) -> Node | None:
-        """Return the node this identity stands for in the store, following aliases; None when there is none."""
+        """Return the node that this identity stands for, following aliases; None when there is none."""
 
     def named(self, name: str, types: Collection[NodeType]) -> list[Node]:
-        """Return nodes of these types (DATASET, JOB) whose name is `name`, or ends with it after a dot or slash.
+        """Return nodes of these types (DATASET, JOB) named `name`, or ending with it after a `.` or `/`.
 
         Whole-name matches come first and, where there are any, alone; sorted by namespace and name.
         Names as producers sent them (aliases) match too and give the node they stand for.
         """
 
-    def all_nodes(self, types: Collection[NodeType], *, after: int = -1, limit: int = 1000) -> list[tuple[int, Node]]:
+    def all_nodes(
+        self, types: Collection[NodeType], *, after: int = -1, limit: int = 1000
+    ) -> list[tuple[int, Node]]:
         """Return (key, node) pairs in key order, starting behind the key `after`."""
 
     def nodes(self, keys: Collection[int]) -> dict[int, Node]:
         """Return the nodes of these keys; keys that the store does not know are left out."""
 
     def fields(self, dataset: Node) -> list[Node]:
-        """Return the known fields of a dataset: schema order first, then fields that only lineage names, by name."""
+        """Return the known fields of a dataset: in schema order, then those only lineage names, by name."""
 
     def closure(
         self, keys: Collection[int], kind: EdgeKind, direction: Direction, depth: int | None = None
@@ -47,13 +51,13 @@ class LineageReader(Protocol):
         """
 
     def incident(self, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[Edge]:
-        """Return the edges of `kind` one hop from `keys`: DOWNSTREAM those leaving them, UPSTREAM those entering."""
+        """Return the edges of `kind` that leave the keys (DOWNSTREAM) or enter them (UPSTREAM)."""
 
     def edges(self, kind: EdgeKind) -> Iterable[Edge]:
         """Yield every current edge of a kind, for whole-graph exports."""
 
     def facets(self, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
-        """Return the current facet called `name` (such as schema, ownership, datasetType) of these datasets or jobs."""
+        """Return the current facet called `name` (schema, ownership, ...) of these datasets or jobs."""
 
     def parents(self, jobs: Collection[int]) -> dict[int, Node]:
         """Return the parent job (the task or DAG above it) of those of the jobs that have one."""
@@ -66,9 +70,9 @@ class LineageReader(Protocol):
         after: str | None = None,
         limit: int = 100,
     ) -> list[RunRecord]:
-        """Return runs, latest start first (then by run id); `after` is the run id that the page before ended with.
+        """Return runs, latest start first (then by run id), of these `jobs` and `states` when not empty.
 
-        `jobs` and `states` restrict them when not empty.
+        `after` is the run id that the page before ended with.
         """
 
     def counts(self) -> StoreCounts:
@@ -79,4 +83,31 @@ class LineageReader(Protocol):
 
 
 class LineageStore(LineageReader, Protocol):
-    """A store that can be written. See graph/ingest for who calls this."""
+    """A store that can be written; graph/ingest is what writes it.
+
+    Each method is one transaction: it happens whole or, with StoreError, not at all.
+    """
+
+    read_only: bool
+    """Whether the store refuses to be written."""
+
+    def apply(self, batch: Sequence[Changes | Rejected]) -> list[Outcome]:
+        """Keep a batch of events and bring the graph up to date; return what became of each, in order.
+
+        Applying an event again changes nothing, and the order of events makes no difference to the graph.
+        """
+
+    def underived(self, limit: int, *, after: int = -1) -> list[Underived]:
+        """Return shapes whose SQL was not read yet, in key order, starting behind the key `after`."""
+
+    def record_derivations(self, derived: Mapping[int, Sequence[Derivation]]) -> None:
+        """Keep what was read from the SQL of shapes, by shape key, and bring the graph up to date.
+
+        A shape that has been derived in the meantime keeps what it has.
+        """
+
+    def bodies(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
+        """Return (number, event as received) in the order of arrival, starting behind the number `after`."""
+
+    def dead_letters(self, *, limit: int = 100) -> list[DeadLetter]:
+        """Return what was rejected, the latest first."""

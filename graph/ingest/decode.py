@@ -1,0 +1,256 @@
+"""Bytes to an event, or the reasons why they are none.
+
+Strict where the meaning would be in doubt (a name is missing, a key stands twice), tolerant elsewhere:
+a missing zone is UTC, null facets are none, run ids need not be UUIDs, a missing eventType is OTHER, producer
+and schemaURL may be absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import msgspec
+
+from graph.errors import InvalidEventError
+from graph.store.changes import EventKind
+
+Facets = Mapping[str, Mapping[str, Any]]
+
+_EVENT_TYPES = frozenset({"START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER"})
+_KINDS = {"RunEvent": EventKind.RUN, "JobEvent": EventKind.JOB, "DatasetEvent": EventKind.DATASET}
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt_ ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(?:([Zz])|([+-])(\d\d):?(\d\d)?)?"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = 2**63 // 10**9
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A job or dataset as an event names it, with its facets; null facets are left out.
+
+    `extra` are an input's inputFacets or an output's outputFacets.
+    """
+
+    namespace: str
+    name: str
+    facets: Facets = field(default_factory=dict)
+    extra: Facets = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An understood event. `time` is nanoseconds since the epoch; `inputs` is None where no such key is."""
+
+    event_id: bytes
+    kind: EventKind
+    time: int
+    event_type: str
+    body: bytes
+    job: Entity | None = None
+    dataset: Entity | None = None
+    run_id: str = ""
+    run_facets: Facets = field(default_factory=dict)
+    inputs: tuple[Entity, ...] | None = None
+    outputs: tuple[Entity, ...] | None = None
+
+
+def decode(body: bytes) -> Event:
+    """Return the event in these bytes; InvalidEventError lists everything that is wrong with it."""
+    data = _load(body.removeprefix(b"\xef\xbb\xbf"))
+    reading = _Reading(data)
+    kind = _kind(data)
+    time = reading.time()
+    job = reading.entity(data.get("job"), "job") if kind is not EventKind.DATASET else None
+    dataset = reading.entity(data.get("dataset"), "dataset") if kind is EventKind.DATASET else None
+    run_id, run_facets = reading.run() if kind is EventKind.RUN else ("", {})
+    event_type = reading.event_type()
+    has_datasets = kind is not EventKind.DATASET
+    inputs = reading.datasets("inputs", "inputFacets") if has_datasets else None
+    outputs = reading.datasets("outputs", "outputFacets") if has_datasets else None
+    if reading.problems or time is None:
+        raise InvalidEventError(reading.problems)
+    event_id = _event_id(data, time, b"null" in body)
+    return Event(event_id, kind, time, event_type, body, job, dataset, run_id, run_facets, inputs, outputs)
+
+
+def parse_time(text: str) -> int | None:
+    """Return an RFC 3339 time as nanoseconds since the epoch, None when it is none.
+
+    Tolerates what producers send: no zone (UTC), a space for the T, no seconds, any number of decimals
+    (those beyond nanoseconds are cut), a leap second.
+    """
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, _, sign, off_hours, off_minutes = match.groups()
+    seconds = int(second or 0)
+    offset = timedelta(hours=int(off_hours or 0), minutes=int(off_minutes or 0)) * (-1 if sign == "-" else 1)
+    try:
+        whole = datetime(
+            int(year), int(month), int(day), int(hour), int(minute), min(seconds, 59), tzinfo=timezone(offset)
+        )
+    except ValueError:
+        return None
+    if seconds > 60:
+        return None
+    since = (whole - _EPOCH) // timedelta(seconds=1) + (seconds == 60)
+    if abs(since) >= _LATEST:
+        return None
+    return since * 10**9 + int((fraction or "")[:9].ljust(9, "0"))
+
+
+def _load(body: bytes) -> dict[str, Any]:
+    try:
+        data = msgspec.json.decode(body)
+    except UnicodeDecodeError as error:
+        raise InvalidEventError([f"not UTF-8: byte {error.object[error.start]:#04x} in a string"]) from error
+    except RecursionError:
+        raise InvalidEventError(["nested too deep to be read"]) from None
+    except msgspec.DecodeError as error:
+        raise InvalidEventError([f"not JSON: {error}"]) from error
+    if not isinstance(data, dict):
+        raise InvalidEventError([f"not a JSON object but {type(data).__name__}"])
+    # A key that stands twice loses a value, so the text then has more quotes than its content needs.
+    if _quotes(body) != _quotes(msgspec.json.encode(data)):
+        raise InvalidEventError([f"the key {key!r} stands twice in one object" for key in _double_keys(body)])
+    return data
+
+
+def _quotes(text: bytes) -> int:
+    """Return how many quotes of a JSON text are not escaped."""
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"")
+    return text.count(b'"') - text.count(b'\\"')
+
+
+def _double_keys(body: bytes) -> list[str]:
+    double: dict[str, None] = {}
+
+    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                if key in seen:
+                    double[key] = None
+                seen.add(key)
+        return content
+
+    json.loads(body, object_pairs_hook=note)
+    return list(double)
+
+
+def _kind(data: Mapping[str, Any]) -> EventKind:
+    """Return the kind of event that the keys give or, where they leave it open, the end of schemaURL."""
+    if data.get("run") is not None:
+        return EventKind.RUN
+    url = data.get("schemaURL")
+    claimed = _KINDS.get(url.rpartition("/")[2]) if isinstance(url, str) else None
+    if claimed is not None:
+        return claimed
+    if data.get("dataset") is not None and data.get("job") is None:
+        return EventKind.DATASET
+    return EventKind.RUN if data.get("eventType") is not None else EventKind.JOB
+
+
+class _Reading:
+    """Reads the parts of an event and collects what is wrong with them."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self.data = data
+        self.problems: list[str] = []
+
+    def time(self) -> int | None:
+        value = self.data.get("eventTime")
+        if value is None:
+            self.problems.append("eventTime is missing")
+            return None
+        time = parse_time(value) if isinstance(value, str) else None
+        if time is None:
+            self.problems.append(
+                f"eventTime {_shown(value)} is not a time between 1678 and 2262 such as 2026-01-31T12:00:00Z"
+            )
+        return time
+
+    def event_type(self) -> str:
+        value = self.data.get("eventType")
+        if value is None:
+            return "OTHER"
+        if isinstance(value, str) and value.upper() in _EVENT_TYPES:
+            return value.upper()
+        self.problems.append(f"eventType {_shown(value)} is none of {', '.join(sorted(_EVENT_TYPES))}")
+        return "OTHER"
+
+    def run(self) -> tuple[str, Facets]:
+        run = self._object(self.data.get("run"), "run")
+        return self._text(run.get("runId"), "run.runId"), self._facets(run.get("facets"), "run.facets")
+
+    def datasets(self, key: str, extra: str) -> tuple[Entity, ...] | None:
+        listed = self.data.get(key)
+        if listed is None:
+            return None
+        if not isinstance(listed, list):
+            self.problems.append(f"{key} is not a list but {_shown(listed)}")
+            return None
+        return tuple(self.entity(one, f"{key}[{place}]", extra) for place, one in enumerate(listed))
+
+    def entity(self, value: Any, where: str, extra: str = "") -> Entity:
+        data = self._object(value, where)
+        return Entity(
+            self._text(data.get("namespace"), f"{where}.namespace"),
+            self._text(data.get("name"), f"{where}.name"),
+            self._facets(data.get("facets"), f"{where}.facets"),
+            self._facets(data.get(extra), f"{where}.{extra}") if extra else {},
+        )
+
+    def _object(self, value: Any, where: str) -> Mapping[str, Any]:
+        if isinstance(value, dict):
+            return value
+        # The parts that are missing are named one by one below.
+        if value is not None:
+            self.problems.append(f"{where} is not an object but {_shown(value)}")
+        return {}
+
+    def _text(self, value: Any, where: str) -> str:
+        if isinstance(value, str) and value.strip():
+            return value
+        self.problems.append(
+            f"{where} is missing" if value is None else f"{where} is {_shown(value)}, not a name"
+        )
+        return ""
+
+    def _facets(self, value: Any, where: str) -> Facets:
+        facets = self._object(value, where)
+        return {name: facet for name, facet in facets.items() if isinstance(facet, dict)}
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _event_id(data: Mapping[str, Any], time: int, has_null: bool) -> bytes:
+    """Return the id of an event: a hash that equal events share, however they are written.
+
+    The time is the instant to the nanosecond, nulls are left out, keys are sorted.
+    """
+    canonical = {**data, "eventTime": time}
+    if has_null:
+        canonical = _without_nulls(canonical)
+    return hashlib.blake2b(_encoder.encode(canonical), digest_size=16).digest()
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value]
+    return value

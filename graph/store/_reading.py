@@ -1,0 +1,303 @@
+"""The questions of `LineageReader` as SQL. Every function takes an open connection."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from heapq import merge
+from typing import Any
+
+import msgspec
+
+from graph.errors import InvalidQueryError
+from graph.nodes import Node, NodeType, dataset
+from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
+from graph.store.changes import DeadLetter
+from graph.store.field_names import field_names
+from graph.store.runs import run_key
+
+TYPE_NUMBER = {NodeType.DATASET: 1, NodeType.FIELD: 2, NodeType.JOB: 3}
+_TYPE = {number: type_ for type_, number in TYPE_NUMBER.items()}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_NODE = """
+    n.key, n.type, coalesce(d.namespace, n.namespace), coalesce(d.name, n.name), n.field
+    FROM node AS n LEFT JOIN node AS d ON d.key = n.dataset
+"""
+
+
+def moment(nanoseconds: int | None) -> datetime | None:
+    """Return a time of the store as a datetime in UTC (to the microsecond)."""
+    return None if nanoseconds is None else _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+
+
+def _keyed(row: tuple[Any, ...]) -> tuple[int, Node]:
+    return row[0], Node(_TYPE[row[1]], row[2], row[3], row[4])
+
+
+def nodes(db: sqlite3.Connection, keys: Collection[int]) -> dict[int, Node]:
+    """See `LineageReader.nodes`."""
+    sql = f"SELECT {_NODE} WHERE n.key IN (SELECT value FROM json_each(?))"
+    return dict(map(_keyed, db.execute(sql, (json.dumps(list(keys)),))))
+
+
+def all_nodes(
+    db: sqlite3.Connection, types: Collection[NodeType], after: int, limit: int
+) -> list[tuple[int, Node]]:
+    """See `LineageReader.all_nodes`."""
+    # One query a type keeps each of them on an index that is already in key order.
+    found = [
+        [
+            _keyed(row)
+            for row in db.execute(
+                f"SELECT {_NODE} WHERE n.type = {TYPE_NUMBER[type_]} AND n.key > ? ORDER BY n.key LIMIT ?",
+                (after, limit),
+            )
+        ]
+        for type_ in sorted(set(types))
+    ]
+    return list(merge(*found, key=lambda pair: pair[0]))[:limit]
+
+
+def lookup(db: sqlite3.Connection, node: Node) -> Node | None:
+    """See `LineageReader.lookup`."""
+    if nodes(db, [node.key]):
+        return node
+    if node.type is NodeType.JOB:
+        return None
+    target = _alias_target(db, node.namespace, node.name)
+    if target is None or node.field is None:
+        return target
+    field = Node(NodeType.FIELD, target.namespace, target.name, node.field)
+    return field if nodes(db, [field.key]) else None
+
+
+def _alias_target(db: sqlite3.Connection, namespace: str, name: str) -> Node | None:
+    rows = db.execute(
+        "SELECT symlink, target FROM alias WHERE namespace = ? AND name = ? ORDER BY symlink",
+        (namespace, name),
+    ).fetchall()
+    if not rows:
+        return None
+    targets = {target for symlink, target in rows if symlink == rows[0][0]}
+    # A symlink of several datasets stands for none of them.
+    return next(iter(nodes(db, targets).values())) if len(targets) == 1 else None
+
+
+def named(db: sqlite3.Connection, name: str, types: Collection[NodeType]) -> list[Node]:
+    """See `LineageReader.named`."""
+    backwards = name[::-1]
+    # "0" is the character behind "/", which is the one behind ".": one range holds both endings.
+    return _named(db, "reversed = ?", (backwards,), types) or _named(
+        db, "reversed >= ? AND reversed < ?", (backwards + ".", backwards + "0"), types
+    )
+
+
+def _named(
+    db: sqlite3.Connection, where: str, values: tuple[str, ...], types: Collection[NodeType]
+) -> list[Node]:
+    numbers = ", ".join(str(TYPE_NUMBER[type_]) for type_ in types if type_ is not NodeType.FIELD)
+    rows = db.execute(f"SELECT key FROM node WHERE {where} AND type IN ({numbers})", values)
+    keys = {key for (key,) in rows}
+    if NodeType.DATASET in types:
+        for namespace, alias, target in db.execute(
+            f"SELECT namespace, name, target FROM alias WHERE {where}", values
+        ).fetchall():
+            if not nodes(db, [dataset(namespace, alias).key]):
+                keys.add(target)
+    return sorted(nodes(db, keys).values(), key=lambda node: (node.namespace, node.name, node.type))
+
+
+def fields(db: sqlite3.Connection, of: Node) -> list[Node]:
+    """See `LineageReader.fields`."""
+    schema = facets(db, [of.key], "schema").get(of.key, {})
+    names = dict.fromkeys(field_names(schema.get("fields")))
+    rows = db.execute(
+        """
+        SELECT field FROM node WHERE dataset = ? AND (
+            EXISTS (SELECT 1 FROM edge WHERE kind = 2 AND source = node.key)
+            OR EXISTS (SELECT 1 FROM edge WHERE kind = 2 AND target = node.key))
+        """,
+        (of.key,),
+    )
+    names |= dict.fromkeys(sorted(name for (name,) in rows if name not in names))
+    return [Node(NodeType.FIELD, of.namespace, of.name, name) for name in names]
+
+
+def _ends(direction: Direction) -> tuple[str, str]:
+    return ("source", "target") if direction is Direction.DOWNSTREAM else ("target", "source")
+
+
+_EDGE = "e.source, e.target, e.owner, e.transformation"
+
+
+def closure(
+    db: sqlite3.Connection, keys: Collection[int], kind: EdgeKind, direction: Direction
+) -> list[tuple[int, ...]]:
+    """Return the rows of every edge that can be reached, each once: one recursive query over integers."""
+    here, there = _ends(direction)
+    # CROSS JOIN keeps SQLite from walking the edge table as the outer loop.
+    sql = f"""
+        WITH RECURSIVE reach (node) AS (
+            SELECT value FROM json_each(?1)
+            UNION
+            SELECT e.{there} FROM reach CROSS JOIN edge AS e ON e.kind = ?2 AND e.{here} = reach.node
+        )
+        SELECT {_EDGE} FROM reach CROSS JOIN edge AS e ON e.kind = ?2 AND e.{here} = reach.node
+    """
+    return db.execute(sql, (json.dumps(list(keys)), int(kind))).fetchall()
+
+
+def closure_to_depth(
+    db: sqlite3.Connection, keys: Collection[int], kind: EdgeKind, direction: Direction, depth: int
+) -> list[tuple[int, ...]]:
+    """Return the rows of every edge within `depth` hops, each once: level by level."""
+    found: list[tuple[int, ...]] = []
+    seen, frontier = set(keys), set(keys)
+    there = 1 if direction is Direction.DOWNSTREAM else 0
+    for _ in range(depth):
+        if not frontier:
+            break
+        rows = incident(db, frontier, kind, direction)
+        found += rows
+        frontier = {row[there] for row in rows} - seen
+        seen |= frontier
+    return found
+
+
+def incident(
+    db: sqlite3.Connection, keys: Collection[int], kind: EdgeKind, direction: Direction
+) -> list[tuple[int, ...]]:
+    """Return the rows of the edges one hop away."""
+    here, _ = _ends(direction)
+    sql = f"""
+        SELECT {_EDGE} FROM (SELECT DISTINCT value FROM json_each(?1)) AS k
+        CROSS JOIN edge AS e ON e.kind = ?2 AND e.{here} = k.value
+    """
+    return db.execute(sql, (json.dumps(list(keys)), int(kind))).fetchall()
+
+
+def whole(db: sqlite3.Connection, kind: EdgeKind) -> Iterator[tuple[int, ...]]:
+    """Yield the rows of all edges of a kind."""
+    yield from db.execute(f"SELECT {_EDGE} FROM edge AS e WHERE e.kind = ?", (int(kind),))
+
+
+def to_edges(
+    kind: EdgeKind,
+    rows: Iterable[tuple[int, ...]],
+    transformation: Callable[[int], Transformation | None],
+) -> Iterator[Edge]:
+    """Yield the edges of rows; an owner below zero is a dataset that declared the edge: there is no job."""
+    for source, target, owner, key in rows:
+        # A lineage facet may name another job than its own at the end of an edge.
+        if kind is EdgeKind.READS:
+            job: int | None = target
+        elif kind is EdgeKind.WRITES:
+            job = source
+        else:
+            job = owner if owner > 0 else None
+        yield Edge(kind, source, target, job, transformation(key) if key else None)
+
+
+def transformation(db: sqlite3.Connection, key: int) -> Transformation | None:
+    """Return one transformation by its key."""
+    row = db.execute(
+        "SELECT type, subtype, description, masking FROM transformation WHERE key = ?", (key,)
+    ).fetchone()
+    return Transformation(row[0], row[1], row[2], bool(row[3])) if row else None
+
+
+def facets(db: sqlite3.Connection, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
+    """See `LineageReader.facets`."""
+    rows = db.execute(
+        "SELECT entity, body FROM facet"
+        " WHERE name = ? AND body IS NOT NULL AND entity IN (SELECT value FROM json_each(?))",
+        (name, json.dumps(list(keys))),
+    )
+    return {entity: msgspec.json.decode(body) for entity, body in rows}
+
+
+def parents(db: sqlite3.Connection, jobs: Collection[int]) -> dict[int, Node]:
+    """See `LineageReader.parents`."""
+    rows = dict(
+        db.execute(
+            "SELECT job, parent FROM job_parent WHERE job IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(jobs)),),
+        ).fetchall()
+    )
+    known = nodes(db, set(rows.values()))
+    return {job: known[parent] for job, parent in rows.items()}
+
+
+def runs(
+    db: sqlite3.Connection,
+    jobs: Collection[int],
+    states: Collection[RunState],
+    after: str | None,
+    limit: int,
+) -> list[RunRecord]:
+    """See `LineageReader.runs`."""
+    where, values = ["1"], []
+    if jobs:
+        where.append("r.job IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(list(jobs)))
+    if states:
+        where.append("r.state IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps([state.value for state in states]))
+    if after is not None:
+        row = db.execute("SELECT first_time FROM run WHERE key = ?", (run_key(after),)).fetchone()
+        if row is None:
+            raise InvalidQueryError(
+                f"no run has the id {after!r}: `after` is the last run id of the page before"
+            )
+        where.append("(r.first_time < ? OR (r.first_time = ? AND r.run_id > ?))")
+        values += [row[0], row[0], after]
+    sql = f"""
+        SELECT r.run_id, r.job, n.namespace, n.name, r.state, r.started_at, r.ended_at,
+            r.parent_run_id, r.error
+        FROM run AS r JOIN node AS n ON n.key = r.job
+        WHERE {" AND ".join(where)} ORDER BY r.first_time DESC, r.run_id LIMIT ?
+    """
+    return [_run(row) for row in db.execute(sql, (*values, limit))]
+
+
+def _run(row: tuple[Any, ...]) -> RunRecord:
+    run_id, job, namespace, name, state, started, ended, parent, error = row
+    if started is not None and ended is not None and started > ended:
+        started = None
+    return RunRecord(
+        run_id, job, namespace, name, RunState(state), moment(started), moment(ended), parent, error
+    )
+
+
+def counts(db: sqlite3.Connection) -> StoreCounts:
+    """See `LineageReader.counts`."""
+
+    def count(what: str) -> int:
+        return int(db.execute(f"SELECT count(*) FROM {what}").fetchone()[0])
+
+    last = db.execute("SELECT received_at FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+    jobs, datasets = count("node WHERE type = 3"), count("node WHERE type = 1")
+    return StoreCounts(
+        events=count("event"),
+        runs=count("run"),
+        jobs=jobs,
+        datasets=datasets,
+        fields=count("node") - jobs - datasets,
+        edges=count("edge"),
+        dead_letters=count("dead_letter"),
+        underived=count("shape WHERE waiting = 1"),
+        last_ingest=moment(last[0]) if last else None,
+    )
+
+
+def dead_letters(db: sqlite3.Connection, limit: int) -> list[DeadLetter]:
+    """See `LineageStore.dead_letters`."""
+    rows = db.execute(
+        "SELECT body, reasons, received_at FROM dead_letter ORDER BY received_at DESC, digest LIMIT ?",
+        (limit,),
+    )
+    return [DeadLetter(zlib.decompress(body), tuple(json.loads(why)), when) for body, why, when in rows]

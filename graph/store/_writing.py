@@ -1,0 +1,288 @@
+"""One batch of changes as one transaction. Every function takes a connection inside an open transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
+
+from graph.nodes import Node, NodeType, dataset, hash63
+from graph.records import RunState
+from graph.store._projecting import refresh
+from graph.store._reading import TYPE_NUMBER, nodes
+from graph.store.changes import (
+    Alias,
+    Changes,
+    Claim,
+    Derivation,
+    FacetChange,
+    Outcome,
+    Rejected,
+    Status,
+    transformation_key,
+)
+from graph.store.runs import Run, merge, run_key
+
+
+class KeyCollisionError(ValueError):
+    """One integer key stands for two identities."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a batch has changed so far and has yet to write, so that each row is written once a batch."""
+
+    runs: dict[int, Run] = field(default_factory=dict)
+    shapes: dict[tuple[int, int], set[int]] = field(default_factory=dict)
+    """By run and job: the shapes that the run's events about the job have."""
+    facets: dict[tuple[int, str], tuple[int, int, FacetChange]] = field(default_factory=dict)
+    parents: dict[int, tuple[int, int, Node]] = field(default_factory=dict)
+    owners: set[int] = field(default_factory=set)
+
+
+def apply(
+    db: sqlite3.Connection, batch: Sequence[tuple[Changes | Rejected, bytes]], now: int, known: set[int]
+) -> list[Outcome]:
+    """Write a batch; each item comes with its body compressed. `known` collects the keys of stored shapes."""
+    pending = Batch()
+    outcomes = [
+        _reject(db, item, body, now)
+        if isinstance(item, Rejected)
+        else _accept(db, item, body, now, pending, known)
+        for item, body in batch
+    ]
+    _flush_runs(db, pending)
+    for entity_time_digest in pending.facets.values():
+        _put_facet(db, *entity_time_digest)
+    for job, (when, key, parent) in pending.parents.items():
+        put_nodes(db, {key: parent})
+        db.execute(
+            """
+            INSERT INTO job_parent VALUES (?, ?, ?) ON CONFLICT (job) DO UPDATE
+            SET event_time = excluded.event_time, parent = excluded.parent
+            WHERE (excluded.event_time, excluded.parent) > (event_time, parent)
+            """,
+            (job, when, key),
+        )
+    refresh(db, pending.owners)
+    return outcomes
+
+
+def _reject(db: sqlite3.Connection, item: Rejected, body: bytes, now: int) -> Outcome:
+    digest = hashlib.blake2b(item.body, digest_size=16).digest()
+    db.execute(
+        "INSERT INTO dead_letter (digest, received_at, reasons, body) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (digest, now, json.dumps(item.reasons), body),
+    )
+    return Outcome(Status.REJECTED, item.reasons)
+
+
+def _accept(
+    db: sqlite3.Connection, item: Changes, body: bytes, now: int, pending: Batch, known: set[int]
+) -> Outcome:
+    run = run_key(item.run.run_id) if item.run else None
+    row = (item.event_id, item.event_time, now, int(item.kind), item.shape_key, run, body)
+    written = db.execute(
+        "INSERT INTO event (event_id, event_time, received_at, kind, shape, run, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING",
+        row,
+    )
+    if not written.rowcount:
+        return Outcome(Status.DUPLICATE)
+    _put_shape(db, item, known)
+    if run is not None:
+        _note_run(db, item, run, pending)
+    elif item.declares:
+        _declare(db, item)
+        pending.owners.add(item.owner)
+    for change in item.facets:
+        digest = hash63(change.body) if change.body is not None else 0
+        entry = (item.event_time, digest, change)
+        slot = (change.entity, change.name)
+        if slot not in pending.facets or entry[:2] > pending.facets[slot][:2]:
+            pending.facets[slot] = entry
+    if item.parent is not None:
+        parent = (item.event_time, item.parent.key, item.parent)
+        if item.owner not in pending.parents or parent[:2] > pending.parents[item.owner][:2]:
+            pending.parents[item.owner] = parent
+    return Outcome(Status.ACCEPTED)
+
+
+def _put_shape(db: sqlite3.Connection, item: Changes, known: set[int]) -> None:
+    key = item.shape_key
+    if key in known:
+        return
+    known.add(key)
+    if db.execute("SELECT 1 FROM shape WHERE key = ?", (key,)).fetchone():
+        return
+    shape = item.shape()
+    covered = None if shape.covered is None else json.dumps(sorted(shape.covered))
+    waiting = int(shape.sql is not None)
+    db.execute(
+        "INSERT INTO shape (key, owner, covered, sql, waiting) VALUES (?, ?, ?, ?, ?)",
+        (key, item.owner, covered, shape.sql, waiting),
+    )
+    put_nodes(db, shape.nodes)
+    _put_claims(db, key, shape.claims)
+    _put_aliases(db, shape.aliases)
+
+
+def put_nodes(db: sqlite3.Connection, wanted: Mapping[int, Node]) -> None:
+    """Write nodes that are not there yet; KeyCollisionError when a key already stands for something else."""
+    rows: list[tuple[int | str | None, ...]] = []
+    for key, node in wanted.items():
+        if node.type is NodeType.FIELD:
+            parent = dataset(node.namespace, node.name).key
+            rows.append((key, TYPE_NUMBER[node.type], None, None, None, parent, node.field))
+        else:
+            rows.append((key, TYPE_NUMBER[node.type], node.namespace, node.name, node.name[::-1], None, None))
+    written = db.executemany("INSERT INTO node VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+    if written.rowcount == len(rows):
+        return
+    for key, node in nodes(db, wanted.keys()).items():
+        if node != wanted[key]:
+            raise KeyCollisionError(f"{node.id} and {wanted[key].id} have the same key {key}")
+
+
+def _put_claims(db: sqlite3.Connection, shape: int, claims: Iterable[Claim]) -> None:
+    rows, transformations = [], {}
+    for claim in claims:
+        key = transformation_key(claim.transformation)
+        if claim.transformation is not None:
+            transformations[key] = (key, *astuple(claim.transformation))
+        ends = (claim.source, claim.target, claim.dataset, key)
+        rows.append((shape, int(claim.origin), int(claim.kind), *ends))
+    db.executemany(
+        "INSERT INTO transformation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", transformations.values()
+    )
+    db.executemany("INSERT INTO shape_edge VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+
+
+def _put_aliases(db: sqlite3.Connection, aliases: Iterable[Alias]) -> None:
+    db.executemany(
+        "INSERT INTO alias (namespace, name, symlink, target, reversed) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        [(a.namespace, a.name, int(a.symlink), a.target, a.name[::-1]) for a in aliases],
+    )
+
+
+_RUN_COLUMNS = (
+    "key, run_id, job, job_time, first_time, state, started_at, ended_at,"
+    " parent_run_id, parent_time, error, error_time"
+)
+
+
+def _note_run(db: sqlite3.Connection, item: Changes, key: int, pending: Batch) -> None:
+    run = pending.runs.get(key)
+    if run is None:
+        row = db.execute(f"SELECT {_RUN_COLUMNS} FROM run WHERE key = ?", (key,)).fetchone()
+        run = replace(Run(*row), state=RunState(row[5])) if row else None
+    if run is not None and item.run is not None and run.run_id != item.run.run_id:
+        raise KeyCollisionError(f"runs {run.run_id} and {item.run.run_id} have the same key {key}")
+    pending.runs[key] = merge(run, item)
+    slot = (key, item.owner)
+    if slot not in pending.shapes:
+        rows = db.execute(
+            "SELECT s.shape FROM job_run AS j JOIN shape_set AS s ON s.shapes = j.shapes"
+            " WHERE j.run = ? AND j.job = ?",
+            slot,
+        )
+        pending.shapes[slot] = {shape for (shape,) in rows}
+    pending.shapes[slot].add(item.shape_key)
+
+
+def _flush_runs(db: sqlite3.Connection, pending: Batch) -> None:
+    for run in pending.runs.values():
+        marks = ", ".join("?" * 12)
+        row = (run.key, run.run_id, run.job, run.job_time, run.first_time, run.state.value)
+        times = (run.started_at, run.ended_at, run.parent_run_id, run.parent_time, run.error, run.error_time)
+        db.execute(
+            f"INSERT INTO run ({_RUN_COLUMNS}) VALUES ({marks}) ON CONFLICT (key) DO UPDATE SET"
+            " job = excluded.job, job_time = excluded.job_time, first_time = excluded.first_time,"
+            " state = excluded.state, started_at = excluded.started_at, ended_at = excluded.ended_at,"
+            " parent_run_id = excluded.parent_run_id, parent_time = excluded.parent_time,"
+            " error = excluded.error, error_time = excluded.error_time",
+            (*row, *times),
+        )
+    for (key, job), shapes in pending.shapes.items():
+        set_key = shape_set_key(shapes)
+        db.executemany(
+            "INSERT INTO shape_set VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [(set_key, shape) for shape in shapes],
+        )
+        db.execute(
+            "INSERT INTO job_run (run_group, first_time, finished, claims_outputs, run, job, shapes)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, job) DO UPDATE"
+            " SET run_group = excluded.run_group, first_time = excluded.first_time,"
+            " finished = excluded.finished, claims_outputs = excluded.claims_outputs,"
+            " shapes = excluded.shapes",
+            (*_standing(pending.runs[key]), key, job, set_key),
+        )
+        pending.owners.add(job)
+    for key, run in pending.runs.items():
+        # A producer may rename the job within a run: what was said before counts as the run does.
+        for (job,) in db.execute("SELECT job FROM job_run WHERE run = ?", (key,)).fetchall():
+            if (key, job) not in pending.shapes:
+                db.execute(
+                    "UPDATE job_run SET run_group = ?, first_time = ?, finished = ?, claims_outputs = ?"
+                    " WHERE run = ? AND job = ?",
+                    (*_standing(run), key, job),
+                )
+                pending.owners.add(job)
+
+
+def _standing(run: Run) -> tuple[int, int, int, int]:
+    return run.group, run.first_time, int(run.finished), int(run.claims_outputs)
+
+
+def shape_set_key(shapes: Iterable[int]) -> int:
+    """Return the key of a set of shapes."""
+    return hash63(b"".join(shape.to_bytes(8, "big") for shape in sorted(shapes)))
+
+
+def _declare(db: sqlite3.Connection, item: Changes) -> None:
+    db.execute(
+        """
+        INSERT INTO declaration VALUES (?, ?, ?) ON CONFLICT (owner) DO UPDATE
+        SET event_time = excluded.event_time, shape = excluded.shape
+        WHERE (excluded.event_time, excluded.shape) > (event_time, shape)
+        """,
+        (item.owner, item.event_time, item.shape_key),
+    )
+
+
+def _put_facet(db: sqlite3.Connection, when: int, digest: int, change: FacetChange) -> None:
+    written = db.execute(
+        """
+        INSERT INTO facet VALUES (?, ?, ?, ?, ?) ON CONFLICT (entity, name) DO UPDATE
+        SET event_time = excluded.event_time, digest = excluded.digest, body = excluded.body
+        WHERE (excluded.event_time, excluded.digest) > (event_time, digest)
+        """,
+        (change.entity, change.name, when, digest, change.body),
+    )
+    if written.rowcount and change.name == "symlinks":
+        db.execute("DELETE FROM alias WHERE symlink = 1 AND target = ?", (change.entity,))
+        _put_aliases(db, change.aliases)
+
+
+def record_derivations(db: sqlite3.Connection, derived: Mapping[int, Sequence[Derivation]], now: int) -> None:
+    """Write what was read from the SQL of shapes that still wait for it."""
+    owners = set()
+    for shape, statements in derived.items():
+        row = db.execute("SELECT owner FROM shape WHERE key = ? AND waiting = 1", (shape,)).fetchone()
+        if row is None:
+            continue
+        owners.add(row[0])
+        for number, one in enumerate(statements, 1):
+            put_nodes(db, one.nodes)
+            _put_claims(db, shape, one.claims)
+            db.execute(
+                "INSERT INTO derivation VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (shape, number, one.engine, one.version, int(one.certain), json.dumps(one.problems), now),
+            )
+        certain = int(all(one.certain for one in statements)) if statements else None
+        db.execute("UPDATE shape SET waiting = 0, certain = ? WHERE key = ?", (certain, shape))
+    refresh(db, owners, changed=True)

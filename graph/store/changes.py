@@ -1,0 +1,180 @@
+"""What ingest hands to a store: events as changes, what they say about lineage, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from graph.nodes import Node, hash63
+from graph.records import EdgeKind, Transformation
+
+
+class EventKind(IntEnum):
+    """The three kinds of OpenLineage event; the values are those in the store."""
+
+    RUN = 1
+    JOB = 2
+    DATASET = 3
+
+
+class Origin(IntEnum):
+    """Where a statement of lineage comes from; the values are those in the store."""
+
+    LISTED = 1
+    """The inputs and outputs of the event."""
+    LINEAGE_FACET = 2
+    COLUMN_FACET = 3
+    SQL_CERTAIN = 4
+    """A statement that was understood whole, in a known dialect, all its tables found."""
+    SQL_DOUBTFUL = 5
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Claim:
+    """One edge that an event claims, by node keys.
+
+    `dataset` is the dataset of the target of a FIELD edge (0 otherwise).
+    """
+
+    origin: Origin
+    kind: EdgeKind
+    source: int
+    target: int
+    dataset: int = 0
+    transformation: Transformation | None = None
+
+
+def transformation_key(transformation: Transformation | None) -> int:
+    """Return the integer key of a transformation, 0 for none."""
+    if transformation is None:
+        return 0
+    t = transformation
+    parts = (t.type, t.subtype, t.description, str(int(t.masking)))
+    return hash63("".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "surrogatepass"))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Alias:
+    """A further name of a dataset, as a producer sent it or (`symlink`) as a symlinks facet gives it."""
+
+    namespace: str
+    name: str
+    target: int
+    symlink: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """All that an event says about lineage. Events that say the same share one shape.
+
+    `covered` are the datasets whose dataset lineage an explicit lineage facet settles, None when the event
+    has no such facet. `sql` is what derivation needs (JSON), None when there is no SQL.
+    """
+
+    claims: tuple[Claim, ...]
+    nodes: Mapping[int, Node]
+    aliases: tuple[Alias, ...]
+    covered: tuple[int, ...] | None = None
+    sql: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunChange:
+    """What one event says about its run. `event_type` is upper case, OTHER when the event has none."""
+
+    run_id: str
+    event_type: str
+    parent_run_id: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FacetChange:
+    """A facet of a dataset or job as of the event's time; `body` is its JSON, None where it was deleted.
+
+    `aliases` are the further names that a symlinks facet gives.
+    """
+
+    entity: int
+    name: str
+    body: bytes | None
+    aliases: tuple[Alias, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """One accepted event, planned. Times are nanoseconds since the epoch, UTC.
+
+    `owner` is the key of the job, or minus the key of the dataset of a DatasetEvent. `shape` builds what
+    `shape_key` stands for and is called only when the store does not know that key. `declares` says whether
+    a JobEvent or DatasetEvent speaks of lineage at all.
+    """
+
+    event_id: bytes
+    event_time: int
+    kind: EventKind
+    body: bytes
+    owner: int
+    shape_key: int
+    shape: Callable[[], Shape]
+    run: RunChange | None = None
+    declares: bool = False
+    facets: tuple[FacetChange, ...] = ()
+    parent: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Bytes that are not an event we can keep, and why; they go to the dead letters."""
+
+    body: bytes
+    reasons: tuple[str, ...]
+
+
+class Status(StrEnum):
+    """What became of an event."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one event of a batch; `reasons` says why it was rejected."""
+
+    status: Status
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Underived:
+    """A shape whose SQL waits to be read; `sql` is `Shape.sql`."""
+
+    shape_key: int
+    sql: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """What was read from one SQL text of a shape, kept beside the event and never in it.
+
+    `claims` have an SQL origin. `problems` says what was not understood or not found.
+    """
+
+    engine: str
+    version: str
+    certain: bool
+    claims: tuple[Claim, ...]
+    nodes: Mapping[int, Node]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Bytes that were rejected; `received_at` is nanoseconds since the epoch."""
+
+    body: bytes
+    reasons: tuple[str, ...]
+    received_at: int

@@ -1,0 +1,170 @@
+-- Times are nanoseconds since the epoch, UTC. Keys are 63-bit hashes of identities or of content.
+
+-- The log: every accepted event, as received (body: zlib).
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY,
+    event_id BLOB NOT NULL UNIQUE,
+    event_time INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    shape INTEGER NOT NULL,
+    run INTEGER,
+    body BLOB NOT NULL
+);
+
+CREATE TABLE dead_letter (
+    digest BLOB PRIMARY KEY,
+    received_at INTEGER NOT NULL,
+    reasons TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+
+-- Everything from here on is a projection of the log.
+-- type: 1 dataset, 2 field, 3 job. A field has its dataset and no names of its own.
+-- reversed: the name backwards, so that an index finds names by their end.
+CREATE TABLE node (
+    key INTEGER PRIMARY KEY,
+    type INTEGER NOT NULL,
+    namespace TEXT,
+    name TEXT,
+    reversed TEXT,
+    dataset INTEGER,
+    field TEXT
+);
+CREATE INDEX node_type ON node (type) WHERE type <> 2;
+CREATE INDEX node_reversed ON node (reversed) WHERE reversed IS NOT NULL;
+CREATE INDEX node_dataset ON node (dataset) WHERE dataset IS NOT NULL;
+
+-- Further names of datasets: as producers sent them (symlink 0), or from a symlinks facet (symlink 1).
+CREATE TABLE alias (
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    symlink INTEGER NOT NULL,
+    target INTEGER NOT NULL,
+    reversed TEXT NOT NULL,
+    PRIMARY KEY (namespace, name, symlink, target)
+) WITHOUT ROWID;
+CREATE INDEX alias_reversed ON alias (reversed);
+CREATE INDEX alias_symlink ON alias (target) WHERE symlink = 1;
+
+CREATE TABLE transformation (
+    key INTEGER PRIMARY KEY,
+    type TEXT NOT NULL,
+    subtype TEXT NOT NULL,
+    description TEXT NOT NULL,
+    masking INTEGER NOT NULL
+);
+
+-- What an event says about lineage, once for all events that say it.
+-- covered: JSON list of the datasets that its lineage facet settles, NULL when it has none.
+-- certain: whether all its SQL was read without doubt, NULL when it has none or it waits to be read.
+CREATE TABLE shape (
+    key INTEGER PRIMARY KEY,
+    owner INTEGER NOT NULL,
+    covered TEXT,
+    sql BLOB,
+    waiting INTEGER NOT NULL,
+    certain INTEGER
+);
+CREATE INDEX shape_waiting ON shape (key) WHERE waiting = 1;
+
+CREATE TABLE shape_edge (
+    shape INTEGER NOT NULL,
+    origin INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    target INTEGER NOT NULL,
+    dataset INTEGER NOT NULL,
+    transformation INTEGER NOT NULL,
+    PRIMARY KEY (shape, origin, kind, source, target, transformation)
+) WITHOUT ROWID;
+
+CREATE TABLE derivation (
+    shape INTEGER NOT NULL,
+    statement INTEGER NOT NULL,
+    engine TEXT NOT NULL,
+    version TEXT NOT NULL,
+    certain INTEGER NOT NULL,
+    problems TEXT NOT NULL,
+    derived_at INTEGER NOT NULL,
+    PRIMARY KEY (shape, statement)
+) WITHOUT ROWID;
+
+CREATE TABLE run (
+    key INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL,
+    job INTEGER NOT NULL,
+    job_time INTEGER NOT NULL,
+    first_time INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    started_at INTEGER,
+    ended_at INTEGER,
+    parent_run_id TEXT,
+    parent_time INTEGER,
+    error TEXT,
+    error_time INTEGER
+);
+CREATE INDEX run_job ON run (job, first_time);
+CREATE INDEX run_first_time ON run (first_time);
+
+-- The sets of shapes that runs gave; most runs of a job give the same set.
+CREATE TABLE shape_set (
+    shapes INTEGER NOT NULL,
+    shape INTEGER NOT NULL,
+    PRIMARY KEY (shapes, shape)
+) WITHOUT ROWID;
+
+-- What a run said about a job; run_group, first_time, finished and claims_outputs repeat the run's.
+CREATE TABLE job_run (
+    run INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    run_group INTEGER NOT NULL,
+    first_time INTEGER NOT NULL,
+    finished INTEGER NOT NULL,
+    claims_outputs INTEGER NOT NULL,
+    shapes INTEGER NOT NULL,
+    PRIMARY KEY (run, job)
+) WITHOUT ROWID;
+CREATE INDEX job_run_latest ON job_run (job, finished, first_time, run_group, claims_outputs, shapes);
+CREATE INDEX job_run_group ON job_run (job, run_group, finished, claims_outputs, shapes);
+
+-- The latest declaration of a job (owner: its key) or dataset (owner: minus its key).
+CREATE TABLE declaration (
+    owner INTEGER PRIMARY KEY,
+    event_time INTEGER NOT NULL,
+    shape INTEGER NOT NULL
+);
+
+-- The current graph. owner: the job, or minus the dataset whose DatasetEvent declared the edge.
+CREATE TABLE edge (
+    kind INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    target INTEGER NOT NULL,
+    owner INTEGER NOT NULL,
+    transformation INTEGER NOT NULL,
+    PRIMARY KEY (kind, source, target, owner, transformation)
+) WITHOUT ROWID;
+CREATE INDEX edge_backwards ON edge (kind, target, source, owner, transformation);
+CREATE INDEX edge_owner ON edge (owner);
+
+-- Of what the edges of an owner were last made; the same again means that nothing is to be done.
+CREATE TABLE projected (
+    owner INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL
+);
+
+-- The latest facet by event time, of two at the same time the one with the greater digest.
+CREATE TABLE facet (
+    entity INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    event_time INTEGER NOT NULL,
+    digest INTEGER NOT NULL,
+    body BLOB,
+    PRIMARY KEY (entity, name)
+);
+
+CREATE TABLE job_parent (
+    job INTEGER PRIMARY KEY,
+    event_time INTEGER NOT NULL,
+    parent INTEGER NOT NULL
+);

@@ -1,0 +1,186 @@
+"""The embedded store: one SQLite file in WAL mode, durable at every commit."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from graph.errors import StoreError
+from graph.nodes import Node, NodeType
+from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
+from graph.store import _reading as read
+from graph.store import _writing as write
+from graph.store._writing import KeyCollisionError
+from graph.store.changes import Changes, DeadLetter, Derivation, Outcome, Rejected, Underived
+from graph.store.sqlite_file import connect, sqlite_errors
+
+_SHAPES_REMEMBERED = 100_000
+
+
+class SqliteStore:
+    """A store in one SQLite file. It serves one thread; open another one for each further thread."""
+
+    def __init__(self, location: str | Path, *, read_only: bool = False) -> None:
+        self.location = str(location)
+        self._db, self.read_only = connect(self.location, read_only=read_only)
+        self._known_shapes: set[int] = set()
+        self._transformation = lru_cache(maxsize=100_000)(self._load_transformation)
+
+    def __repr__(self) -> str:
+        return f"SqliteStore({self.location!r})"
+
+    def __enter__(self) -> SqliteStore:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # What questions read.
+
+    def lookup(self, node: Node) -> Node | None:
+        """See LineageReader."""
+        with self._errors():
+            return read.lookup(self._db, node)
+
+    def named(self, name: str, types: Collection[NodeType]) -> list[Node]:
+        """See LineageReader."""
+        with self._errors():
+            return read.named(self._db, name, types)
+
+    def all_nodes(
+        self, types: Collection[NodeType], *, after: int = -1, limit: int = 1000
+    ) -> list[tuple[int, Node]]:
+        """See LineageReader."""
+        with self._errors():
+            return read.all_nodes(self._db, types, after, limit)
+
+    def nodes(self, keys: Collection[int]) -> dict[int, Node]:
+        """See LineageReader."""
+        with self._errors():
+            return read.nodes(self._db, keys)
+
+    def fields(self, dataset: Node) -> list[Node]:
+        """See LineageReader."""
+        with self._errors():
+            return read.fields(self._db, dataset)
+
+    def closure(
+        self, keys: Collection[int], kind: EdgeKind, direction: Direction, depth: int | None = None
+    ) -> list[Edge]:
+        """See LineageReader."""
+        with self._errors():
+            if depth is None:
+                rows = read.closure(self._db, keys, kind, direction)
+            else:
+                rows = read.closure_to_depth(self._db, keys, kind, direction, depth)
+            return list(read.to_edges(kind, rows, self._transformation))
+
+    def incident(self, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[Edge]:
+        """See LineageReader."""
+        with self._errors():
+            rows = read.incident(self._db, keys, kind, direction)
+            return list(read.to_edges(kind, rows, self._transformation))
+
+    def edges(self, kind: EdgeKind) -> Iterable[Edge]:
+        """See LineageReader."""
+        with self._errors():
+            yield from read.to_edges(kind, read.whole(self._db, kind), self._transformation)
+
+    def facets(self, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
+        """See LineageReader."""
+        with self._errors():
+            return read.facets(self._db, keys, name)
+
+    def parents(self, jobs: Collection[int]) -> dict[int, Node]:
+        """See LineageReader."""
+        with self._errors():
+            return read.parents(self._db, jobs)
+
+    def runs(
+        self,
+        *,
+        jobs: Collection[int] = (),
+        states: Collection[RunState] = (),
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[RunRecord]:
+        """See LineageReader."""
+        with self._errors():
+            return read.runs(self._db, jobs, states, after, limit)
+
+    def counts(self) -> StoreCounts:
+        """See LineageReader."""
+        with self._errors():
+            return read.counts(self._db)
+
+    def close(self) -> None:
+        """See LineageReader."""
+        self._db.close()
+
+    # What ingest writes.
+
+    def apply(self, batch: Sequence[Changes | Rejected]) -> list[Outcome]:
+        """See LineageStore."""
+        packed = [(item, zlib.compress(item.body, 6)) for item in batch]
+        with self._transaction():
+            return write.apply(self._db, packed, time.time_ns(), self._known_shapes)
+
+    def underived(self, limit: int, *, after: int = -1) -> list[Underived]:
+        """See LineageStore."""
+        with self._errors():
+            rows = self._db.execute(
+                "SELECT key, sql FROM shape WHERE waiting = 1 AND key > ? ORDER BY key LIMIT ?",
+                (after, limit),
+            )
+            return [Underived(key, sql) for key, sql in rows]
+
+    def record_derivations(self, derived: Mapping[int, Sequence[Derivation]]) -> None:
+        """See LineageStore."""
+        with self._transaction():
+            write.record_derivations(self._db, derived, time.time_ns())
+
+    def bodies(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
+        """See LineageStore."""
+        with self._errors():
+            rows = self._db.execute(
+                "SELECT seq, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+            )
+            return [(seq, zlib.decompress(body)) for seq, body in rows]
+
+    def dead_letters(self, *, limit: int = 100) -> list[DeadLetter]:
+        """See LineageStore."""
+        with self._errors():
+            return read.dead_letters(self._db, limit)
+
+    def _load_transformation(self, key: int) -> Transformation | None:
+        return read.transformation(self._db, key)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        if self.read_only:
+            raise StoreError(self.location, "opened read-only: nothing can be written to it")
+        if len(self._known_shapes) > _SHAPES_REMEMBERED:
+            self._known_shapes.clear()
+        with self._errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._known_shapes.clear()
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            with sqlite_errors(self.location):
+                yield
+        except KeyCollisionError as error:
+            raise StoreError(self.location, f"{error}: report this, nothing was kept of the batch") from error
