@@ -11,8 +11,9 @@ from pathlib import Path
 
 
 def names() -> list[str]:
-    """Return the benchmarks' names: the modules of this folder that do not begin with an underscore."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
+    """Return the benchmarks' names: the modules of this folder that have a `main`."""
+    modules = sorted(Path(__file__).parent.glob("[!_]*.py"))
+    return [path.stem for path in modules if "\ndef main(" in path.read_text(encoding="utf-8")]
 
 
 def run(name: str, *, quick: bool) -> bool:
