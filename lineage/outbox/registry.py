@@ -48,10 +48,8 @@ def open_existing(path: Path) -> Outbox:
     file that is empty and whose process is gone.
     """
     with _lock:
-        known = _outboxes.get(path)
-        if known is not None:
-            return known
         if not path.is_file():
+            _outboxes.pop(path, None)
             raise OutboxError(path, "there is no such file")
         return _outboxes.setdefault(path, Outbox(path))
 

@@ -159,6 +159,11 @@ class Outbox:
             rows.close()
         return found
 
+    def is_empty(self) -> bool:
+        """Return whether no event waits, due or not."""
+        with self._main.reading() as connection:
+            return connection.execute("SELECT 1 FROM waiting LIMIT 1").fetchone() is None
+
     def remove(self, seqs: Iterable[int]) -> None:
         """Forget events that were delivered; unknown ones are ignored."""
         with self._main.transaction() as connection:
@@ -233,10 +238,15 @@ class Outbox:
         if self._own is not None:
             self._own.close()
             self._own = None
+        self.delete_if_done()
+
+    def delete_if_done(self) -> None:
+        """Delete an own file whose process is gone if nothing is left in it; leave any other file alone."""
         owner = owner_of(self.path)
         if owner is not None and owner != os.getpid() and not is_alive(owner):
+            self._main.close()
             with suppress(OSError, sqlite3.Error):
-                _delete_if_done(self.path)
+                _delete_if_empty(self.path)
 
     def before_fork(self) -> list[Connection]:
         """Close all connections; return those whose lock is held now. An own file is never reopened."""
@@ -262,7 +272,7 @@ def _reason(fault: BaseException) -> str:
     return (fault.strerror if isinstance(fault, OSError) else None) or str(fault) or type(fault).__name__
 
 
-def _delete_if_done(path: Path) -> None:
+def _delete_if_empty(path: Path) -> None:
     """Delete an own file that holds nothing, under a lock that shows that nobody else has it open."""
     connection = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
