@@ -65,7 +65,7 @@ def test_a_wrong_value_names_itself_its_source_and_what_is_allowed(
 
 
 def test_an_unknown_setting_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="settings are .*namespace"):
+    with pytest.raises(ConfigError, match=r"settings are .*namespace"):
         configure(namespce="typo")
 
 

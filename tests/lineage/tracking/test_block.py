@@ -31,9 +31,13 @@ def test_a_block_is_a_run(lineage_events: CapturedEvents) -> None:
 
 def test_a_block_left_by_an_exception_fails_and_claims_nothing(lineage_events: CapturedEvents) -> None:
     """PV-10: after a failure or rollback no output is claimed."""
-    with pytest.raises(OSError, match="disk"), track_run("build", outputs="s3://lake/gold/revenue") as run:
-        run.output("s3://lake/gold/extra", row_count=3)
-        raise OSError("disk")
+    def build() -> None:
+        with track_run("build", outputs="s3://lake/gold/revenue") as run:
+            run.output("s3://lake/gold/extra", row_count=3)
+            raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        build()
 
     assert lineage_events.types == ["START", "FAIL"]
     assert lineage_events[1]["outputs"] == []
@@ -68,7 +72,8 @@ def test_a_row_count_nobody_gave_is_absent_and_a_zero_is_there(lineage_events: C
 def test_sql_is_carried_with_its_values_masked(lineage_events: CapturedEvents) -> None:
     with track_run("build") as run:
         run.sql(
-            "INSERT INTO gold.revenue SELECT day, sum(amount) FROM silver.orders WHERE card = '4111-1111' GROUP BY 1",
+            "INSERT INTO gold.revenue SELECT day, sum(amount) FROM silver.orders"
+            " WHERE card = '4111-1111' GROUP BY 1",
             dialect="postgres",
             namespace="postgres://warehouse:5432",
             database="shop",

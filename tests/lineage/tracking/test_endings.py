@@ -68,14 +68,14 @@ def test_a_cancelled_task_aborts_its_run(lineage_events: CapturedEvents) -> None
 
 
 def test_an_error_whose_text_cannot_be_had_still_fails_the_run(lineage_events: CapturedEvents) -> None:
-    class Odd(Exception):
+    class OddError(Exception):
         def __str__(self) -> str:
             raise RuntimeError("no text")
 
-    with pytest.raises(Odd), track_run("work"):
-        raise Odd
+    with pytest.raises(OddError), track_run("work"):
+        raise OddError
 
-    assert lineage_events[1]["run"]["facets"]["errorMessage"]["message"].endswith("Odd")
+    assert lineage_events[1]["run"]["facets"]["errorMessage"]["message"].endswith("OddError")
 
 
 def test_durations_follow_the_monotonic_clock(monkeypatch: pytest.MonkeyPatch) -> None:
