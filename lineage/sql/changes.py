@@ -1,0 +1,175 @@
+"""UPDATE, DELETE and MERGE: statements that change rows of a table in place.
+
+The table they change is an input only where it stands in a FROM clause or subquery; a value made of its own
+old one (`SET n = n + 1`) is a column's edge to itself and no input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from lineage.sql.names import table_of
+from lineage.sql.plans import Plan, Written
+from lineage.sql.queries import Queries
+from lineage.sql.reads import tables_read
+from lineage.sql.relations import Flow, Output, Relation, Rest, Scope
+from lineage.sql.results import Table
+from lineage.sql.sources import add_source
+from lineage.sql.tree import Node, from_items
+
+
+def update_plan(node: exp.Update, dialect: str | None) -> Plan:
+    """Return the plan of an UPDATE, also with FROM, joins or an alias as its target."""
+    tables = _tables(node)
+    changed = _changed(node, [node.this])
+    targets = [table for each in changed if (table := table_of(each))]
+
+    def columns(queries: Queries) -> Iterator[Written]:
+        scope, rows = _scope(node, queries)
+        by_table: dict[Table, list[Output | Rest]] = {}
+        for assignment in node.expressions:
+            for name, value in _assigned(assignment):
+                owner = table_of(_owner(name, tables)) or (targets[0] if targets else None)
+                if owner is not None:
+                    by_table.setdefault(owner, []).append(Output(name.name, queries.flow(value, scope)))
+        for table, outputs in by_table.items():
+            yield Written(table, outputs, rows)
+
+    return Plan("UPDATE", tables_read(node, dialect, but=_written_nodes(node, changed)), targets, columns)
+
+
+def delete_plan(node: exp.Delete, dialect: str | None) -> Plan:
+    """Return the plan of a DELETE, also with USING or joins; no column is written."""
+    changed = _changed(node, node.args.get("tables") or [node.this])
+    outputs = [table for each in changed if (table := table_of(each))]
+    return Plan("DELETE", tables_read(node, dialect, but=_written_nodes(node, changed)), outputs)
+
+
+def merge_plan(node: exp.Merge, dialect: str | None) -> Plan:
+    """Return the plan of a MERGE: the columns of all its branches."""
+    target = table_of(node.this)
+
+    def columns(queries: Queries) -> Iterator[Written]:
+        scope = queries.with_ctes(node, Scope())
+        rows = Flow()
+        add_source(node.args["using"], scope, rows, queries)
+        source = Scope(scope.parent, scope.ctes, list(scope.sources))
+        add_source(node.this, scope, Flow(), queries)
+        scope.sources.reverse()
+        rows.add(queries.flow(node.args["on"], scope, "JOIN"), "JOIN")
+        for when in node.args["whens"].expressions:
+            condition, then = when.args.get("condition"), when.args.get("then")
+            if condition is not None:
+                rows.add(queries.flow(condition, scope, "FILTER"), "FILTER")
+            if isinstance(then, exp.Update):
+                yield Written(target, list(_merge_update(then, scope, source, queries)), rows)
+            elif isinstance(then, exp.Insert):
+                yield Written(target, list(_merge_insert(then, target, source, queries)), rows)
+
+    inputs = tables_read(node, dialect, but={id(node.this)})
+    return Plan("MERGE", inputs, [target] if target else [], columns)
+
+
+def _merge_update(then: exp.Update, scope: Scope, source: Scope, queries: Queries) -> Iterator[Output | Rest]:
+    if any(isinstance(item, exp.Star) for item in then.expressions):
+        yield from source.sources[0].relation.columns
+    for assignment in then.expressions:
+        for name, value in _assigned(assignment):
+            yield Output(name.name, queries.flow(value, scope))
+
+
+def _merge_insert(
+    then: exp.Insert, target: Table | None, source: Scope, queries: Queries
+) -> Iterator[Output | Rest]:
+    """Yield the columns of an INSERT branch: its values see the source alone."""
+    values = then.args.get("expression")
+    if not isinstance(values, exp.Tuple):  # INSERT *, INSERT ROW
+        yield from source.sources[0].relation.columns
+        return
+    names = [name.name for name in then.this.expressions] if isinstance(then.this, exp.Tuple) else []
+    names = names or list((queries.catalog.columns(target) if target else None) or ())
+    outputs = [Output(value.name, queries.flow(value, source)) for value in values.expressions]
+    yield from Relation(outputs).renamed(names)
+
+
+def _scope(node: exp.Update, queries: Queries) -> tuple[Scope, Flow]:
+    """Return the scope an UPDATE's values see and what decides about its rows."""
+    scope, rows = queries.with_ctes(node, Scope()), Flow()
+    sources = list(from_items(node))
+    if not _is_alias(node.this, _tables(node)):
+        add_source(node.this, scope, rows, queries)
+    for item in sources:
+        add_source(item, scope, rows, queries)
+    where = node.args.get("where")
+    if where is not None:
+        rows.add(queries.flow(where.this, scope, "FILTER"), "FILTER")
+    return scope, rows
+
+
+def _assigned(node: Node) -> Iterator[tuple[Node, Node]]:
+    """Yield the columns and values of `a = x` and `(a, b) = (x, y)`."""
+    if not isinstance(node, exp.EQ):
+        return
+    value = node.expression
+    if isinstance(node.this, exp.Column):
+        yield node.this, value
+    elif isinstance(node.this, exp.Tuple):
+        select = value.unnest() if isinstance(value, exp.Subquery) else value
+        values = select.expressions if isinstance(select, exp.Tuple) else []
+        for position, name in enumerate(node.this.expressions):
+            yield name, values[position] if position < len(values) else value
+
+
+def _tables(node: Node) -> list[exp.Table]:
+    """Return the tables of the statement itself, without those of its subqueries."""
+    stack: list[Node] = [node]
+    tables = []
+    while stack:
+        each = stack.pop()
+        if isinstance(each, exp.Table):
+            tables.append(each)
+        if not isinstance(each, exp.Query) or isinstance(each, exp.Table):
+            stack += reversed(list(each.iter_expressions()))
+    return tables
+
+
+def _is_alias(target: Node, tables: list[exp.Table]) -> bool:
+    return _aliased(target, tables) is not target
+
+
+def _aliased(target: Node, tables: list[exp.Table]) -> Node:
+    """Return the table whose alias the target is (`UPDATE o SET ... FROM orders o`), else the target."""
+    if isinstance(target, exp.Table) and len(target.parts) == 1:
+        for table in tables:
+            if table is not target and table.alias and table.alias.casefold() == target.name.casefold():
+                return table
+    return target
+
+
+def _changed(node: Node, named: list[Node]) -> list[Node]:
+    """Return the table nodes a statement changes."""
+    tables = _tables(node)
+    if isinstance(node, exp.Update) and node.this.args.get("joins"):
+        # MySQL joins before SET: the columns set say which of the tables is changed.
+        names = [name for item in node.expressions for name, _ in _assigned(item)]
+        owners = [owner for name in names if (owner := _owner(name, tables)) is not None]
+        return list(owners) or named
+    return [_aliased(each, tables) for each in named]
+
+
+def _written_nodes(node: Node, changed: list[Node]) -> set[int]:
+    """Return the ids of table nodes that only say what is changed."""
+    naming = [node.this, *(node.args.get("tables") or ())]
+    aliases = [each for each in naming if each is not None and _is_alias(each, _tables(node))]
+    return {id(each) for each in [*changed, *(node.args.get("tables") or ()), *aliases]}
+
+
+def _owner(name: Node, tables: list[exp.Table]) -> Node | None:
+    """Return the table node whose alias or name qualifies a column that is set."""
+    qualifier = name.args.get("table")
+    if qualifier is None:
+        return None
+    owners = (table for table in tables if table.alias_or_name.casefold() == qualifier.name.casefold())
+    return next((_aliased(owner, tables) for owner in owners), None)

@@ -1,0 +1,148 @@
+"""The work behind `lineage.sql.extract`: fence, parse, plan, resolve, unite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+from lineage._guard import guard
+from lineage.sql.catalog import Catalog
+from lineage.sql.dialects import dialect_of
+from lineage.sql.fence import refusal
+from lineage.sql.parsing import ENGINE, Parsed, parse
+from lineage.sql.plans import Plan, Written
+from lineage.sql.queries import Queries
+from lineage.sql.relations import Flow, Output
+from lineage.sql.results import Column, ColumnEdges, Source, SqlLineage, StatementLineage, Table
+from lineage.sql.statements import plan
+
+CACHED_CHARACTERS = 64_000
+"""Texts up to this length are remembered with their answer."""
+
+Schema = Mapping[str, Mapping[str, str] | Sequence[str]]
+_FrozenSchema = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def extract_cached(
+    sql: str, dialect: str | None, schema: Schema | None, default_schema: str | None
+) -> SqlLineage:
+    """Return the lineage of a text, remembered when it is short."""
+    frozen = tuple((name, tuple(columns)) for name, columns in (schema or {}).items())
+    remembered = _remembered if len(sql) <= CACHED_CHARACTERS else _extract
+    return remembered(sql, dialect, frozen, default_schema)
+
+
+def _extract(sql: str, dialect: str | None, schema: _FrozenSchema, default_schema: str | None) -> SqlLineage:
+    known = dialect_of(dialect) if dialect else None
+    problems = (
+        [f"the dialect {dialect} is not known, generic SQL is assumed"] if _unknown(dialect, known) else []
+    )
+    refused = refusal(sql)
+    if refused is not None:
+        return SqlLineage((), (), (), (), (*problems, refused), ENGINE, known)
+    catalog = Catalog(dict(schema), default_schema)
+    statements = [_statement(parsed, known, catalog) for parsed in parse(sql, known)]
+    for number, statement in enumerate(statements, 1):
+        prefix = f"statement {number}: " if len(statements) > 1 else ""
+        problems += [prefix + problem for problem in statement.problems]
+    return SqlLineage(
+        tuple(statements),
+        _unique(table for statement in statements for table in statement.inputs),
+        _unique(table for statement in statements for table in statement.outputs),
+        tuple(edges for statement in statements for edges in statement.columns),
+        tuple(problems),
+        ENGINE,
+        known,
+    )
+
+
+_remembered = lru_cache(maxsize=512)(_extract)
+
+
+def _unknown(dialect: str | None, known: str | None) -> bool:
+    return bool(dialect) and known is None and str(dialect).lower() not in ("ansi", "generic", "sql")
+
+
+def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog) -> StatementLineage:
+    if parsed.tree is None:
+        return StatementLineage("UNKNOWN", (), (), (), False, (parsed.problem or "",), ENGINE, dialect)
+    planned = plan(parsed.tree, dialect)
+    written, problems = _columns(planned, Queries(catalog, dialect))
+    if planned.opaque:
+        problems.append(f"{planned.kind} was not understood: {planned.opaque}")
+    certain = not problems
+    columns, doubts, all_named = _edges(written, dialect)
+    if planned.creates:
+        for table in planned.outputs[-1:]:
+            catalog.learn(
+                table, [edges.output.column for edges in columns if edges.output.table == table.name]
+            )
+    problems += doubts
+    for each in written:
+        problems += [doubt for doubt in each.rows.doubts if doubt not in problems]
+    return StatementLineage(
+        planned.kind,
+        _unique(planned.inputs),
+        _unique(planned.outputs),
+        columns,
+        certain and all_named and not doubts,
+        tuple(problems),
+        ENGINE,
+        dialect,
+    )
+
+
+def _columns(planned: Plan, queries: Queries) -> tuple[list[Written], list[str]]:
+    """Return what a statement writes by column; whatever goes wrong here leaves its tables standing."""
+    with guard("reading the columns of a SQL statement"):
+        try:
+            return list(planned.columns(queries)), []
+        except RecursionError:
+            return [], ["its columns are nested too deep to be followed"]
+    return [], ["its columns could not be read"]
+
+
+def _edges(
+    written: Sequence[Written], dialect: str | None
+) -> tuple[tuple[ColumnEdges, ...], list[str], bool]:
+    """Return the edges by written column, the doubts about them, and whether each column has a known name."""
+    flows: dict[Column, Flow] = {}
+    rows: dict[Column, Flow] = {}
+    all_named = True
+    for each in written:
+        table = each.table.name if each.table else ""
+        for position, column in enumerate(each.columns):
+            name = (column.name or f"_col_{position}") if isinstance(column, Output) else "*"
+            all_named = all_named and isinstance(column, Output) and bool(column.name)
+            key, flow = Column(table, name), column.flow if isinstance(column, Output) else column.star()
+            if key in flows:
+                united_ = Flow(flows[key].defined_by)
+                united_.add(flows[key])
+                united_.add(flow)
+                flow = united_
+            flows[key], rows[key] = flow, each.rows
+    columns = tuple(_column_edges(output, flow, rows[output], dialect) for output, flow in flows.items())
+    return columns, list(dict.fromkeys(doubt for flow in flows.values() for doubt in flow.doubts)), all_named
+
+
+def _column_edges(output: Column, flow: Flow, rows: Flow, dialect: str | None) -> ColumnEdges:
+    indirect = {**flow.indirect, **rows.indirect}
+    return ColumnEdges(
+        output,
+        tuple(Source(table, column, subtype) for (table, column), subtype in flow.direct.items()),
+        tuple(Source(*source) for source in indirect),
+        None if flow.is_copy else _text(flow, dialect),
+    )
+
+
+def _text(flow: Flow, dialect: str | None) -> str | None:
+    if flow.defined_by is None:
+        return None
+    try:
+        return flow.defined_by.sql(dialect=dialect, comments=False)
+    except RecursionError:  # thousands of operators deep: the edges stand without their text
+        return None
+
+
+def _unique(tables: Iterable[Table]) -> tuple[Table, ...]:
+    return tuple(dict.fromkeys(tables))

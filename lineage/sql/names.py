@@ -1,0 +1,69 @@
+"""The tables and files that a table expression names."""
+
+from __future__ import annotations
+
+import re
+
+from sqlglot import exp
+
+from lineage.sql.results import Table
+from lineage.sql.tree import Node
+
+# fmt: off
+# Table functions whose first argument is a file, a list of files or a pattern.
+_FILE_FUNCTIONS = frozenset({
+    "delta_scan", "iceberg_scan", "parquet_scan", "read_avro", "read_blob", "read_csv", "read_csv_auto",
+    "read_files", "read_json", "read_json_auto", "read_json_objects", "read_ndjson", "read_ndjson_auto",
+    "read_ndjson_objects", "read_parquet", "read_text", "read_xlsx", "sniff_csv", "st_read",
+})
+# fmt: on
+# Spark reads parquet.`s3://bucket/key` as a file of that format.
+_FILE_FORMATS = frozenset({"parquet", "csv", "json", "orc", "delta", "avro", "text", "binaryfile", "iceberg"})
+_PATH = re.compile(
+    r"[/\\]|\.(?:parquet|csv|tsv|json|jsonl|ndjson|orc|avro|xlsx|arrow|txt)(?:\.(?:gz|zst|bz2))?$", re.I
+)
+
+
+def table_of(node: Node | None) -> Table | None:
+    """Return the one table that a node names as the target of a statement, or None."""
+    if isinstance(node, exp.Schema):
+        node = node.this
+    if isinstance(node, exp.Table):
+        tables = tables_of(node)
+        return tables[0] if tables else None
+    if isinstance(node, exp.Directory):
+        return file_table(node.this.name)
+    if isinstance(node, exp.Literal) and node.is_string:
+        return file_table(node.name)
+    return None
+
+
+def tables_of(node: exp.Table) -> list[Table]:
+    """Return the tables or files behind a table expression; a function that reads no file has none."""
+    if isinstance(node.this, exp.Func):
+        return _files(node.this)
+    parts = tuple(part.name or part.sql() for part in node.parts)
+    if not any(parts):
+        return []
+    last = parts[-1]
+    if len(parts) == 2 and parts[0].lower() in _FILE_FORMATS and _PATH.search(last):
+        return [file_table(last)]
+    identifier = node.parts[-1]
+    quoted = isinstance(identifier, exp.Identifier) and identifier.quoted
+    if len(parts) == 1 and quoted and _PATH.search(last):
+        return [file_table(last)]
+    return [Table(tuple(part for part in parts if part))]
+
+
+def file_table(path: str) -> Table:
+    """Return the table that a file's path or pattern stands for."""
+    return Table((path,), is_path=True)
+
+
+def _files(function: exp.Func) -> list[Table]:
+    name = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
+    if name.lower() not in _FILE_FUNCTIONS:
+        return []
+    first = function.this if isinstance(function.this, Node) else next(iter(function.expressions), None)
+    listed = first.expressions if isinstance(first, exp.Array) else [first]
+    return [file_table(item.name) for item in listed if isinstance(item, exp.Literal) and item.is_string]

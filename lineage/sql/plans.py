@@ -1,0 +1,34 @@
+"""What is known of a statement before its columns are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from lineage.sql.queries import Queries
+from lineage.sql.relations import Flow, Output, Rest
+from lineage.sql.results import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Columns written to a table, None for the result of a bare query; `rows` decides about its rows."""
+
+    table: Table | None
+    columns: Sequence[Output | Rest]
+    rows: Flow
+
+
+@dataclass
+class Plan:
+    """A statement's tables, found first so that they outlive a fault in the columns, and the work for those.
+
+    `creates` says that the columns written are all the target has, `opaque` why it was not understood.
+    """
+
+    kind: str
+    inputs: list[Table] = field(default_factory=list)
+    outputs: list[Table] = field(default_factory=list)
+    columns: Callable[[Queries], Iterable[Written]] = lambda queries: ()
+    creates: bool = False
+    opaque: str | None = None

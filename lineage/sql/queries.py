@@ -1,0 +1,262 @@
+"""Queries to relations: each query and common table expression is evaluated once, from the inside out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from sqlglot import exp
+
+from lineage.sql.catalog import Catalog
+from lineage.sql.expressions import flow_of, output_name
+from lineage.sql.reads import reads_itself
+from lineage.sql.relations import Flow, Output, Relation, Rest, Scope, united
+from lineage.sql.results import Subtype
+from lineage.sql.sources import add_joined, add_source
+from lineage.sql.tree import Node, alias_columns, argument, ctes_of
+
+# Dialects in which a projection may use the alias of an earlier one.
+_LATERAL_ALIASES = frozenset(
+    {"snowflake", "redshift", "databricks", "spark", "duckdb", "clickhouse", "teradata"}
+)
+
+
+class Queries:
+    """Evaluates the queries of one statement."""
+
+    def __init__(self, catalog: Catalog, dialect: str | None) -> None:
+        self.catalog = catalog
+        self.dialect = dialect
+
+    def relation(self, node: Node, around: Scope) -> Relation:
+        """Return the columns of any query; names not its own are looked up in `around`."""
+        if isinstance(node, exp.Subquery):
+            return self._parenthesised(node, around)
+        if isinstance(node, exp.Select):
+            return self._select(node, around)
+        if isinstance(node, exp.SetOperation):
+            return self._set_operation(node, around)
+        if isinstance(node, exp.Table):
+            scope, rows = Scope(around, around.ctes), Flow()
+            add_source(node, scope, rows, self)
+            return Relation(list(self._all_columns(scope)), rows)
+        if isinstance(node, exp.Values):
+            return self._values(node, around)
+        if isinstance(node, exp.DML):
+            return self._returning(node, around)
+        return Relation([Rest(flow=self.flow(node, around, "TRANSFORMATION"))])
+
+    def flow(self, node: Node, scope: Scope, use: Subtype = "IDENTITY") -> Flow:
+        """Return the flow of an expression."""
+        return flow_of(node, scope, self.relation, use)
+
+    def with_ctes(self, node: Node, around: Scope) -> Scope:
+        """Return a scope without sources that sees the common table expressions of a statement or query."""
+        scope = Scope(around, around.ctes)
+        for cte in ctes_of(node):
+            name, names = cte.alias.casefold(), cte.alias_column_names
+            inner = Scope(around, scope.ctes)
+            if reads_itself(cte, self.dialect):
+                # What the recursive arm reads from itself has the first arm's sources.
+                first = self.relation(next(iter(_arms(cte.this))), inner).named(names)
+                inner.ctes = {**scope.ctes, name: first}
+            scope.ctes = {**scope.ctes, name: self.relation(cte.this, inner).named(names)}
+        return scope
+
+    def _values(self, node: exp.Values, around: Scope) -> Relation:
+        """Return the columns of VALUES: each made of what stands in its place in all the rows."""
+        rows = [row.expressions if isinstance(row, exp.Tuple) else [row] for row in node.expressions]
+        names = alias_columns(node)
+        columns: list[Output | Rest] = []
+        for position in range(max(map(len, rows), default=0)):
+            cells = (self.flow(row[position], around) for row in rows if position < len(row))
+            columns.append(
+                Output(names[position] if position < len(names) else f"col{position + 1}", united(cells))
+            )
+        return Relation(columns)
+
+    def _returning(self, node: exp.DML, around: Scope) -> Relation:
+        """Return the columns of the RETURNING of an INSERT, UPDATE or DELETE inside a query."""
+        returning = node.args.get("returning")
+        target = node.this.this if isinstance(node.this, exp.Schema) else node.this
+        if returning is None or not isinstance(target, exp.Table):
+            return Relation([])
+        scope = Scope(around, around.ctes)
+        add_source(target, scope, Flow(), self)
+        return Relation(self._projections(returning.expressions, scope))
+
+    def _parenthesised(self, node: exp.Subquery, around: Scope) -> Relation:
+        scope = self.with_ctes(node, around)
+        if any(node.args.get(key) for key in ("joins", "alias", "pivots")) or isinstance(
+            node.this, exp.Table
+        ):
+            sources = Scope(around, scope.ctes)
+            rows = Flow()
+            add_source(node, sources, rows, self)
+            return Relation(list(self._all_columns(sources)), rows)
+        return self.relation(node.this, scope)
+
+    def _select(self, node: exp.Select, around: Scope) -> Relation:
+        scope = self.with_ctes(node, around)
+        rows = Flow()
+        from_ = argument(node, "from")
+        if isinstance(from_, exp.From):
+            add_source(from_.this, scope, rows, self)
+        add_joined(node, scope, rows, self)
+        scope.aliases_visible = self.dialect in _LATERAL_ALIASES
+        columns = self._projections(node.expressions, scope)
+        where = node.args.get("where")
+        if where is not None:
+            rows.add(self.flow(where.this, scope, "FILTER"), "FILTER")
+        scope.aliases_visible = True
+        for item, use in _row_clauses(node):
+            flow = _by_ordinal(item, columns) or self.flow(item, scope, use)
+            rows.add(flow, use)
+        return Relation(columns, rows)
+
+    def _projections(self, nodes: Sequence[Node], scope: Scope) -> list[Output | Rest]:
+        columns: list[Output | Rest] = []
+        for node in nodes:
+            if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and node.is_star):
+                columns += self._star(node, scope)
+                continue
+            flow = self.flow(node, scope)
+            if isinstance(node, exp.Aliases):
+                columns += [Output(name.name, flow) for name in node.expressions]
+                continue
+            name = output_name(node, self.dialect)
+            columns.append(Output(name, flow))
+            if isinstance(node, exp.Alias):
+                scope.aliases[name.casefold()] = flow
+        return columns
+
+    def _star(self, node: exp.Star | exp.Column, scope: Scope) -> Iterator[Output | Rest]:
+        """Yield the columns of `*` or `t.*`, with EXCEPT, REPLACE and RENAME applied."""
+        star = node.this if isinstance(node, exp.Column) else node
+        without = frozenset(name.casefold() for name in _names_in(argument(star, "except")))
+        renamed = {item.this.name.casefold(): item.alias for item in star.args.get("rename") or ()}
+        replaced = {item.alias.casefold(): item for item in star.args.get("replace") or ()}
+        for column in self._starred(node, scope):
+            if isinstance(column, Rest):
+                yield replace(column, without=column.without.union(without, renamed, replaced))
+            elif (name := column.name.casefold()) in replaced:
+                yield Output(column.name, self.flow(replaced[name], scope))
+            elif name not in without:
+                yield replace(column, name=renamed.get(name, column.name))
+
+    def _starred(self, node: exp.Star | exp.Column, scope: Scope) -> Sequence[Output | Rest]:
+        if isinstance(node, exp.Star):
+            return list(self._all_columns(scope))
+        qualifier = [part.name for part in node.parts[:-1]]
+        source = scope.source(qualifier)
+        if source is None:
+            return [Rest(flow=Flow.doubtful(f"{'.'.join(qualifier)}, the owner of a star, is not known"))]
+        return source.relation.columns
+
+    def _all_columns(self, scope: Scope) -> Iterator[Output | Rest]:
+        """Yield the columns of all the sources; those of USING once."""
+        seen: set[str] = set()
+        for source in scope.sources:
+            for column in source.relation.columns:
+                if isinstance(column, Rest):
+                    yield replace(column, without=column.without.union(seen))
+                elif (name := column.name.casefold()) not in scope.merged:
+                    yield column
+                elif name not in seen:
+                    seen.add(name)
+                    yield replace(column, flow=scope.resolve([column.name]))
+
+    def _set_operation(self, node: exp.SetOperation, around: Scope) -> Relation:
+        scope = self.with_ctes(node, around)
+        rows = Flow()
+        arms = [self.relation(arm, scope) for arm in _arms(node)]
+        for arm in arms:
+            rows.add_rows(arm.rows)
+        if isinstance(node, exp.Except):
+            # What is taken away gives no value.
+            for taken in arms[1:]:
+                for column in taken.columns:
+                    rows.add(column.flow if isinstance(column, Output) else column.star(), "FILTER")
+            return Relation(arms[0].columns, rows)
+        return Relation(_by_name(arms) if node.args.get("by_name") else _by_position(arms), rows)
+
+
+def _arms(node: Node) -> Iterator[Node]:
+    """Yield the arms of a set operation, first to last: thousands of them nest to the left."""
+    right: list[Node] = []
+    while isinstance(node, exp.SetOperation):
+        right.append(node.expression)
+        node = node.this
+    yield node
+    yield from reversed(right)
+
+
+def _by_position(arms: Sequence[Relation]) -> Sequence[Output | Rest]:
+    """Return the columns of a UNION: names from the first arm, sources from each."""
+    shapes = {tuple(isinstance(column, Rest) for column in arm.columns) for arm in arms}
+    if len(shapes) > 1:
+        return _by_name(arms)
+    merged: list[Output | Rest] = []
+    for columns in zip(*(arm.columns for arm in arms), strict=True):
+        outputs = [column for column in columns if isinstance(column, Output)]
+        rests = [column for column in columns if isinstance(column, Rest)]
+        if outputs:
+            first = outputs[0]
+            merged.append(replace(first, flow=united(column.flow for column in outputs)))
+        elif any(rest.flow is not None for rest in rests):
+            merged.append(Rest(flow=united(rest.star() for rest in rests)))
+        else:
+            tables = dict.fromkeys(table for rest in rests for table in rest.tables)
+            merged.append(
+                Rest(tuple(tables), without=frozenset.intersection(*(rest.without for rest in rests)))
+            )
+    return merged
+
+
+def _by_name(arms: Sequence[Relation]) -> Sequence[Output | Rest]:
+    """Return the columns of a UNION BY NAME, or of one whose arms cannot be laid side by side."""
+    merged: dict[str, Output] = {}
+    for arm in arms:
+        for column in arm.columns:
+            if isinstance(column, Output):
+                before = merged.get(column.name.casefold(), replace(column, flow=Flow()))
+                merged[column.name.casefold()] = replace(before, flow=united([before.flow, column.flow]))
+    return [*merged.values(), *(rest for arm in arms for rest in arm.rests)]
+
+
+def _row_clauses(node: exp.Select) -> Iterator[tuple[Node, Subtype]]:
+    """Yield the expressions after WHERE that decide about rows."""
+    group = node.args.get("group")
+    if group is not None:
+        for item in group.iter_expressions():
+            yield item, "GROUP_BY"
+    for key in ("having", "qualify", "connect"):
+        if node.args.get(key) is not None:
+            yield node.args[key], "FILTER"
+    distinct = node.args.get("distinct")
+    on = distinct.args.get("on") if isinstance(distinct, exp.Distinct) else None
+    if on is not None:
+        for item in on.expressions or [on]:
+            yield item, "GROUP_BY"
+    order = node.args.get("order")
+    # The order of a whole result changes no value; it decides which rows are kept.
+    if order is not None and (on is not None or any(node.args.get(key) for key in ("limit", "offset"))):
+        for item in order.expressions:
+            yield item.this if isinstance(item, exp.Ordered) else item, "SORT"
+
+
+def _by_ordinal(node: Node, columns: Sequence[Output | Rest]) -> Flow | None:
+    """Return the flow of the projection that a number in GROUP BY or ORDER BY means."""
+    if not (isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit()):
+        return None
+    position = int(node.name) - 1
+    if not 0 <= position < len(columns) or any(
+        isinstance(column, Rest) for column in columns[: position + 1]
+    ):
+        return None
+    column = columns[position]
+    return column.flow if isinstance(column, Output) else None
+
+
+def _names_in(nodes: object) -> list[str]:
+    return [node.name for node in nodes if isinstance(node, Node)] if isinstance(nodes, list) else []

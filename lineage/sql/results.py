@@ -1,0 +1,96 @@
+"""What `lineage.sql.extract` answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+DirectSubtype = Literal["IDENTITY", "TRANSFORMATION", "AGGREGATION"]
+IndirectSubtype = Literal["JOIN", "GROUP_BY", "FILTER", "SORT", "WINDOW", "CONDITIONAL"]
+Subtype = DirectSubtype | IndirectSubtype
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, view or file, named as the statement writes it (quotes removed, case kept).
+
+    `name` is the dotted name, or the path when `is_path`. Tables are equal when their parts are.
+    """
+
+    parts: tuple[str, ...]
+    is_path: bool = field(default=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The parts joined by dots: `shop.public.orders`."""
+        return ".".join(self.parts)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table; `table` is "" for a bare query's result, `column` "*" for an unexpanded star."""
+
+    table: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A column something comes from, and how.
+
+    In `ColumnEdges.inputs` the subtype is one of OpenLineage's for DIRECT, in `ColumnEdges.indirect`
+    one of those for INDIRECT.
+    """
+
+    table: str
+    column: str
+    subtype: Subtype
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnEdges:
+    """Where one written column comes from.
+
+    `inputs` hold what its value is made of; `indirect` what decides whether and in which row or branch
+    it appears. `expression` is the text that defines it, None where it is a plain copy.
+    """
+
+    output: Column
+    inputs: tuple[Source, ...]
+    indirect: tuple[Source, ...] = ()
+    expression: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLineage:
+    """The lineage of one statement.
+
+    `kind` is the statement's SQL name: SELECT, INSERT, CREATE TABLE AS, MERGE, ... `certain` is True when
+    nothing was guessed: the whole statement was understood, every source of every column belongs to exactly
+    one table, each written column has a name and no star is left unexpanded.
+    """
+
+    kind: str
+    inputs: tuple[Table, ...]
+    outputs: tuple[Table, ...]
+    columns: tuple[ColumnEdges, ...]
+    certain: bool
+    problems: tuple[str, ...]
+    engine: str
+    dialect: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SqlLineage:
+    """The lineage of a SQL text: its statements, and all of them united in the order they come."""
+
+    statements: tuple[StatementLineage, ...]
+    inputs: tuple[Table, ...]
+    outputs: tuple[Table, ...]
+    columns: tuple[ColumnEdges, ...]
+    problems: tuple[str, ...]
+    engine: str
+    dialect: str | None

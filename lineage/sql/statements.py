@@ -1,0 +1,238 @@
+"""What each kind of statement reads and writes; those that change rows in place are in `changes`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from sqlglot import exp
+
+from lineage.sql.changes import delete_plan, merge_plan, update_plan
+from lineage.sql.names import file_table, table_of
+from lineage.sql.plans import Plan, Written
+from lineage.sql.queries import Queries
+from lineage.sql.reads import tables_read
+from lineage.sql.relations import Flow, Relation, Scope
+from lineage.sql.results import Table
+from lineage.sql.sources import add_source, table_relation
+from lineage.sql.tree import READABLE, Node, ctes_of
+
+_QUERIES = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)
+
+
+def plan(node: Node, dialect: str | None) -> Plan:
+    """Return the plan of a parsed statement."""
+    for types, planner in _PLANNERS:
+        if isinstance(node, types):
+            return _with_nested(node, planner(node, dialect), dialect)
+    if isinstance(node, exp.Command):
+        return Plan(node.name.upper(), opaque="the parser does not know this form of it")
+    return Plan(
+        node.key.upper(), opaque=None if node.key in _WITHOUT_LINEAGE else "its kind is not supported"
+    )
+
+
+def _with_nested(node: Node, found: Plan, dialect: str | None) -> Plan:
+    """Add what the INSERT, UPDATE, DELETE and MERGE statements in a WITH clause write."""
+    nested = [plan(cte.this, dialect) for cte in ctes_of(node) if isinstance(cte.this, exp.DML)]
+    outer = found.columns
+
+    def columns(queries: Queries) -> Iterator[Written]:
+        for each in nested:
+            yield from each.columns(queries)
+        yield from outer(queries)
+
+    if nested:
+        found.outputs = [*(table for each in nested for table in each.outputs), *found.outputs]
+        found.columns = columns
+    return found
+
+
+def _query(node: Node, dialect: str | None) -> Plan:
+    into = next(node.find_all(exp.Into), None)
+    target = table_of(into.this) if into is not None else None
+
+    def columns(queries: Queries) -> Iterator[Written]:
+        relation = queries.relation(node, Scope())
+        yield Written(target, relation.columns, relation.rows)
+
+    outputs = [target] if target else []
+    kind = "SELECT INTO" if target else "SELECT"
+    return Plan(kind, tables_read(node, dialect), outputs, columns, creates=target is not None)
+
+
+def _writer(
+    node: Node, query: object, target: Table | None, names: Callable[[Queries], Sequence[str]]
+) -> Callable[[Queries], Iterable[Written]]:
+    """Return the work that finds the columns a query writes to a target under the names it has there."""
+
+    def columns(queries: Queries) -> Iterator[Written]:
+        if target is None or not isinstance(query, READABLE):
+            return
+        if isinstance(query, exp.Values) and query.find(exp.Column, exp.Select) is None:
+            return  # constants come from nowhere
+        relation = queries.relation(query, queries.with_ctes(node, Scope()))
+        yield Written(target, relation.renamed(names(queries)), relation.rows)
+
+    return columns
+
+
+def _column_names(target: Node) -> list[str]:
+    """Return the columns listed after a target: `t (a, b)`."""
+    if not isinstance(target, exp.Schema):
+        return []
+    return [c.name for c in target.expressions if isinstance(c, exp.Identifier | exp.Column | exp.ColumnDef)]
+
+
+def _table_node(target: Node) -> Node:
+    return target.this if isinstance(target, exp.Schema) else target
+
+
+def _insert(node: exp.Insert, dialect: str | None) -> Plan:
+    target = table_of(node.this)
+    listed = _column_names(node.this)
+
+    def names(queries: Queries) -> Sequence[str]:
+        if listed or node.args.get("by_name") or target is None:
+            return listed
+        return queries.catalog.columns(target) or ()
+
+    inputs = tables_read(node, dialect, but={id(_table_node(node.this))})
+    kind = "INSERT OVERWRITE" if node.args.get("overwrite") else "INSERT"
+    columns = _writer(node, node.args.get("expression"), target, names)
+    return Plan(kind, inputs, [target] if target else [], columns)
+
+
+def _multiple_inserts(node: exp.MultitableInserts, dialect: str | None) -> Plan:
+    """INSERT ALL and Hive's FROM ... INSERT: one query, several targets, each with columns of its result."""
+    source, inserts = node.args["source"], list(node.find_all(exp.Insert))
+
+    def columns(queries: Queries) -> Iterator[Written]:
+        scope, rows = Scope(), Flow()
+        add_source(source, scope, rows, queries)
+        for insert in inserts:
+            values = insert.args.get("expression")
+            if isinstance(values, READABLE):
+                relation = queries.relation(values, scope)
+            else:
+                relation = Relation(scope.sources[0].relation.columns)
+            decided = Flow()
+            decided.add_rows(rows)
+            decided.add_rows(relation.rows)
+            yield Written(table_of(insert.this), relation.renamed(_column_names(insert.this)), decided)
+
+    outputs = [table for insert in inserts if (table := table_of(insert.this))]
+    but = {id(_table_node(insert.this)) for insert in inserts}
+    return Plan("INSERT ALL", tables_read(node, dialect, but=but), outputs, columns)
+
+
+def _create(node: exp.Create, dialect: str | None) -> Plan:
+    what = (node.args.get("kind") or "").upper()
+    if node.find(exp.MaterializedProperty):
+        what = f"MATERIALIZED {what}"
+    if what not in ("TABLE", "VIEW", "MATERIALIZED VIEW"):
+        has_body = what in ("FUNCTION", "PROCEDURE", "TRIGGER", "TASK")
+        return Plan(f"CREATE {what}", opaque="its body is not read" if has_body else None)
+    to = node.find(exp.ToTableProperty)  # ClickHouse: a view that writes to a table
+    named = node.this if to is None else to.this
+    target, query = table_of(named), node.args.get("expression")
+    copied = node.find(exp.LikeProperty, exp.Clone)
+    if copied is not None:
+        query = copied.this
+    names = _column_names(named)
+    kind = "CREATE TABLE AS" if what == "TABLE" and isinstance(query, READABLE) else f"CREATE {what}"
+    inputs = tables_read(node, dialect, but={id(_table_node(node.this)), id(_table_node(named))})
+    columns = _writer(node, query, target, lambda _: names)
+    return Plan(kind, inputs, [target] if target else [], columns, creates=True)
+
+
+def _copy(node: exp.Copy, dialect: str | None) -> Plan:
+    """COPY: `this` is written when `kind` is true (FROM, INTO), read otherwise."""
+    files = [item for item in node.args.get("files") or () if item.name.upper() not in ("STDIN", "STDOUT")]
+    listed, other = _column_names(node.this), _table_node(node.this)
+    if node.args.get("kind"):
+        sources, target, names = files, table_of(other), listed
+    else:
+        sources, target, names = [other], table_of(files[0]) if files else None, []
+    inputs = [table for source in sources for table in _sources(source, dialect)]
+
+    def columns(queries: Queries) -> Iterator[Written]:
+        if target is None:
+            return
+        for source in sources:
+            if isinstance(source, exp.Literal):
+                relation = table_relation([file_table(source.name)], queries.catalog)
+            elif listed and source is other:
+                selected = exp.select(*(exp.column(exp.to_identifier(name)) for name in listed))
+                relation = queries.relation(selected.from_(source.copy()), Scope())
+            else:
+                relation = queries.relation(source, Scope())
+            yield Written(target, relation.renamed(names), relation.rows)
+
+    return Plan("COPY", inputs, [target] if target else [], columns)
+
+
+def _sources(node: Node, dialect: str | None) -> list[Table]:
+    return [file_table(node.name)] if isinstance(node, exp.Literal) else tables_read(node, dialect)
+
+
+def _load(node: exp.LoadData, dialect: str | None) -> Plan:
+    target, path = table_of(node.this), node.args["inpath"]
+    return Plan("LOAD DATA", [file_table(path.name)], [target] if target else [])
+
+
+def _cache(node: exp.Cache, dialect: str | None) -> Plan:
+    target, query = table_of(node.this), node.args.get("expression")
+    inputs = tables_read(query, dialect) if isinstance(query, exp.Expression) else []
+    columns = _writer(node, query, target, lambda _: ())
+    return Plan("CACHE TABLE", inputs, [target] if target else [], columns, creates=True)
+
+
+def _alter(node: exp.Alter, dialect: str | None) -> Plan:
+    table = table_of(node.this)
+    kind = f"ALTER {(node.args.get('kind') or '').upper()}".strip()
+    if table is None or kind not in ("ALTER", "ALTER TABLE", "ALTER VIEW", "ALTER MATERIALIZED VIEW"):
+        return Plan(kind)
+    for action in node.args.get("actions") or ():
+        other = table_of(action.this) if isinstance(action, exp.AlterRename | exp.SwapTable) else None
+        if other is not None and isinstance(action, exp.AlterRename):
+            return Plan(kind, [table], [other])
+        if other is not None:
+            return Plan(kind, [table, other], [table, other])
+    return Plan(kind, [], [table])
+
+
+def _drop(node: exp.Drop, dialect: str | None) -> Plan:
+    what = (node.args.get("kind") or "").upper()
+    nodes = node.args.get("tables") or [node.this] if what in ("TABLE", "VIEW", "MATERIALIZED VIEW") else []
+    return Plan(f"DROP {what}".strip(), [], [table for each in nodes if (table := table_of(each))])
+
+
+def _truncate(node: exp.TruncateTable, dialect: str | None) -> Plan:
+    return Plan("TRUNCATE", [], [table for each in node.expressions if (table := table_of(each))])
+
+
+# Each planner takes the class it stands beside.
+_PLANNERS: tuple[tuple[tuple[type[Node], ...], Callable[..., Plan]], ...] = (
+    ((exp.Insert,), _insert),
+    ((exp.Create,), _create),
+    ((exp.Merge,), merge_plan),
+    ((exp.Update,), update_plan),
+    ((exp.Delete,), delete_plan),
+    ((exp.MultitableInserts,), _multiple_inserts),
+    ((exp.Copy,), _copy),
+    ((exp.LoadData,), _load),
+    ((exp.Cache,), _cache),
+    ((exp.Alter,), _alter),
+    ((exp.Drop,), _drop),
+    ((exp.TruncateTable,), _truncate),
+    (_QUERIES, _query),
+)
+
+# Statements that read and write no rows.
+# fmt: off
+_WITHOUT_LINEAGE = frozenset({
+    "analyze", "attach", "comment", "commit", "declare", "describe", "detach", "endstatement", "grant",
+    "install", "kill", "pragma", "refresh", "revoke", "rollback", "set", "show", "transaction", "uncache",
+    "use",
+})
+# fmt: on
