@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from graph.ingest.batch import IngestCounts, apply_bodies, ingest
+from graph.ingest.derive import Derived, derive
+from graph.ingest.drain import Drained, drain
 
-__all__ = ["IngestCounts", "apply_bodies", "ingest"]
+__all__ = ["Derived", "Drained", "IngestCounts", "apply_bodies", "derive", "drain", "ingest"]
