@@ -15,7 +15,8 @@ from functools import cache
 from typing import Any
 
 from openlineage.client import facet_v2
-from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent
+from openlineage.client.event_v2 import RunState as RunState
 from openlineage.client.uuid import generate_new_uuid
 
 from lineage import facets as own
@@ -185,7 +186,7 @@ def description_facet(description: str) -> Any:
     return facet_v2.documentation_job.DocumentationJobFacet(description=description, producer=PRODUCER)
 
 
-def source_location_facet(location: Mapping[str, str]) -> Any:
+def source_location_facet(location: Mapping[str, Any]) -> Any:
     """Return the facet of where a job's code is, from the fields `type`, `url` and what else is known."""
     return facet_v2.source_code_location_job.SourceCodeLocationJobFacet(**location, producer=PRODUCER)
 

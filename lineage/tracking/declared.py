@@ -39,7 +39,8 @@ def resolve(
             if isinstance(one, str):
                 found.append(_filled(one, signature, args, kwargs))
             elif callable(one):
-                found.extend(as_declarations(one(*args, **kwargs)))
+                given: DatasetLike | Iterable[DatasetLike] = one(*args, **kwargs)
+                found.extend((given,) if isinstance(given, str | os.PathLike | Dataset) else given)
             else:
                 found.append(one)
     return found

@@ -138,7 +138,8 @@ class TrackedRun(Run):
             )
             events.emit(self.final_event, self._emitter)
         self.ended = True
-        termination.forget(self)
+        with guard("ending a run"):
+            termination.forget(self)
 
 
 def terminal_state(error: BaseException | None) -> str:

@@ -35,7 +35,7 @@ def _recording(
 
     def decorate(method: Callable[Concatenate[Run, _P], None]) -> Callable[Concatenate[Run, _P], None]:
         @functools.wraps(method)
-        def call(self: Run, *args: _P.args, **kwargs: _P.kwargs) -> None:
+        def call(self: Run, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
             if self.recording:
                 with guard(doing):
                     method(self, *args, **kwargs)

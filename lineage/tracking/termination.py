@@ -34,10 +34,30 @@ def watch(run: TrackedRun) -> None:
 def forget(run: TrackedRun) -> None:
     """Forget a run that has ended; with the last one, leave the signal as it was."""
     _open_runs.pop(id(run), None)
-    if not _open_runs and threading.current_thread() is threading.main_thread():
-        with guard("leaving SIGTERM as it was"):
-            if signal.getsignal(signal.SIGTERM) is _abort_open_runs:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if not _open_runs:
+        _replace(_abort_open_runs, signal.SIG_DFL)
+
+
+def _replace(expected: Any, handler: Any) -> None:
+    """Set the handler where the expected one stands; Python allows it in the main thread only."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is expected:
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _before_fork() -> None:
+    # A Python handler can miss a signal that reaches a child in its first moments; the default one cannot.
+    if _open_runs:
+        _replace(_abort_open_runs, signal.SIG_DFL)
+
+
+def _after_fork_in_parent() -> None:
+    if _open_runs:
+        _replace(signal.SIG_DFL, _abort_open_runs)
+
+
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_open_runs.clear
+)
 
 
 def _abort_open_runs(signum: int, frame: FrameType | None) -> None:
