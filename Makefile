@@ -28,7 +28,7 @@ check: .venv/.all ## lint, formatting, types, import layers, spelling
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/codespell
 
 bench: .venv/.all ## run the benchmarks (ARGS=--quick for a short round)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -76,10 +77,10 @@ def run_command(words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 
     monkeypatch.setattr(sys, "argv", words)
     try:
-        code = main()
+        main()
     except SystemExit as exit_:
-        code = exit_.code
-    return code if isinstance(code, int) else int(code is not None)
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    return 0
 
 
 def run_console(
@@ -178,6 +179,21 @@ def test_every_package_stands_in_the_picture_of_the_packages() -> None:
     }
 
     assert modules - {"__init__"} - drawn == set()
+
+
+def test_every_command_has_its_heading() -> None:
+    from typer import Context
+    from typer.main import get_command
+
+    from graph.cli import app
+
+    group: Any = get_command(app)
+    text = FENCE.sub("", (ROOT / "docs" / "command.md").read_text(encoding="utf-8"))
+    headings = {word for match in HEADING.finditer(text) for word in re.findall(r"[\w-]+", match["title"])}
+
+    known = set(group.list_commands(Context(group)))
+    assert len(known) > 1
+    assert known - headings == set()
 
 
 def cells(path: Path) -> dict[str, list[str]]:
