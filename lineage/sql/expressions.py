@@ -27,8 +27,8 @@ def flow_of(node: Node, scope: Scope, evaluate: Evaluate, use: Subtype = "IDENTI
     """
     value = node.unalias()
     flow = Flow(value)
-    if use == "IDENTITY" and isinstance(column := value.unnest(), exp.Column) and not column.is_star:
-        found = scope.resolve(column_parts(column))
+    if use == "IDENTITY" and isinstance(copied := value.unnest(), exp.Column) and not copied.is_star:
+        found = scope.resolve(column_parts(copied))
         if found.defined_by is not None or found.is_copy:
             return found
     stack: list[tuple[Node, Subtype]] = [(node, use)]

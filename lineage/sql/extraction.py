@@ -74,9 +74,8 @@ def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog) -> Stateme
     columns, doubts, all_named = _edges(written, dialect)
     if planned.creates:
         for table in planned.outputs[-1:]:
-            catalog.learn(
-                table, [edges.output.column for edges in columns if edges.output.table == table.name]
-            )
+            names = [edges.output.column for edges in columns if edges.output.table == table.name]
+            catalog.learn(table, names or planned.defines)
     problems += doubts
     for each in written:
         problems += [doubt for doubt in each.rows.doubts if doubt not in problems]
@@ -122,7 +121,9 @@ def _edges(
                 flow = united_
             flows[key], rows[key] = flow, each.rows
     columns = tuple(_column_edges(output, flow, rows[output], dialect) for output, flow in flows.items())
-    return columns, list(dict.fromkeys(doubt for flow in flows.values() for doubt in flow.doubts)), all_named
+    doubts = dict.fromkeys(each.doubt for each in written if each.doubt)
+    doubts.update({doubt: None for flow in flows.values() for doubt in flow.doubts})
+    return columns, list(doubts), all_named
 
 
 def _column_edges(output: Column, flow: Flow, rows: Flow, dialect: str | None) -> ColumnEdges:

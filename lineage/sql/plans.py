@@ -17,13 +17,15 @@ class Written:
     table: Table | None
     columns: Sequence[Output | Rest]
     rows: Flow
+    doubt: str | None = None
 
 
 @dataclass
 class Plan:
     """A statement's tables, found first so that they outlive a fault in the columns, and the work for those.
 
-    `creates` says that the columns written are all the target has, `opaque` why it was not understood.
+    `creates` says that the target has the columns written and no others, or those in `defines`; `opaque` says
+    why the statement was not understood.
     """
 
     kind: str
@@ -31,4 +33,5 @@ class Plan:
     outputs: list[Table] = field(default_factory=list)
     columns: Callable[[Queries], Iterable[Written]] = lambda queries: ()
     creates: bool = False
+    defines: Sequence[str] = ()
     opaque: str | None = None

@@ -71,7 +71,11 @@ def _writer(
         if isinstance(query, exp.Values) and query.find(exp.Column, exp.Select) is None:
             return  # constants come from nowhere
         relation = queries.relation(query, queries.with_ctes(node, Scope()))
-        yield Written(target, relation.renamed(names(queries)), relation.rows)
+        wanted = names(queries)
+        miscounted = bool(wanted) and not relation.rests and len(wanted) != len(relation.columns)
+        counts = f"{len(relation.columns)} columns are written to {len(wanted)} of {target}"
+        doubt = counts if miscounted else None
+        yield Written(target, relation.renamed(wanted), relation.rows, doubt)
 
     return columns
 
@@ -142,7 +146,7 @@ def _create(node: exp.Create, dialect: str | None) -> Plan:
     kind = "CREATE TABLE AS" if what == "TABLE" and isinstance(query, READABLE) else f"CREATE {what}"
     inputs = tables_read(node, dialect, but={id(_table_node(node.this)), id(_table_node(named))})
     columns = _writer(node, query, target, lambda _: names)
-    return Plan(kind, inputs, [target] if target else [], columns, creates=True)
+    return Plan(kind, inputs, [target] if target else [], columns, creates=True, defines=names)
 
 
 def _copy(node: exp.Copy, dialect: str | None) -> Plan:

@@ -285,7 +285,8 @@ def test_windows_decide_by_their_keys() -> None:
 
 def test_a_filter_on_a_window_filters_by_what_the_window_is_made_of() -> None:
     result = extract(
-        "CREATE TABLE o AS SELECT a FROM (SELECT a, row_number() OVER (PARTITION BY b) AS rn FROM t) x WHERE rn = 1"
+        "CREATE TABLE o AS SELECT a FROM (SELECT a, row_number() OVER (PARTITION BY b) AS rn FROM t) x "
+        "WHERE rn = 1"
     )
     assert indirect(result, "a") == {"t.b FILTER"}
 
@@ -323,7 +324,7 @@ def test_order_decides_only_with_a_limit() -> None:
         ("bigquery", "CREATE TABLE o AS SELECT x, id FROM t, UNNEST(t.items) AS x"),
         (
             "snowflake",
-            "CREATE TABLE o AS SELECT f.value AS x, t.id FROM t, LATERAL FLATTEN(input => t.items) f",
+            "CREATE TABLE o AS SELECT f.value x, t.id FROM t, LATERAL FLATTEN(input => t.items) f",
         ),
         ("hive", "CREATE TABLE o AS SELECT x, id FROM t LATERAL VIEW explode(items) e AS x"),
         ("postgres", "CREATE TABLE o AS SELECT s.x, t.id FROM t, LATERAL (SELECT upper(t.items) AS x) s"),
@@ -413,3 +414,34 @@ def test_names_stay_as_written_without_their_quotes() -> None:
     assert result.outputs == (Table(("Shop", "public", "Orders")),)
     assert result.outputs[0].name == "Shop.public.Orders"
     assert direct(result) == {"Shop.public.Orders.Id": {"raw.Orders.Id": "IDENTITY"}}
+
+
+def test_a_column_list_that_does_not_fit_is_doubted() -> None:
+    result = extract("INSERT INTO o (x, y) SELECT a FROM t")
+    assert direct(result) == {"o.a": {"t.a": "IDENTITY"}}
+    assert not result.statements[0].certain
+    assert result.problems == ("1 columns are written to 2 of o",)
+
+
+def test_a_table_function_may_read_what_nobody_sees() -> None:
+    result = extract("CREATE TABLE o AS SELECT f.a FROM report(2024) AS f", dialect="postgres")
+    assert not result.statements[0].certain
+    assert result.problems == ("what the table function report reads is not known",)
+
+
+def test_statements_are_listed_and_united() -> None:
+    result = extract("CREATE TABLE x AS SELECT a, b FROM t; INSERT INTO o SELECT * FROM x; DROP TABLE x")
+    assert [statement.kind for statement in result.statements] == ["CREATE TABLE AS", "INSERT", "DROP TABLE"]
+    assert tables(result) == (["t", "x"], ["x", "o"])
+    assert direct(result)["o.b"] == {"x.b": "IDENTITY"}, "the columns of a table made before are known"
+
+
+def test_one_bad_statement_does_not_spoil_the_others() -> None:
+    result = extract(
+        "INSERT INTO o SELECT a FROM t; SELECT FROM WHERE 'secret'; INSERT INTO p SELECT a FROM u"
+    )
+    assert tables(result) == (["t", "u"], ["o", "p"])
+    assert [statement.certain for statement in result.statements] == [True, False, True]
+    (problem,) = result.problems
+    assert problem.startswith("statement 2: the parser does not understand it")
+    assert "secret" not in problem
