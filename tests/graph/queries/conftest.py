@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
+from graph.ingest import ingest
 from graph.nodes import Node, NodeType, dataset, job
 from graph.nodes import field as field_node
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
+from graph.store import open_store
 from graph.store.base import LineageReader
 
 NAMESPACE = "ns"
+FACET = {"_producer": "https://example.com/tests", "_schemaURL": "https://example.com/facet.json"}
 
 Columns = Mapping[str, Mapping[str, str]]
 """By output field `dataset.field`: its input fields, with DIRECT, INDIRECT or nothing said of each."""
@@ -175,7 +181,49 @@ def listed_graph() -> Callable[[Iterable[Job]], ListedGraph]:
     return listed
 
 
-@pytest.fixture
-def graph_of() -> Callable[[Iterable[Job]], LineageReader]:
-    """Build a reader from jobs."""
-    return listed
+def event_of(made: Job) -> dict[str, Any]:
+    """Return the event of a completed run of the job."""
+    facets: dict[str, dict[str, Any]] = {name: {} for name in made.writes}
+    for target, sources in made.columns.items():
+        dataset_name, _, name = target.rpartition(".")
+        facets[dataset_name][name] = {"inputFields": [_input_field(*source) for source in sources.items()]}
+    return {
+        "eventType": "COMPLETE",
+        "eventTime": "2026-01-01T00:00:00Z",
+        "producer": "https://example.com/tests",
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "run": {"runId": str(uuid5(NAMESPACE_URL, made.name))},
+        "job": {"namespace": NAMESPACE, "name": made.name},
+        "inputs": [{"namespace": NAMESPACE, "name": name} for name in made.reads],
+        "outputs": [
+            {
+                "namespace": NAMESPACE,
+                "name": name,
+                "facets": {"columnLineage": {**FACET, "fields": fields}} if fields else {},
+            }
+            for name, fields in facets.items()
+        ],
+    }
+
+
+def _input_field(name: str, type_: str) -> dict[str, Any]:
+    dataset_name, _, column_name = name.rpartition(".")
+    found: dict[str, Any] = {"namespace": NAMESPACE, "name": dataset_name, "field": column_name}
+    return {**found, "transformations": [{"type": type_}]} if type_ else found
+
+
+@pytest.fixture(params=["listed", "sqlite"])
+def graph_of(request: pytest.FixtureRequest) -> Iterator[Callable[[Iterable[Job]], LineageReader]]:
+    """Build a reader from jobs: over plain lists, and a store that took their events."""
+    if request.param == "listed":
+        yield listed
+        return
+    with ExitStack() as stores:
+
+        def stored(jobs: Iterable[Job]) -> LineageReader:
+            store = stores.enter_context(closing(open_store(":memory:")))
+            bodies = [json.dumps(event_of(each)).encode() for each in jobs]
+            assert ingest(store, bodies).accepted == len(bodies)
+            return store
+
+        yield stored

@@ -99,7 +99,15 @@ def test_a_cycle_ends_and_its_start_stays_at_zero(graph_of: Build, job_of: Build
             assert distances(answer)[asked] == 0
             assert sorted(distances(answer)) == ["a", "b", "c"]
             assert sorted(distances(answer).values()) == [0, 1, 2]
-    assert ("FEEDS", "a", "a", ("aa",)) in edges(upstream(graph, dataset("ns", "b")))
+
+
+def test_an_edge_from_a_dataset_to_itself_is_shown_once(listed_graph: Build, job_of: Build) -> None:
+    graph = listed_graph([job_of("again", ["a"], ["a"])])
+
+    for ask in (upstream, downstream):
+        answer = ask(graph, dataset("ns", "a"))
+        assert [(node.distance, node.node.label) for node in answer.nodes] == [(0, "a"), (1, "again")]
+        assert edges(answer) == {("FEEDS", "a", "a", ("again",))}
 
 
 def test_a_chain_of_100_000_datasets_is_walked(listed_graph: Build) -> None:

@@ -1,0 +1,88 @@
+"""How an answer about the graph is printed, in each format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from graph.cli._output import print_json, print_note, print_table
+from graph.nodes import Node, NodeType
+from graph.queries.answer import Answer, AnswerNode
+
+PAGE = 1_000
+
+
+class Format(StrEnum):
+    """What an answer can be printed as."""
+
+    TABLE = "table"
+    JSON = "json"
+    MERMAID = "mermaid"
+    DOT = "dot"
+
+
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="mermaid and dot draw the whole answer, without pages.")
+]
+
+
+def print_answer(
+    answer: Answer,
+    *,
+    json: bool,
+    format_: Format = Format.TABLE,
+    limit: int = PAGE,
+    cursor: str | None = None,
+    table: Callable[[Answer], None] | None = None,
+) -> None:
+    """Print an answer: `table` is how people see it, by default a node a row."""
+    if format_ in (Format.MERMAID, Format.DOT):
+        _draw(answer, format_)
+        return
+    page = answer.page(limit=limit, cursor=cursor)
+    if json or format_ is Format.JSON:
+        print_json(page.as_json())
+        return
+    (table or print_nodes)(page)
+    if page.next is not None:
+        print_note(f"There is more: --cursor {page.next}")
+    if page.incomplete:
+        print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
+
+
+def _draw(answer: Answer, format_: Format) -> None:
+    from graph.exports import dot, mermaid
+
+    draw = mermaid if format_ is Format.MERMAID else dot
+    for line in draw(answer.nodes, answer.edges):
+        typer.echo(line)
+
+
+def print_nodes(answer: Answer) -> None:
+    """Print a node a row; namespaces only where there are several, what is affected only where it is said."""
+    several = len({node.node.namespace for node in answer.nodes}) > 1
+    marked = any(node.impact for node in answer.nodes)
+    nested = any(node.parents for node in answer.nodes)
+    columns = ["distance", "type", "name"]
+    columns += ["impact"] * marked + ["via"] + ["above"] * nested + ["namespace"] * several
+    rows = []
+    for node in answer.nodes:
+        row = [str(node.distance), kind_text(node), node.node.label]
+        row += [node.impact or ""] * marked + [node.via.label if node.via else ""]
+        row += [" < ".join(parent.name for parent in node.parents)] * nested
+        rows.append(row + [node.node.namespace] * several)
+    print_table(columns, rows)
+
+
+def kind_text(node: AnswerNode) -> str:
+    """Return what a node is for people: its dataset type where it has one, as `dashboard`."""
+    return (node.dataset_type or node.node.type.value).lower()
+
+
+def name_text(node: Node, home: str) -> str:
+    """Return a node's label, with its namespace where that is not the one at home."""
+    what = f"{node.label} (job)" if node.type is NodeType.JOB else node.label
+    return what if node.namespace == home else f"{what} [{node.namespace}]"

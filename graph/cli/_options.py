@@ -1,0 +1,31 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="PATH",
+        help="The store to ask.  [default: LINEAGE_STORE, else lineage.db in the user's data folder]",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+Name = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME",
+        help="A URI, an id, the end of a name that is like no other, or NAMESPACE and NAME as two words.",
+    ),
+]
+Depth = Annotated[
+    int | None, typer.Option("--depth", min=1, metavar="N", help="Go N hops far.  [default: all the way]")
+]
+Limit = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Show at most N on a page.")]
+Cursor = Annotated[
+    str | None, typer.Option("--cursor", metavar="CURSOR", help="Show the page behind this `next`.")
+]

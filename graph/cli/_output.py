@@ -1,0 +1,106 @@
+"""Tables for people and JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from graph.exports.labels import one_line
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print a JSON value; all but ASCII is escaped, so that any terminal and any name will do."""
+    typer.echo(json.dumps(value, indent=2))
+
+
+def print_items(
+    query: Mapping[str, Any], items: Sequence[Mapping[str, Any]], next_: str | None = None
+) -> None:
+    """Print the envelope of every command that does not answer with a graph."""
+    print_json({"query": query, "items": items, "next": next_})
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table: for a terminal fitted to its width, else as text columns with nothing cut."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _print_rich(columns, rows)
+        return
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+
+
+def _print_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    Console().print(table)
+
+
+_STYLES = {
+    "dataset": "green",
+    "dashboard": "magenta",
+    "job": "yellow",
+    "field": "cyan",
+    "direct": "red",
+    "indirect": "yellow",
+    "unknown": "dim",
+    "COMPLETE": "green",
+    "FAIL": "red",
+    "ABORT": "yellow",
+    "RUNNING": "cyan",
+}
+
+
+def print_note(text: str) -> None:
+    """Tell people something that is no part of the answer."""
+    typer.echo(one_line(text), err=True)
+
+
+def time_text(time: datetime | None) -> str | None:
+    """Return a time as RFC 3339 in UTC with milliseconds; None stays None."""
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def duration_text(milliseconds: float | None) -> str:
+    """Return a duration for people: `12 ms`, `3.4 s`, `5 min 06 s`, `2 h 05 min`; empty when unknown."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"
+
+
+def size_text(size: int) -> str:
+    """Return a size in bytes for people: `512 B`, `4.0 KiB`, `1.2 GiB`."""
+    if size < 1024:
+        return f"{size} B"
+    scaled = float(size)
+    for unit in ("KiB", "MiB", "GiB"):
+        scaled /= 1024
+        if scaled < 1024:
+            return f"{scaled:.1f} {unit}"
+    return f"{scaled / 1024:.1f} TiB"

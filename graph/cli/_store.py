@@ -1,0 +1,83 @@
+"""The store that a question is asked of, up to date within a bound of time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from graph.errors import StoreError
+from graph.queries.answer import Answer
+from graph.store import default_location, open_store
+from graph.store.base import LineageStore
+from lineage.config import current_config, store_destination, store_location
+from lineage.outbox import outbox_files
+
+SECONDS = 2.0
+"""How long a question may wait for events and SQL to be taken in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A store to ask; `incomplete` says that events or SQL were still waiting when the time was up."""
+
+    reader: LineageStore
+    incomplete: bool
+
+    def said(self, answer: Answer) -> Answer:
+        """Return the answer with what is known about its completeness."""
+        return replace(answer, incomplete=self.incomplete)
+
+
+def location_of(store: str | None) -> str:
+    """Return where the store is that `--store` names, or the configured one."""
+    return default_location() if store is None else store_location(store)
+
+
+@contextmanager
+def opened(store: str | None) -> Iterator[Opened]:
+    """Open a store for questions, after draining its outbox and reading its SQL for at most two seconds.
+
+    What cannot be taken in (the store is read-only, the disk is full, time is up) waits on, and answers are
+    incomplete. Raises StoreError when the store cannot be opened, or when there is none and nothing waits
+    for it.
+    """
+    location = location_of(store)
+    waiting = outbox_files(current_config().outbox, store_destination(location))
+    if not waiting and not Path(location).exists():
+        raise StoreError(location, "there is no such file: ingest something first, or give another --store")
+    with closing(open_store(location)) as reader:
+        deadline = time.monotonic() + SECONDS
+        drained = _drain(reader, waiting, deadline)
+        derived = _derive(reader, deadline)
+        yield Opened(reader, incomplete=not (drained and derived))
+
+
+def _drain(store: LineageStore, waiting: list[Path], deadline: float) -> bool:
+    """Take in the events of outbox files; False when some wait on."""
+    if not waiting:
+        return True
+    from graph.ingest import drain
+
+    try:
+        return drain(store, waiting, seconds=_left(deadline)).complete
+    except StoreError:
+        return False
+
+
+def _derive(store: LineageStore, deadline: float) -> bool:
+    """Read the SQL that waits in the store; False when some waits on."""
+    if not store.underived(1):
+        return True
+    from graph.ingest import derive
+
+    try:
+        return derive(store, seconds=_left(deadline)).complete
+    except StoreError:
+        return False
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())

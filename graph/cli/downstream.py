@@ -1,0 +1,24 @@
+"""`lineage downstream NAME`."""
+
+from __future__ import annotations
+
+from graph.cli._answers import PAGE, Format, FormatOption, print_answer
+from graph.cli._options import Cursor, Depth, Json, Limit, Name, Store
+from graph.cli._store import opened
+
+
+def downstream(
+    name: Name,
+    depth: Depth = None,
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
+    json: Json = False,
+    format_: FormatOption = Format.TABLE,
+    store: Store = None,
+) -> None:
+    """Show every dataset and job that is made from a dataset or job, or every field made from a field."""
+    from graph import queries
+
+    with opened(store) as asked:
+        answer = asked.said(queries.downstream(asked.reader, name, depth=depth))
+    print_answer(answer, json=json, format_=format_, limit=limit, cursor=cursor)

@@ -1,0 +1,103 @@
+"""`lineage export`."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from graph.cli._options import Depth, Store
+from graph.cli._output import print_note
+from graph.cli._store import Opened, opened
+from graph.nodes import Node, NodeType
+from graph.queries.answer import AnswerEdge, AnswerNode
+from graph.records import EdgeKind
+
+
+class ExportFormat(StrEnum):
+    """What the graph can be written as."""
+
+    JSONL = "jsonl"
+    DOT = "dot"
+    MERMAID = "mermaid"
+    EVENTS = "events"
+
+
+Around = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]", help="Only what feeds this name and what it feeds.", show_default=False),
+]
+FormatOption = Annotated[
+    ExportFormat,
+    typer.Option("--format", help="events are those received, one a line, to be ingested elsewhere."),
+]
+
+
+def export(
+    name: Around = None,
+    format_: FormatOption = ExportFormat.JSONL,
+    depth: Depth = None,
+    store: Store = None,
+) -> None:
+    """Write the whole graph, or what lies around a name, to standard output."""
+    if format_ is ExportFormat.EVENTS and name:
+        raise typer.BadParameter("events are written as a whole: leave the name out", param_hint="NAME")
+    if depth is not None and not name:
+        raise typer.BadParameter("it counts from a name: give one", param_hint="--depth")
+    with opened(store) as asked:
+        if format_ is ExportFormat.EVENTS:
+            _write_events(asked)
+            return
+        for line in _lines(asked, format_, name, depth):
+            typer.echo(line)
+        if asked.incomplete:
+            print_note("Incomplete: events or SQL wait that could not be read in time.")
+
+
+def _lines(asked: Opened, format_: ExportFormat, name: list[str] | None, depth: int | None) -> Iterator[str]:
+    from graph import exports
+
+    write = {
+        ExportFormat.JSONL: exports.jsonl,
+        ExportFormat.DOT: exports.dot,
+        ExportFormat.MERMAID: exports.mermaid,
+    }[format_]
+    if name:
+        return write(*_around(asked, name, depth))
+    return write(*_whole(asked, drawn=format_ is not ExportFormat.JSONL))
+
+
+def _around(
+    asked: Opened, name: list[str], depth: int | None
+) -> tuple[Iterable[AnswerNode], Iterable[AnswerEdge]]:
+    """Return both directions as one; what stands in both, on a cycle, is taken from upstream."""
+    from graph import queries
+
+    above = queries.upstream(asked.reader, name, depth=depth)
+    below = queries.downstream(asked.reader, name, depth=depth)
+    nodes = {node.node: node for node in (*below.nodes, *above.nodes)}
+    edges = {(edge.kind, edge.source, edge.target): edge for edge in (*below.edges, *above.edges)}
+    return sorted(nodes.values(), key=lambda node: node.place), edges.values()
+
+
+def _whole(asked: Opened, *, drawn: bool) -> tuple[Iterable[Node], Iterable[AnswerEdge]]:
+    """Return all there is; in a drawing, datasets and jobs with what is read and written."""
+    from graph.queries.whole import every_edge, every_node
+
+    types = (NodeType.DATASET, NodeType.JOB) if drawn else tuple(NodeType)
+    kinds = (EdgeKind.READS, EdgeKind.WRITES) if drawn else tuple(EdgeKind)
+    return every_node(asked.reader, types), every_edge(asked.reader, kinds)
+
+
+def _write_events(asked: Opened) -> None:
+    after = 0
+    while page := asked.reader.bodies(after=after):
+        after = page[-1][0]
+        for _, body in page:
+            line = body if b"\n" not in body else json_module.dumps(json_module.loads(body)).encode("ascii")
+            sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.buffer.flush()
