@@ -1,0 +1,99 @@
+"""`lineage demo`: a small warehouse, two days of its pipeline, and questions about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graph.errors import InvalidQueryError
+from lineage.config import configure
+from lineage.errors import MissingDependencyError
+
+_OURS = ("pipeline.py", "lake", "shop.duckdb", "lineage.db", "lineage.db-shm", "lineage.db-wal", "outbox")
+_DAYS = ("2026-01-01", "2026-01-02")
+
+Folder = Annotated[
+    Path, typer.Option("--folder", help="Where the demo is built; an earlier one is replaced.")
+]
+
+
+def demo(folder: Folder = Path("lineage-demo")) -> None:
+    """Build a small warehouse from Parquet files with DuckDB, and ask questions about its lineage.
+
+    The pipeline is an ordinary script (pipeline.py in the folder). It runs for two days; on the second,
+    one of its steps meets bad input and fails.
+    """
+    for package in ("duckdb", "pyarrow"):
+        if find_spec(package) is None:
+            raise MissingDependencyError(package, extra="demo")
+    home = _new_home(folder)
+    store = str(home / "lineage.db")
+    configure(store=store, outbox=home / "outbox")
+    for day in _DAYS:
+        _run_pipeline(home, day, store)
+    _ask("What is gold.daily_revenue made from?", ["upstream", "gold.daily_revenue"], store)
+    _ask("What breaks if silver.orders.amount goes?", ["impact", "silver.orders.amount"], store)
+    _ask("Which run failed?", ["runs", "--state", "FAIL"], store)
+    _ask("What is stale because of it?", ["downstream", "pipeline.clean_orders"], store)
+    _say_what_next(folder)
+
+
+def _new_home(folder: Path) -> Path:
+    home = folder.absolute()
+    strangers = sorted({entry.name for entry in home.iterdir()} - set(_OURS)) if home.is_dir() else []
+    if strangers or (home.exists() and not home.is_dir()):
+        found = f"holds {', '.join(strangers[:3])}" if strangers else "is a file"
+        raise InvalidQueryError(f"{folder} {found}, which is no demo: give another --folder")
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    shutil.copyfile(Path(__file__).with_name("demo_pipeline.py"), home / "pipeline.py")
+    return home
+
+
+def _run_pipeline(home: Path, day: str, store: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENLINEAGE")}
+    environment |= {"LINEAGE_STORE": store, "LINEAGE_OUTBOX": str(home / "outbox")}
+    typer.echo(f"$ python pipeline.py {day}")
+    run = subprocess.run(
+        [sys.executable, "pipeline.py", day],
+        cwd=home,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    typer.echo(_error_line(run.stderr) if run.returncode else "done")
+
+
+def _error_line(trace: str) -> str:
+    """Return the line of a traceback that says what was raised."""
+    lines = trace.splitlines()
+    last_frame = max((place for place, line in enumerate(lines) if line.startswith("  File")), default=0)
+    return next((line for line in lines[last_frame:] if line and not line.startswith(" ")), "failed")
+
+
+def _ask(question: str, command: list[str], store: str) -> None:
+    from graph.cli import app
+
+    typer.echo(f"\n{question}\n$ lineage {' '.join(command)}")
+    app([*command, "--store", store], prog_name="lineage", standalone_mode=False)
+
+
+def _say_what_next(folder: Path) -> None:
+    typer.echo(
+        f"""
+The pipeline is {folder}/pipeline.py. Ask more of its lineage:
+
+  cd {folder} && export LINEAGE_STORE=$PWD/lineage.db LINEAGE_OUTBOX=$PWD/outbox
+  lineage columns gold.daily_revenue
+  lineage path silver.customers revenue
+  lineage export --format mermaid
+  lineage status"""
+    )
