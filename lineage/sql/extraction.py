@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from sqlglot import ErrorLevel
+
 from lineage._guard import guard
 from lineage.sql.catalog import Catalog
 from lineage.sql.dialects import dialect_of
@@ -140,7 +142,7 @@ def _text(flow: Flow, dialect: str | None) -> str | None:
     if flow.defined_by is None:
         return None
     try:
-        return flow.defined_by.sql(dialect=dialect, comments=False)
+        return flow.defined_by.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.IGNORE)
     except RecursionError:  # thousands of operators deep: the edges stand without their text
         return None
 

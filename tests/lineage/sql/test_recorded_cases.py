@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
-from benchmarks.sql_cases import every_source, lineage
+from benchmarks.sql_cases import Answer, Schema, every_source, lineage
 from lineage import _guard
+
+Function = Callable[[str, str | None, Schema], Answer]
 
 
 @pytest.fixture(scope="module")
-def score(shared: Path) -> Iterator[ModuleType]:
-    path = shared / "sql-cases" / "score.py"
-    spec = importlib.util.spec_from_file_location("sql_cases_score", path)
+def score(shared: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("sql_cases_score", shared / "sql-cases" / "score.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     before = list(sys.path)
     spec.loader.exec_module(module)
     sys.path[:] = before
-    yield module
+    return module
 
 
-def rows(
-    score: ModuleType, shared: Path, corpus: str, function: Any
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    found, _ = score.run(function, score.load(shared / "sql-cases", [corpus]))
+def rows(score: ModuleType, shared: Path, corpus: str, function: Function) -> tuple[Answer, Answer]:
+    """Return precision, recall and exact matches of a corpus's tables and column edges."""
+    text = (shared / "sql-cases" / f"{corpus}.jsonl").read_text(encoding="utf-8")
+    found, _ = score.run(function, [json.loads(line) for line in text.splitlines() if line.strip()])
     row = found[corpus, "*"]
     return row["t"].row(), row["k"].row()
 
