@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from sqlglot import ErrorLevel
+from sqlglot import Dialect, ErrorLevel
 
 from lineage._guard import guard
 from lineage.sql.catalog import Catalog
@@ -36,6 +36,8 @@ def extract_cached(
 
 def _extract(sql: str, dialect: str | None, schema: _FrozenSchema, default_schema: str | None) -> SqlLineage:
     known = dialect_of(dialect) if dialect else None
+    if known is not None and Dialect.get(known) is None:  # newer than the parser installed
+        known = None
     problems = (
         [f"the dialect {dialect} is not known, generic SQL is assumed"] if _unknown(dialect, known) else []
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import sqlglot
 
-from lineage.sql import dialect_of
+from lineage.sql import dialect_of, extract
 from lineage.sql.dialects import _DIALECTS
 
 
@@ -35,5 +35,14 @@ def test_a_dialect_is_known_by_any_of_its_names(name: str, dialect: str | None) 
 
 
 def test_every_dialect_named_is_one_of_the_parsers() -> None:
-    for dialect in set(_DIALECTS.values()):
+    newer_than_some = {"dremio", "exasol", "singlestore"}
+    for dialect in set(_DIALECTS.values()) - newer_than_some:
         assert sqlglot.Dialect.get_or_raise(dialect)
+
+
+def test_a_dialect_newer_than_the_parser_is_read_as_generic_sql(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(_DIALECTS, "brandnew", "brandnew")
+    result = extract("SELECT a FROM t", dialect="brandnew")
+    assert result.dialect is None
+    assert [table.name for table in result.inputs] == ["t"]
+    assert result.problems == ("the dialect brandnew is not known, generic SQL is assumed",)

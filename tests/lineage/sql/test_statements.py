@@ -101,7 +101,7 @@ def test_the_sum_of_a_daily_revenue_comes_from_the_amount() -> None:
         ("ALTER TABLE t RENAME TO o", "ALTER TABLE", ["t"], ["o"]),
         ("SELECT a FROM t FOR UPDATE OF t", "SELECT", ["t"], []),
         ("SELECT 1", "SELECT", [], []),
-        ("BEGIN", "TRANSACTION", [], []),
+        ("COMMIT", "COMMIT", [], []),
     ],
 )
 def test_a_statement_names_its_kind_and_its_tables(
