@@ -44,12 +44,15 @@ def _print_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for column, *cells in zip(columns, *rows, strict=True):
+        table.add_column(column, overflow="fold", no_wrap=max(map(len, (column, *cells))) <= _SHORT)
     for row in rows:
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
     Console().print(table)
 
+
+_SHORT = 12
+"""Columns up to this width stay whole on a narrow terminal; the longer ones are folded."""
 
 _STYLES = {
     "dataset": "green",

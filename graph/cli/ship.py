@@ -32,20 +32,12 @@ def ship(follow: Follow = False, json: Json = False) -> None:
         return
     counts = shipping.ship_once(config.destination, config)
     if json:
-        item = {
-            "sent": counts.sent,
-            "postponed": counts.postponed,
-            "dead": counts.dead,
-            "error": counts.error,
-        }
-        print_items({"destination": config.destination.address}, [item])
+        item = {"sent": counts.sent, "postponed": counts.postponed, "refused": counts.dead}
+        print_items({"destination": config.destination.address}, [{**item, "error": counts.error}])
     else:
         typer.echo(f"{counts.sent} sent, {counts.postponed} put off, {counts.dead} refused")
-        if counts.leased_elsewhere:
-            print_note("Another process is emptying this outbox.")
-        if counts.error:
-            print_note(
-                f"lineage: {config.destination.address}: {counts.error}. The events wait in the outbox."
-            )
+    if counts.leased_elsewhere:
+        print_note("Another process is emptying this outbox.")
     if counts.error:
+        print_note(f"lineage: {config.destination.address}: {counts.error}; the events wait on")
         raise typer.Exit(3)

@@ -47,7 +47,7 @@ def impact(reader: LineageReader, node: Node | str | Sequence[str], *, depth: in
 
 def _of_field(reader: LineageReader, draft: Draft, asked: Node, depth: int | None) -> None:
     fields = walk(reader, draft, [asked.key], EdgeKind.FIELD, DOWN, depth)
-    holders = _add_what_holds(reader, draft, fields, direct_keys(fields.edges, [asked.key]))
+    holders = _add_what_holds(reader, draft, fields, [asked.key])
     add_unknown(reader, draft, holders, depth)
     draft.impact.pop(dataset(asked.namespace, asked.name).key, None)
 
@@ -59,17 +59,19 @@ def _of_dataset(reader: LineageReader, draft: Draft, asked: Node, depth: int | N
     own = [each.key for start in reader.nodes(starts).values() for each in reader.fields(start)]
     fields = walk(reader, draft, own, EdgeKind.FIELD, DOWN, depth, alone=False)
     mark_feeds(draft, feeds, starts, jobs, fields.edges, reader.nodes(fields.reached))
-    _add_what_holds(reader, draft, fields, direct_keys(fields.edges, own))
+    _add_what_holds(reader, draft, fields, own)
     if asked.type is NodeType.DATASET:
         for key in own:
             draft.impact.pop(key, None)
 
 
 def _add_what_holds(
-    reader: LineageReader, draft: Draft, fields: Walked, direct: Collection[int]
+    reader: LineageReader, draft: Draft, fields: Walked, starts: Collection[int]
 ) -> dict[int, Holder]:
     """Mark the walked fields; add and mark the datasets that hold them and the jobs that make them."""
     names = reader.nodes(fields.reached)
+    direct = direct_keys(fields.edges, starts)
+    _prefer_direct(draft, fields, direct)
     holder = {key: dataset(name.namespace, name.name).key for key, name in names.items()}
     bringing: dict[int, set[int]] = defaultdict(set)
     for edge in fields.edges:
@@ -89,3 +91,13 @@ def _add_what_holds(
             draft.place(edge.job, fields.reached[edge.source] + 1, bringing[edge.source] - {edge.job})
             draft.mark(edge.job, direct=edge.source in direct and not is_indirect(edge))
     return holders
+
+
+def _prefer_direct(draft: Draft, fields: Walked, direct: Collection[int]) -> None:
+    """Where a shortest path to a field ends in a direct hop, let `via` show that one."""
+    strong: dict[int, set[int]] = defaultdict(set)
+    for edge in fields.edges:
+        if edge.source in direct and not is_indirect(edge):
+            strong[edge.target].add(edge.source)
+    for key, sources in strong.items():
+        draft.before[key] = draft.before[key] & sources or draft.before[key]

@@ -1,4 +1,4 @@
-"""Questions to the food delivery of Marquez's seed data; the answers were worked out by hand from its events."""
+"""Questions to the food delivery of Marquez's seed data, answered by hand from its events."""
 
 from __future__ import annotations
 

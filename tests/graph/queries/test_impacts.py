@@ -294,3 +294,14 @@ def test_no_reader_is_left_out_whatever_columns_are_known(
     }
     readers = {f"job j{n}" for n, (s, _, _) in enumerate(hops) if str(s) in datasets}
     assert {key for key in found if key.startswith("job")} == readers
+
+
+def test_via_shows_the_direct_way_where_there_are_two(graph_of: Build, job_of: Build) -> None:
+    graph = graph_of([job_of("ab", ["a"], ["b"], {"b.x": {"a.k": "INDIRECT", "a.v": "DIRECT"}})])
+
+    (affected,) = [
+        node for node in impact(graph, dataset("ns", "a")).nodes if node.node == field("ns", "b", "x")
+    ]
+
+    assert affected.via == field("ns", "a", "v")
+    assert affected.impact == "direct"

@@ -1,0 +1,214 @@
+"""`lineage status`, `runs`, `sql` and `ship`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from receiver import Receiver
+
+from lineage.config import current_config, reset_config, store_destination
+from lineage.outbox import open_outbox
+
+Lineage = Callable[..., Any]
+
+
+def event(job: str, type_: str = "COMPLETE", run: int = 1, **more: Any) -> bytes:
+    return json.dumps(
+        {
+            "eventType": type_,
+            "eventTime": f"2026-01-01T00:0{run}:00Z",
+            "producer": "https://example.com/tests",
+            "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+            "run": {"runId": f"00000000-0000-0000-0000-00000000000{run}", **more},
+            "job": {"namespace": "ns", "name": job},
+            "inputs": [{"namespace": "ns", "name": "a"}],
+            "outputs": [{"namespace": "ns", "name": "b"}],
+        }
+    ).encode()
+
+
+def emit(*bodies: bytes) -> None:
+    config = current_config()
+    outbox = open_outbox(config.outbox, config.destination)
+    for body in bodies:
+        outbox.append(body)
+
+
+def test_status_of_a_store_that_is_not_there_yet(lineage: Lineage) -> None:
+    said = lineage("status", "--json").items
+
+    assert said["items"] == [{"kind": "store", "location": current_config().store, "exists": False}]
+    assert re.search(r"^exists +no$", lineage("status").out, re.MULTILINE)
+    assert not Path(current_config().store).exists()
+
+
+def test_status_counts_what_is_held_and_what_waits_and_drains_nothing(lineage: Lineage) -> None:
+    assert lineage("ingest", "-", input=event("first")).code == 0
+    before = datetime.now(UTC)
+    emit(event("second", run=2), event("third", run=3))
+
+    for _ in range(2):
+        held, outbox = lineage("status", "--json").items["items"]
+        assert (held["events"], held["runs"], held["jobs"], held["datasets"]) == (1, 1, 1, 2)
+        assert held["bytes"] > 0
+        assert held["lastIngest"] is not None
+        assert (outbox["destination"], outbox["transport"]) == (current_config().store, "store")
+        assert (outbox["waiting"], outbox["dropped"], outbox["refused"], outbox["lastError"]) == (
+            2,
+            0,
+            0,
+            None,
+        )
+        assert abs((datetime.fromisoformat(outbox["oldest"]) - before).total_seconds()) < 60
+
+    assert re.search(r"^waiting", lineage("status").out, re.MULTILINE) is None
+    assert re.search(r"^events +1$", lineage("status").out, re.MULTILINE)
+
+
+def test_a_question_takes_in_what_waits_in_the_outbox(lineage: Lineage) -> None:
+    emit(event("waiting"))
+
+    answer = lineage("upstream", "b", "--json").answer
+
+    assert {node["id"] for node in answer["nodes"]} == {"dataset:ns:a", "dataset:ns:b", "job:ns:waiting"}
+    assert answer["incomplete"] is False
+    assert lineage("status", "--json").items["items"][1]["waiting"] == 0
+
+
+def test_the_outbox_of_another_store_is_left_alone(lineage: Lineage, tmp_path: Path) -> None:
+    emit(event("waiting"))
+    other = tmp_path / "other.db"
+    assert lineage("ingest", "-", "--store", other, input=event("first")).code == 0
+
+    assert len(lineage("runs", "--store", other, "--json").items["items"]) == 1
+    assert lineage("status", "--json").items["items"][1]["waiting"] == 1
+    open_outbox(current_config().outbox, store_destination(other)).append(event("second", run=2))
+    assert len(lineage("runs", "--store", other, "--json").items["items"]) == 2
+
+
+def test_runs_are_listed_latest_first_with_filters_and_pages(lineage: Lineage) -> None:
+    error = {"facets": {"errorMessage": {"message": "boom\nat line 1", "programmingLanguage": "python"}}}
+    lines = [
+        event("a", "START", 1),
+        event("a", "START", 2),
+        event("a", "FAIL", 2, **error),
+        event("b", "COMPLETE", 3),
+        event("b", "ABORT", 4),
+    ]
+    assert lineage("ingest", "-", input=b"\n".join(lines)).code == 0
+
+    items = lineage("runs", "--json").items["items"]
+    assert [(item["job"], item["state"]) for item in items] == [
+        ("job:ns:b", "ABORT"),
+        ("job:ns:b", "COMPLETE"),
+        ("job:ns:a", "FAIL"),
+        ("job:ns:a", "RUNNING"),
+    ]
+    assert items[3]["endedAt"] is None
+    assert items[3]["durationMs"] is None
+    assert items[2]["error"].startswith("boom")
+    assert items[2]["startedAt"] == "2026-01-01T00:02:00.000Z"
+
+    assert len(lineage("runs", "b", "--json").items["items"]) == 2
+    states = lineage("runs", "ns", "a", "--state", "fail", "--state", "RUNNING", "--json").items["items"]
+    assert [item["state"] for item in states] == ["FAIL", "RUNNING"]
+    first = lineage("runs", "--limit", "3", "--json").items
+    rest = lineage("runs", "--limit", "3", "--cursor", first["next"], "--json").items
+    assert (first["items"] + rest["items"], rest["next"]) == (items, None)
+
+    rows = lineage("runs", "--state", "FAIL").out.splitlines()
+    assert [re.split(r"  +", row)[1:] for row in rows] == [
+        ["job", "state", "started", "took", "error"],
+        ["a", "FAIL", "2026-01-01T00:02:00.000Z", "0 ms", "boom"],
+    ]
+
+
+STATEMENTS = """
+INSERT INTO gold.revenue SELECT o.day, SUM(o.amount) AS total
+FROM silver.orders o WHERE o.paid GROUP BY o.day;
+SELEC nonsense;
+"""
+
+
+def test_sql_is_shown_as_a_tree(lineage: Lineage, tmp_path: Path) -> None:
+    """DD-11: tables and columns of an INSERT..SELECT."""
+    file = tmp_path / "revenue.sql"
+    file.write_text(STATEMENTS, encoding="utf-8")
+
+    lines = lineage("sql", file).out.splitlines()
+
+    assert lines[:3] == ["1. INSERT", "   reads   silver.orders", "   writes  gold.revenue"]
+    assert lines[3:6] == [
+        "   gold.revenue.day",
+        "     <- silver.orders.day (IDENTITY)",
+        "     <~ silver.orders.paid (FILTER)",
+    ]
+    assert "     <- silver.orders.amount (AGGREGATION)" in lines
+    assert any(line.startswith("   ! ") or line.startswith("! ") for line in lines)
+
+
+def test_sql_is_given_as_json_from_standard_input(lineage: Lineage) -> None:
+    """DD-11: the same for programs."""
+    said = lineage("sql", "-", "--dialect", "postgres", "--json", input=STATEMENTS).items
+
+    insert = said["items"][0]
+    assert said["query"]["dialect"] == "postgres"
+    assert (insert["inputs"], insert["outputs"]) == (["silver.orders"], ["gold.revenue"])
+    (total,) = [column for column in insert["columns"] if column["column"] == "total"]
+    assert {
+        "table": "silver.orders",
+        "column": "amount",
+        "type": "DIRECT",
+        "subtype": "AGGREGATION",
+    } in total["inputs"]
+
+
+def test_sql_that_cannot_be_read_is_named(lineage: Lineage, tmp_path: Path) -> None:
+    binary = tmp_path / "binary.sql"
+    binary.write_bytes(b"SELECT \xff")
+    for file in (tmp_path / "missing.sql", tmp_path, binary):
+        said = lineage("sql", file)
+        assert (said.code, said.out) == (2, "")
+        assert str(file) in said.err
+
+
+def test_ship_delivers_to_the_configured_backend(lineage: Lineage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Receiver() as backend:
+        monkeypatch.setenv("OPENLINEAGE_URL", backend.url)
+        reset_config()
+        emit(event("a"), event("b", run=2))
+
+        (item,) = lineage("ship", "--json").items["items"]
+
+        assert item == {"sent": 2, "postponed": 0, "refused": 0, "error": None}
+        assert len(backend.distinct) == 2
+        assert lineage("ship").out == "0 sent, 0 put off, 0 refused\n"
+
+
+def test_ship_ends_with_3_when_the_backend_is_down(lineage: Lineage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Receiver() as backend:
+        monkeypatch.setenv("OPENLINEAGE_URL", backend.url)
+        reset_config()
+        emit(event("a"))
+        backend.down()
+
+        said = lineage("ship")
+
+        assert said.code == 3
+        assert f"127.0.0.1:{backend.port}" in said.err
+        (outbox,) = lineage("status", "--json").items["items"][1:]
+        assert outbox["waiting"] == 1
+        assert outbox["lastError"]
+
+
+def test_ship_has_nothing_to_do_for_the_embedded_store(lineage: Lineage) -> None:
+    said = lineage("ship")
+
+    assert said.code == 2
+    assert current_config().store in said.err
