@@ -14,7 +14,7 @@ from lineage.sql.names import table_of
 from lineage.sql.plans import Plan, Written
 from lineage.sql.queries import Queries
 from lineage.sql.reads import tables_read
-from lineage.sql.relations import Flow, Output, Relation, Rest, Scope
+from lineage.sql.relations import Flow, Output, Relation, Rest, Scope, Source
 from lineage.sql.results import Table
 from lineage.sql.sources import add_source
 from lineage.sql.tree import Node, from_items
@@ -70,6 +70,31 @@ def merge_plan(node: exp.Merge, dialect: str | None) -> Plan:
 
     inputs = tables_read(node, dialect, but={id(node.this)})
     return Plan("MERGE", inputs, [target] if target else [], columns)
+
+
+def upserted(node: exp.Insert, written: Written, queries: Queries) -> Iterator[Written]:
+    """Yield what an INSERT's ON CONFLICT DO UPDATE or ON DUPLICATE KEY UPDATE sets in rows that are there."""
+    conflict = node.args.get("conflict")
+    table = node.this.this if isinstance(node.this, exp.Schema) else node.this
+    if conflict is None or not conflict.expressions:
+        return
+    incoming = Scope(sources=[Source("excluded", Relation(written.columns))])
+    scope, rows = Scope(incoming), Flow()
+    add_source(table, scope, rows, queries)
+    rows.add_rows(written.rows)
+    where = conflict.args.get("where")
+    if where is not None:
+        rows.add(queries.flow(where.this, scope, "FILTER"), "FILTER")
+    pairs = [pair for item in conflict.expressions for pair in _assigned(item.transform(_incoming))]
+    outputs = [Output(name.name, queries.flow(value, scope)) for name, value in pairs]
+    yield Written(written.table, outputs, rows)
+
+
+def _incoming(node: Node) -> Node:
+    """Write MySQL's VALUES(a) as the standard's excluded.a."""
+    if isinstance(node, exp.Anonymous) and node.name.upper() == "VALUES" and len(node.expressions) == 1:
+        return exp.column(node.expressions[0].name, table="excluded")
+    return node
 
 
 def _merge_update(then: exp.Update, scope: Scope, source: Scope, queries: Queries) -> Iterator[Output | Rest]:

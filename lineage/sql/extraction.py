@@ -11,6 +11,7 @@ from lineage._guard import guard
 from lineage.sql.catalog import Catalog
 from lineage.sql.dialects import dialect_of
 from lineage.sql.fence import refusal
+from lineage.sql.names import unseen_reads
 from lineage.sql.parsing import ENGINE, Parsed, parse
 from lineage.sql.plans import Plan, Written
 from lineage.sql.queries import Queries
@@ -72,6 +73,8 @@ def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog) -> Stateme
         return StatementLineage("UNKNOWN", (), (), (), False, (parsed.problem or "",), ENGINE, dialect)
     planned = plan(parsed.tree, dialect)
     written, problems = _columns(planned, Queries(catalog, dialect))
+    for function in unseen_reads(parsed.tree):
+        problems.append(f"what the table function {function} reads is not known")
     if planned.opaque:
         problems.append(f"{planned.kind} was not understood: {planned.opaque}")
     certain = not problems
@@ -123,11 +126,21 @@ def _edges(
                 united_.add(flows[key])
                 united_.add(flow)
                 flow = united_
-            flows[key], rows[key] = flow, each.rows
+            flows[key] = flow
+            rows[key] = _united_rows(rows.get(key), each.rows)
     columns = tuple(_column_edges(output, flow, rows[output], dialect) for output, flow in flows.items())
     doubts = dict.fromkeys(each.doubt for each in written if each.doubt)
     doubts.update({doubt: None for flow in flows.values() for doubt in flow.doubts})
     return columns, list(doubts), all_named
+
+
+def _united_rows(one: Flow | None, other: Flow) -> Flow:
+    if one is None or one is other:
+        return other
+    rows = Flow()
+    rows.add_rows(one)
+    rows.add_rows(other)
+    return rows
 
 
 def _column_edges(output: Column, flow: Flow, rows: Flow, dialect: str | None) -> ColumnEdges:

@@ -17,6 +17,10 @@ _FILE_FUNCTIONS = frozenset({
     "read_ndjson_objects", "read_parquet", "read_text", "read_xlsx", "sniff_csv", "st_read",
 })
 # fmt: on
+# Functions the parser does not know by name that make rows of their arguments alone.
+_GENERATORS = frozenset(
+    {"flatten", "generate_subscripts", "generator", "range", "repeat_row", "sequence", "table"}
+)
 # Spark reads parquet.`s3://bucket/key` as a file of that format.
 _FILE_FORMATS = frozenset({"parquet", "csv", "json", "orc", "delta", "avro", "text", "binaryfile", "iceberg"})
 _PATH = re.compile(
@@ -55,14 +59,29 @@ def tables_of(node: exp.Table) -> list[Table]:
     return [Table(tuple(part for part in parts if part))]
 
 
+def unseen_reads(root: Node) -> list[str]:
+    """Return the names of table functions in FROM that may read something the statement does not name."""
+    called = [node.this for node in root.find_all(exp.Table, exp.Lateral) if isinstance(node.this, exp.Func)]
+    return [
+        name
+        for function in called
+        if not _files(function)
+        and (name := _called(function)) not in _GENERATORS
+        and (isinstance(function, exp.Anonymous) or name in _FILE_FUNCTIONS)
+    ]
+
+
 def file_table(path: str) -> Table:
     """Return the table that a file's path or pattern stands for."""
     return Table((path,), is_path=True)
 
 
+def _called(function: exp.Func) -> str:
+    return (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
+
+
 def _files(function: exp.Func) -> list[Table]:
-    name = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
-    if name.lower() not in _FILE_FUNCTIONS:
+    if _called(function) not in _FILE_FUNCTIONS:
         return []
     first = function.this if isinstance(function.this, Node) else next(iter(function.expressions), None)
     listed = first.expressions if isinstance(first, exp.Array) else [first]

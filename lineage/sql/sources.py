@@ -15,11 +15,6 @@ from lineage.sql.relations import Flow, Output, Relation, Rest, Scope, Source, u
 from lineage.sql.results import Subtype, Table
 from lineage.sql.tree import Node, alias_columns
 
-# Functions the parser does not know by name that make rows of their arguments alone.
-_GENERATORS = frozenset(
-    {"flatten", "generate_subscripts", "generator", "range", "repeat_row", "sequence", "table"}
-)
-
 
 class Evaluator(Protocol):
     """What evaluates the queries and expressions inside a FROM clause."""
@@ -89,6 +84,8 @@ def _add_join(join: exp.Join, scope: Scope, rows: Flow, evaluator: Evaluator) ->
         left = [source for source in before if source.relation.has(name)][:1]
         scope.merged[name.casefold()] = [*scope.merged.get(name.casefold(), left), *added[:1]]
         rows.add(scope.resolve([name]), "JOIN")
+    if join.kind in ("SEMI", "ANTI"):  # they only decide which rows are kept
+        scope.sources = before
 
 
 def _source(node: Node, scope: Scope, evaluator: Evaluator) -> Source:
@@ -104,7 +101,7 @@ def _source(node: Node, scope: Scope, evaluator: Evaluator) -> Source:
         relation = evaluator.relation(node, Scope(scope.parent, scope.ctes))
     else:
         call = node.this if isinstance(node, exp.Lateral) else node
-        return _called(call, node.alias_or_name, names, scope, evaluator)
+        return _function(node.alias_or_name, names, evaluator.flow(call, scope, "TRANSFORMATION"))
     return pivoted(node, Source(node.alias_or_name, relation.named(names)), evaluator.flow)
 
 
@@ -117,7 +114,8 @@ def _table(node: exp.Table, scope: Scope, names: Sequence[str], evaluator: Evalu
         return _function(node.alias, names, flow)
     tables = tables_of(node)
     if not tables:
-        return _called(node.this, node.alias or node.this.name, names, scope, evaluator)
+        flow = evaluator.flow(node.this, scope, "TRANSFORMATION")
+        return _function(node.alias or node.this.name, names, flow)
     relation = table_relation(tables, evaluator.catalog).named(names)
     return pivoted(node, Source(node.alias_or_name, relation, tables[0].parts), evaluator.flow)
 
@@ -127,13 +125,6 @@ def _is_array_column(node: exp.Table, scope: Scope, dialect: str | None) -> bool
     if dialect not in ARRAYS_IN_FROM or select is None:
         return False
     return is_array(node, {source.alias.casefold() for source in scope.sources} & explicit_aliases(select))
-
-
-def _called(call: Node, alias: str, names: Sequence[str], scope: Scope, evaluator: Evaluator) -> Source:
-    flow = evaluator.flow(call, scope, "TRANSFORMATION")
-    if isinstance(call, exp.Anonymous) and call.name.lower() not in _GENERATORS:
-        flow.doubts[f"what the table function {call.name} reads is not known"] = None
-    return _function(alias, names, flow)
 
 
 def _function(alias: str, names: Sequence[str], flow: Flow) -> Source:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
-from lineage.sql.changes import delete_plan, merge_plan, update_plan
+from lineage.sql.changes import delete_plan, merge_plan, update_plan, upserted
 from lineage.sql.names import file_table, table_of
 from lineage.sql.plans import Plan, Written
 from lineage.sql.queries import Queries
@@ -102,7 +102,13 @@ def _insert(node: exp.Insert, dialect: str | None) -> Plan:
 
     inputs = tables_read(node, dialect, but={id(_table_node(node.this))})
     kind = "INSERT OVERWRITE" if node.args.get("overwrite") else "INSERT"
-    columns = _writer(node, node.args.get("expression"), target, names)
+    write = _writer(node, node.args.get("expression"), target, names)
+
+    def columns(queries: Queries) -> Iterator[Written]:
+        for written in write(queries):
+            yield written
+            yield from upserted(node, written, queries)
+
     return Plan(kind, inputs, [target] if target else [], columns)
 
 
@@ -139,9 +145,8 @@ def _create(node: exp.Create, dialect: str | None) -> Plan:
     to = node.find(exp.ToTableProperty)  # ClickHouse: a view that writes to a table
     named = node.this if to is None else to.this
     target, query = table_of(named), node.args.get("expression")
-    copied = node.find(exp.LikeProperty, exp.Clone)
-    if copied is not None:
-        query = copied.this
+    if (clone := node.args.get("clone")) is not None:
+        query = clone.this
     names = _column_names(named)
     kind = "CREATE TABLE AS" if what == "TABLE" and isinstance(query, READABLE) else f"CREATE {what}"
     inputs = tables_read(node, dialect, but={id(_table_node(node.this)), id(_table_node(named))})

@@ -87,7 +87,7 @@ def test_the_sum_of_a_daily_revenue_comes_from_the_amount() -> None:
         ("INSERT INTO o SELECT * FROM t", "INSERT", ["t"], ["o"]),
         ("CREATE TABLE o (a int)", "CREATE TABLE", [], ["o"]),
         ("CREATE TABLE o AS SELECT a FROM t", "CREATE TABLE AS", ["t"], ["o"]),
-        ("CREATE TABLE o LIKE t", "CREATE TABLE AS", ["t"], ["o"]),
+        ("CREATE TABLE o (LIKE t)", "CREATE TABLE", ["t"], ["o"]),
         ("CREATE OR REPLACE VIEW o AS SELECT a FROM t", "CREATE VIEW", ["t"], ["o"]),
         ("CREATE MATERIALIZED VIEW o AS SELECT a FROM t", "CREATE MATERIALIZED VIEW", ["t"], ["o"]),
         ("DELETE FROM o WHERE a IN (SELECT a FROM t)", "DELETE", ["t"], ["o"]),
@@ -445,3 +445,49 @@ def test_one_bad_statement_does_not_spoil_the_others() -> None:
     (problem,) = result.problems
     assert problem.startswith("statement 2: the parser does not understand it")
     assert "secret" not in problem
+
+
+def test_an_upsert_sets_what_comes_in_and_what_was_there() -> None:
+    result = extract(
+        "INSERT INTO o (a, b) SELECT x, y FROM s "
+        "ON CONFLICT (a) DO UPDATE SET b = excluded.b + o.b, n = o.n + 1 WHERE o.c > 1",
+        dialect="postgres",
+    )
+    assert tables(result) == (["s"], ["o"])
+    assert direct(result) == {
+        "o.a": {"s.x": "IDENTITY"},
+        "o.b": {"s.y": "TRANSFORMATION", "o.b": "TRANSFORMATION"},
+        "o.n": {"o.n": "TRANSFORMATION"},
+    }
+    assert indirect(result, "a") == set()
+    assert indirect(result, "b") == {"o.c FILTER"}
+
+
+def test_mysqls_upsert_names_what_comes_in_by_a_function() -> None:
+    result = extract(
+        "INSERT INTO o (a, b) SELECT x, y FROM s ON DUPLICATE KEY UPDATE c = VALUES(b) + 1", dialect="mysql"
+    )
+    assert direct(result)["o.c"] == {"s.y": "TRANSFORMATION"}
+
+
+def test_a_semi_join_only_decides_about_rows() -> None:
+    sql = "CREATE TABLE o AS SELECT * FROM t LEFT SEMI JOIN u ON t.a = u.a"
+    result = extract(sql, dialect="spark", schema=KNOWN)
+    assert direct(result) == {f"o.{name}": {f"t.{name}": "IDENTITY"} for name in "abc"}
+    assert indirect(result, "b") == {"t.a JOIN", "u.a JOIN"}
+
+
+def test_having_and_qualify_filter() -> None:
+    result = extract(
+        "CREATE TABLE o AS SELECT a FROM t GROUP BY a HAVING sum(b) > 1 "
+        "QUALIFY row_number() OVER (ORDER BY max(c)) = 1",
+        dialect="snowflake",
+    )
+    assert indirect(result, "a") == {"t.a GROUP_BY", "t.b FILTER", "t.c FILTER"}
+
+
+def test_a_file_that_is_a_parameter_is_doubted() -> None:
+    result = extract("CREATE TABLE o AS SELECT a FROM read_parquet($1)", dialect="duckdb")
+    assert tables(result) == ([], ["o"])
+    assert not result.statements[0].certain
+    assert result.problems == ("what the table function read_parquet reads is not known",)
