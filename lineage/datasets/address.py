@@ -82,20 +82,15 @@ def _authority(text: str, rest: str, ends: str, *, keep_user: bool, ported: bool
     doubtful = ":" in user if at else ":" in authority and not (ported and _SERVERS.fullmatch(authority))
     if "@" in tail and doubtful:
         raise _unreadable_password(text)
-    if not at or (keep_user and _is_address(text, user)):
+    if not at or (keep_user and _is_container(text, user)):
         return authority, tail
     return place, tail
 
 
-def _is_address(uri: str, user: str) -> bool:
-    """Whether what stands before the @ is part of the address, as Azure's container is.
-
-    Of an unknown scheme a bare word is kept, except where it is likely to be an access token.
-    """
-    scheme = uri.partition(":")[0].lower()
-    platform = platform_of(scheme)
-    known = platform.scheme in ("abfss", "wasbs") if platform else scheme not in ("http", "https")
-    return known and ":" not in user
+def _is_container(uri: str, user: str) -> bool:
+    """Whether what stands before the @ is no user but the container of an Azure storage account."""
+    platform = platform_of(uri.partition(":")[0])
+    return platform is not None and platform.scheme in ("abfss", "wasbs") and ":" not in user
 
 
 def _cut(text: str, ends: str, *, keep: bool = False) -> tuple[str, str]:
@@ -137,11 +132,17 @@ def _without_user(namespace: str, rest: str) -> str:
     authority, _ = _cut(rest, "/", keep=True)
     user, at, _ = authority.rpartition("@")
     if at:
-        if _is_address(namespace, user):
-            return rest
         secret = ":" in user
+        if _is_container(namespace, user) or not (secret or _drops_any_user(namespace)):
+            return rest
     else:
         secret = ":" in authority and not _SERVERS.fullmatch(authority)
     if secret:
         return rest.rpartition("@")[2] if "@" in rest else rest
     return rest[len(user) + 1 :] if at else rest
+
+
+def _drops_any_user(namespace: str) -> bool:
+    """A bare word before the @ is kept where the scheme is unknown, unless it is likely to be a token."""
+    scheme = namespace.partition(":")[0].lower()
+    return platform_of(scheme) is not None or scheme in ("http", "https")

@@ -107,8 +107,8 @@ def _first(value: object) -> str:
 
 def _from_keywords(text: str) -> Address:
     values: dict[str, str] = {}
-    position = 0
-    while position < len(text.rstrip()):
+    position, end = 0, len(text.rstrip())
+    while position < end:
         found = _KEYWORD.match(text, position)
         if found is None:
             raise InvalidNameError(

@@ -28,7 +28,7 @@ def local_file(path: str) -> tuple[str, str]:
     share = _SHARE.fullmatch(path)
     if share:
         return f"file://{lower(share[1])}", absolute("/" + share[2].replace("\\", "/"))
-    return "file", absolute(_with_drive(path))
+    return "file", absolute(_with_drive(re.sub("^/+", "/", path)))
 
 
 def embedded(scheme: str, path: str) -> str:

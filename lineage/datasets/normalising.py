@@ -21,13 +21,13 @@ def normalise(namespace: str, name: str) -> tuple[str, str]:
     comes back unchanged, except that a namespace loses user and password. Nothing is raised, no
     file or network is touched, and a second call changes nothing.
     """
+    namespace = without_credentials(namespace)
     alone = _ALONE.fullmatch(namespace)
     if alone:
         return _without_authority(alone[1], name)
     parts = split_uri(namespace)
     if parts is None:
         return namespace, name
-    namespace = without_credentials(namespace)
     platform = platform_of(parts[0])
     if platform:
         return _on_platform(platform, namespace, name)

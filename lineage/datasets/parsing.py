@@ -27,7 +27,6 @@ _PARTS = re.compile(r'(?:"[^"]*"|`[^`]*`|\[[^\]]*\]|[^.])+')
 _ARN = re.compile(r"(arn:[^:]+:[^:]+:[^:]*:[^:]*):(.+)", re.DOTALL)
 _OBJECT_ARN = re.compile(r"arn:[^:]+:s3:::(.+)", re.DOTALL)
 _ONE_COLON = re.compile(r"(?i)((?:file|dbfs|hdfs)(?=:/)|bigquery|bq|pubsub):(?!//)(.+)", re.DOTALL)
-_LOGIN = re.compile(r"(?:[^@/]*:[^@/]*@|[^@/]+/[^@]*@[\w.\-]+:[0-9]+(?:/|$)).*", re.DOTALL)
 _LOST_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):/(?!/)")
 
 
@@ -83,8 +82,8 @@ def _without_scheme(text: str, default_namespace: str) -> Dataset:
         return _named(arn[1], arn[2])
     if is_windows_path(text) or text.startswith(("/", "\\", ".", "~")):
         return _file(text)
-    if "://" in text or _LOGIN.fullmatch(text):
-        reason = "it has no readable scheme: write scheme://host:port/database"
+    if "://" in text or ("@" in text and ":" in text):
+        reason = "it has no readable scheme: write scheme://host:port/database, or ./ before a file"
         raise InvalidNameError(masked(f"://{text}"), reason)
     if "/" in text or "\\" in text:
         return _file(text)

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from openlineage.client.naming import dataset as official
 from sqlalchemy.engine import URL, make_url
@@ -305,6 +305,7 @@ def test_a_cloud_path_object_is_the_uri_it_prints() -> None:
         ("postgresql://me:hun/ter2@h/shop/public.t", {}, "write %40"),
         ("me:hunter2@h/shop", {}, "no readable scheme"),
         ("me/hunter2@h:1521/svc", {}, "no readable scheme"),
+        ("me:hunter2/@@h/shop", {}, "no readable scheme"),
         ("kafka://b1:9092", {}, "topic"),
         ("azurecosmos://h/dbs/db", {}, "docs/naming.md"),
         ("https://example.com/", {}, "nothing follows"),
@@ -492,6 +493,8 @@ NAMESPACES = st.one_of(
 
 
 @given(NAMESPACES, st.one_of(TEXTS, st.text(max_size=20)))
+@example("hdfs://@", "")
+@example("file", "//A:\\")
 def test_normalising_twice_is_normalising_once_and_nothing_is_raised(namespace: str, name: str) -> None:
     once = normalise(namespace, name)
     assert normalise(*once) == once
@@ -579,7 +582,9 @@ def test_an_encoded_password_is_never_part_of_a_name(place: str, password: str) 
 
 @given(st.sampled_from([place for place in PLACES if "{}@" in place]), PASSWORDS)
 def test_a_password_with_bare_delimiters_is_refused_or_left_out(place: str, password: str) -> None:
-    assert SECRET.lower() not in _outcome(place.format(password))
+    text = place.format(password)
+    assume(not text.startswith("me://"))  # by its grammar a URI, whose host that word is
+    assert SECRET.lower() not in _outcome(text)
 
 
 @given(PASSWORDS)
