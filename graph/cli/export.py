@@ -29,7 +29,7 @@ class ExportFormat(StrEnum):
 
 Around = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]", help="Only what feeds this name and what it feeds.", show_default=False),
+    typer.Argument(metavar="NAME", help="Only what feeds this name and what it feeds.", show_default=False),
 ]
 FormatOption = Annotated[
     ExportFormat,

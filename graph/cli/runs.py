@@ -14,7 +14,7 @@ from graph.queries.run_list import runs as list_runs
 from graph.records import RunRecord, RunState
 
 Jobs = Annotated[
-    list[str] | None, typer.Argument(metavar="[JOB]", help="Only runs of this job.", show_default=False)
+    list[str] | None, typer.Argument(metavar="JOB", help="Only runs of this job.", show_default=False)
 ]
 States = Annotated[
     list[RunState] | None,

@@ -13,7 +13,6 @@ from difflib import get_close_matches
 from graph.errors import AmbiguousNameError, InvalidQueryError, UnknownNameError
 from graph.nodes import Node, NodeType, dataset, field, job, splits
 from graph.store.base import LineageReader
-from lineage.datasets import parse_dataset
 from lineage.errors import InvalidNameError
 
 ANY = frozenset(NodeType)
@@ -73,6 +72,10 @@ def _of_uri(reader: LineageReader, name: str) -> Iterator[Node]:
 
 
 def _known_uri(reader: LineageReader, uri: str) -> Iterator[Node]:
+    if not set(uri) & set("/:"):
+        return  # a bare name: the store finds it in whatever namespace it is
+    from lineage.datasets import parse_dataset
+
     try:
         named = parse_dataset(uri)
     except InvalidNameError:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from receiver import Receiver
+
+from lineage.config import current_config, reset_config
+from lineage.outbox import close_all, open_outbox
 
 Lineage = Callable[..., Any]
 
@@ -167,9 +172,6 @@ def test_names_that_the_terminal_cannot_show_are_escaped() -> None:
 
 @pytest.mark.usefixtures("warehouse")
 def test_a_store_that_cannot_be_written_is_asked_all_the_same(lineage: Lineage) -> None:
-    from lineage.config import current_config
-    from lineage.outbox import close_all, open_outbox
-
     command = COMMAND
     if os.geteuid() == 0:
         setpriv = shutil.which("setpriv")
@@ -195,6 +197,50 @@ def test_a_store_that_cannot_be_written_is_asked_all_the_same(lineage: Lineage) 
     answer = json.loads(done.stdout)
     assert len(answer["nodes"]) > 5
     assert answer["incomplete"] is True
+
+
+def wait_for(happened: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ship_follows_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    with Receiver() as backend:
+        monkeypatch.setenv("OPENLINEAGE_URL", backend.url)
+        reset_config()
+        config = current_config()
+        outbox = open_outbox(config.outbox, config.destination)
+        outbox.append(b'{"eventType": "START"}')
+        following = subprocess.Popen([*COMMAND, "ship", "--follow"], stderr=subprocess.PIPE, text=True)
+        assert following.stderr is not None
+        wait_for(lambda: len(backend.distinct) == 1)
+        outbox.append(b'{"eventType": "COMPLETE"}')
+        wait_for(lambda: len(backend.distinct) == 2)
+
+        following.send_signal(number)
+
+        assert following.wait(30) == 0
+        told = following.stderr.read()
+        following.stderr.close()
+        assert f"Delivering to {backend.url}" in told
+        assert "Traceback" not in told
+
+
+def test_an_interrupted_command_ends_without_a_traceback() -> None:
+    store = Path(current_config().store)
+    ingesting = subprocess.Popen(
+        [*COMMAND, "ingest", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    wait_for(store.exists)
+
+    ingesting.send_signal(signal.SIGINT)
+
+    _, told = ingesting.communicate(timeout=30)
+    assert ingesting.returncode == 130
+    assert b"Traceback" not in told
 
 
 @pytest.mark.slow

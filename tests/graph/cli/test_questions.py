@@ -106,7 +106,7 @@ def test_an_unknown_name_ends_with_2_and_near_ones(lineage: Lineage) -> None:
         (["export", "raw.customers", "--format", "events"], "leave the name out"),
         (["export", "--depth", "2"], "give one"),
         (["runs", "raw.customers"], "nothing in the store is called"),
-        (["uptream", "x"], "No such command"),
+        (["nonsense", "x"], "No such command"),
     ],
     ids=str,
 )
@@ -198,3 +198,15 @@ def test_columns_tell_how_a_field_is_made(lineage: Lineage) -> None:
     top = lineage("columns", "shop.mart.top.total", "--all", "--json").answer
     assert f"datasetField:{POSTGRES}:shop.raw.orders:amount" in {node["id"] for node in top["nodes"]}
     assert top["query"]["depth"] is None
+
+
+def test_an_answer_given_before_all_sql_was_read_says_so(
+    lineage: Lineage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as hurry:
+        hurry.setattr("graph.cli._store.SECONDS", 0.0)
+        said = lineage("columns", "customer_orders")
+        assert "Incomplete" in said.err
+        assert lineage("columns", "customer_orders", "--json").answer["incomplete"] is True
+
+    assert lineage("columns", "customer_orders", "--json").answer["incomplete"] is False

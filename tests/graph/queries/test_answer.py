@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,3 +130,10 @@ def test_a_cursor_that_is_none_is_refused(graph: Any, cursor: str) -> None:
 def test_a_limit_below_one_is_refused(graph: Any) -> None:
     with pytest.raises(InvalidQueryError, match="limit is 0"):
         downstream(graph, dataset("ns", "a")).page(limit=0)
+
+
+def test_the_answer_in_the_documentation_keeps_the_schema() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "command.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(block))
