@@ -54,7 +54,7 @@ def mask(text: str, dialect: str | None) -> str:
 
 def _without_comment(out: list[str], lexeme: str, spaced: str) -> str:
     """The first token after a comment: the comment and the whitespace around it leave one gap."""
-    if not out or (not lexeme and spaced.isspace()):
+    if not out or not lexeme:
         return lexeme
     return spaced if len(spaced) > len(lexeme) else " " + lexeme
 

@@ -192,7 +192,7 @@ def _names(reading: frozenset[str]) -> str:
     elif "loose" in reading:
         if "odd_brackets" in reading:
             kinds.append(r"\[[^\[\]']*+(?:'[^\[\]']*+'[^\[\]']*+)*+'[^\[\]']*+\]")
-        kinds.append(r"(?<![\w\])\"`])\[[^\W\d][\w $#@]*+\]")
+        kinds.append(r"(?<![\w\])\"`?])\[[^\W\d][\w $#@]*+\]")
     return "|".join(kinds)
 
 
