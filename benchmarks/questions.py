@@ -109,12 +109,9 @@ def measure(
     load(path, edges)
     graph: nx.DiGraph[int] = nx.DiGraph()
     seconds = milliseconds(lambda: graph.add_edges_from((a.key, b.key) for _, a, b in edges), 1) / 1000
-    print(
-        f"\n{name}: {len(edges):,} edges, {path.stat().st_size / len(edges):.0f} bytes an edge, load {seconds:.2f} s"
-    )
-    print(
-        f"  {'from':<22}{'reached':>9}{'store ms':>11}{'answer ms':>11}{'networkx ms':>13}{'answer/networkx':>17}"
-    )
+    size = path.stat().st_size / len(edges)
+    print(f"\n{name}: {len(edges):,} edges, {size:.0f} bytes an edge, load {seconds:.2f} s")
+    print(f"  {'from':<22}{'reached':>9}{'store ms':>11}{'answer ms':>11}{'networkx ms':>13}{'ratio':>8}")
     store = open_store(path)
     for label, node in starts:
         kind = EdgeKind.FIELD if node.field is not None else EdgeKind.FEEDS

@@ -349,7 +349,8 @@ def configure(**settings: Any) -> Config:
     """Set some settings for this process and return all of them; what is not given stays as it was.
 
     The names are those of the settings table (`lineage.config.SETTINGS`), and `destination` takes an
-    OpenLineage transport configuration as a mapping. A wrong name or value raises ConfigError and changes nothing.
+    OpenLineage transport configuration as a mapping. A wrong name or value raises ConfigError and changes
+    nothing.
     """
     global _current, _arguments
     with _lock:
