@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from lineage.sql.expressions import output_name
 from lineage.sql.names import table_of
 from lineage.sql.plans import Plan, Written
 from lineage.sql.queries import Queries
@@ -17,7 +18,7 @@ from lineage.sql.reads import tables_read
 from lineage.sql.relations import Flow, Output, Relation, Rest, Scope, Source
 from lineage.sql.results import Table
 from lineage.sql.sources import add_source
-from lineage.sql.tree import Node, from_items
+from lineage.sql.tree import Node, ctes_of, from_items
 
 
 def update_plan(node: exp.Update, dialect: str | None) -> Plan:
@@ -115,7 +116,10 @@ def _merge_insert(
         return
     names = [name.name for name in then.this.expressions] if isinstance(then.this, exp.Tuple) else []
     names = names or list((queries.catalog.columns(target) if target else None) or ())
-    outputs = [Output(value.name, queries.flow(value, source)) for value in values.expressions]
+    outputs = [
+        Output(output_name(value, queries.dialect), queries.flow(value, source))
+        for value in values.expressions
+    ]
     yield from Relation(outputs).renamed(names)
 
 
@@ -141,10 +145,21 @@ def _assigned(node: Node) -> Iterator[tuple[Node, Node]]:
     if isinstance(node.this, exp.Column):
         yield node.this, value
     elif isinstance(node.this, exp.Tuple):
-        select = value.unnest() if isinstance(value, exp.Subquery) else value
-        values = select.expressions if isinstance(select, exp.Tuple) else []
+        values = _values(value.unnest())
         for position, name in enumerate(node.this.expressions):
             yield name, values[position] if position < len(values) else value
+
+
+def _values(node: Node) -> list[Node]:
+    """Return the values of a row, or of a query that makes one: a query of one column for each."""
+    if not isinstance(node, exp.Select):
+        return list(node.expressions) if isinstance(node, exp.Tuple) else []
+    if any(item.is_star for item in node.expressions):
+        return []
+    single = [node.copy() for _ in node.expressions]
+    for query, item in zip(single, node.expressions, strict=True):
+        query.set("expressions", [item.copy()])
+    return list(single)
 
 
 def _tables(node: Node) -> list[exp.Table]:
@@ -155,7 +170,7 @@ def _tables(node: Node) -> list[exp.Table]:
         each = stack.pop()
         if isinstance(each, exp.Table):
             tables.append(each)
-        if not isinstance(each, exp.Query) or isinstance(each, exp.Table):
+        if not isinstance(each, exp.Query):
             stack += reversed(list(each.iter_expressions()))
     return tables
 
@@ -165,11 +180,14 @@ def _is_alias(target: Node, tables: list[exp.Table]) -> bool:
 
 
 def _aliased(target: Node, tables: list[exp.Table]) -> Node:
-    """Return the table whose alias the target is (`UPDATE o SET ... FROM orders o`), else the target."""
-    if isinstance(target, exp.Table) and len(target.parts) == 1:
-        for table in tables:
-            if table is not target and table.alias and table.alias.casefold() == target.name.casefold():
-                return table
+    """Return the table in FROM that the target means (`UPDATE o SET ... FROM orders o`), else the target."""
+    if not isinstance(target, exp.Table) or target.alias:
+        return target
+    wanted = [part.name.casefold() for part in target.parts]
+    for table in tables:
+        meant = [table.alias.casefold()] if table.alias else [part.name.casefold() for part in table.parts]
+        if table is not target and meant == wanted:
+            return table
     return target
 
 
@@ -181,7 +199,15 @@ def _changed(node: Node, named: list[Node]) -> list[Node]:
         names = [name for item in node.expressions for name, _ in _assigned(item)]
         owners = [owner for name in names if (owner := _owner(name, tables)) is not None]
         return list(owners) or named
-    return [_aliased(each, tables) for each in named]
+    return [_behind_cte(_aliased(each, tables), node) for each in named]
+
+
+def _behind_cte(target: Node, node: Node) -> Node:
+    """Return the table a common table expression is made of where that is what the statement changes."""
+    for cte in ctes_of(node):
+        if cte.alias.casefold() == target.name.casefold() and isinstance(target, exp.Table) and not target.db:
+            return next((item for item in from_items(cte.this) if isinstance(item, exp.Table)), target)
+    return target
 
 
 def _written_nodes(node: Node, changed: list[Node]) -> set[int]:

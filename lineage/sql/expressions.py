@@ -37,6 +37,8 @@ def flow_of(node: Node, scope: Scope, evaluate: Evaluate, use: Subtype = "IDENTI
         if isinstance(node, exp.Column):
             if not node.is_star:
                 flow.add(scope.resolve(column_parts(node)), use)
+        elif isinstance(node, exp.Parameter) and scope.reads_stage:
+            flow.add(scope.resolve([f"${node.name}"]), use)
         elif isinstance(node, exp.Query):
             relation = evaluate(node, scope)
             for column in relation.columns:
@@ -70,13 +72,19 @@ def _parts(node: Node, use: Subtype) -> Iterator[tuple[Node, Subtype]]:
         yield from ((child, use) for child in node.iter_expressions())
         return
     below = use
-    if isinstance(node, exp.AggFunc) and not isinstance(node, _ONE_ROW):
+    if _aggregates(node):
         below = "AGGREGATION"
     elif use == "IDENTITY" and not isinstance(node, _SAME_VALUE):
         below = "TRANSFORMATION"
     deciding = {id(child): subtype for child, subtype in _deciding(node)}
     for child in node.iter_expressions():
         yield child, deciding.get(id(child), below)
+
+
+def _aggregates(node: Node) -> bool:
+    if isinstance(node, exp.Anonymous):  # jsonb_agg and what else a dialect has
+        return node.name.lower().endswith("_agg")
+    return isinstance(node, exp.AggFunc) and not isinstance(node, _ONE_ROW)
 
 
 def _deciding(node: Node) -> Iterator[tuple[Node, Subtype]]:

@@ -7,7 +7,7 @@ import re
 from sqlglot import exp
 
 from lineage.sql.results import Table
-from lineage.sql.tree import Node
+from lineage.sql.tree import Node, argument
 
 # fmt: off
 # Table functions whose first argument is a file, a list of files or a pattern.
@@ -46,7 +46,7 @@ def tables_of(node: exp.Table) -> list[Table]:
     """Return the tables or files behind a table expression; a function that reads no file has none."""
     if isinstance(node.this, exp.Func):
         return _files(node.this)
-    parts = tuple(part.name or part.sql() for part in node.parts)
+    parts = tuple(_part(part) for part in node.parts)
     if not any(parts):
         return []
     last = parts[-1]
@@ -59,9 +59,16 @@ def tables_of(node: exp.Table) -> list[Table]:
     return [Table(tuple(part for part in parts if part))]
 
 
+def _part(node: Node) -> str:
+    """Return a part of a name; T-SQL's mark of a temporary table belongs to it."""
+    mark = "#" if node.args.get("temporary") else "##" if argument(node, "global") else ""
+    return mark + (node.name or node.sql())
+
+
 def unseen_reads(root: Node) -> list[str]:
     """Return the names of table functions in FROM that may read something the statement does not name."""
-    called = [node.this for node in root.find_all(exp.Table, exp.Lateral) if isinstance(node.this, exp.Func)]
+    nodes = root.find_all(exp.Table, exp.Lateral, exp.TableFromRows)
+    called = [node.this for node in nodes if isinstance(node.this, exp.Func)]
     return [
         name
         for function in called

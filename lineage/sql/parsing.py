@@ -49,7 +49,19 @@ def _parse(sql: str, dialect: str | None) -> list[Parsed]:
         return [Parsed(None, f"the parser cannot read it ({type(fault).__name__})")]
     except RecursionError:
         return [Parsed(None, "it is nested too deep for the parser")]
-    return [Parsed(tree) for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
+    return [
+        parsed
+        for tree in trees
+        if tree is not None and not isinstance(tree, exp.Semicolon)
+        for parsed in _replaced(tree, dialect)
+    ]
+
+
+def _replaced(tree: Node, dialect: str | None) -> list[Parsed]:
+    """Read MySQL's REPLACE INTO, which the parser leaves as text, as the INSERT it is."""
+    if isinstance(tree, exp.Command) and tree.name.upper() == "REPLACE":
+        return _parse(f"INSERT {tree.expression.name}", dialect)
+    return [Parsed(tree)]
 
 
 def _pieces(sql: str, dialect: str | None) -> list[str]:

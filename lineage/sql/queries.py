@@ -109,6 +109,9 @@ class Queries:
         if where is not None:
             rows.add(self.flow(where.this, scope, "FILTER"), "FILTER")
         scope.aliases_visible = True
+        if _groups_by_all(node):
+            keys = (column.flow for column in columns if isinstance(column, Output))
+            rows.add(united(key for key in keys if not key.aggregates), "GROUP_BY")
         for item, use in _row_clauses(node):
             flow = _by_ordinal(item, columns) or self.flow(item, scope, use)
             rows.add(flow, use)
@@ -120,7 +123,7 @@ class Queries:
             if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and node.is_star):
                 columns += self._star(node, scope)
                 continue
-            flow = self.flow(node, scope)
+            flow = self.flow(node.this if isinstance(node, exp.Aliases) else node, scope)
             if isinstance(node, exp.Aliases):
                 columns += [Output(name.name, flow) for name in node.expressions]
                 continue
@@ -243,6 +246,11 @@ def _row_clauses(node: exp.Select) -> Iterator[tuple[Node, Subtype]]:
     if order is not None and (on is not None or any(node.args.get(key) for key in ("limit", "offset"))):
         for item in order.expressions:
             yield item.this if isinstance(item, exp.Ordered) else item, "SORT"
+
+
+def _groups_by_all(node: exp.Select) -> bool:
+    group = node.args.get("group")
+    return group is not None and bool(group.args.get("all"))
 
 
 def _by_ordinal(node: Node, columns: Sequence[Output | Rest]) -> Flow | None:

@@ -43,6 +43,11 @@ class Flow:
         """Whether the value is that of a column, unchanged."""
         return bool(self.direct) and all(subtype == "IDENTITY" for subtype in self.direct.values())
 
+    @property
+    def aggregates(self) -> bool:
+        """Whether values of several rows enter it."""
+        return "AGGREGATION" in self.direct.values()
+
     def add(self, other: Flow, use: Subtype = "IDENTITY") -> None:
         """Take over another flow that is used in this one as `use` says.
 
@@ -170,6 +175,11 @@ class Scope:
     merged: dict[str, list[Source]] = field(default_factory=dict)  # columns of USING
     aliases: dict[str, Flow] = field(default_factory=dict)  # names of projections, used when visible
     aliases_visible: bool = False
+
+    @property
+    def reads_stage(self) -> bool:
+        """Whether a source is a Snowflake stage, whose columns are called $1, $2, ..."""
+        return any(source.parts and source.parts[0].startswith("@") for source in self.sources)
 
     def resolve(self, parts: Sequence[str]) -> Flow:
         """Return the flow of a column reference, by its dotted parts."""

@@ -55,7 +55,8 @@ class ColumnEdges:
     """Where one written column comes from.
 
     `inputs` hold what its value is made of; `indirect` what decides whether and in which row or branch
-    it appears. `expression` is the text that defines it, None where it is a plain copy.
+    it appears. `expression` is the text that defines it, the first one where several do (UNION, MERGE),
+    None where it is a plain copy.
     """
 
     output: Column

@@ -46,4 +46,4 @@ def alias_columns(node: Node) -> list[str]:
 
 def column_parts(node: exp.Column) -> list[str]:
     """Return the dotted parts of a column reference."""
-    return [part.name for part in node.parts]
+    return [f"${part.name}" if isinstance(part, exp.Parameter) else part.name for part in node.parts]

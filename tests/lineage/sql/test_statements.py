@@ -491,3 +491,61 @@ def test_a_file_that_is_a_parameter_is_doubted() -> None:
     assert tables(result) == ([], ["o"])
     assert not result.statements[0].certain
     assert result.problems == ("what the table function read_parquet reads is not known",)
+
+
+def test_columns_of_a_stage_are_numbered() -> None:
+    result = extract("COPY INTO o (a, b) FROM (SELECT $1, s.$2:x FROM @stage/f s)", dialect="snowflake")
+    assert tables(result) == (["@stage/f"], ["o"])
+    assert direct(result) == {"o.a": {"@stage/f.$1": "IDENTITY"}, "o.b": {"@stage/f.$2": "TRANSFORMATION"}}
+
+
+def test_group_by_all_groups_by_what_is_not_aggregated() -> None:
+    result = extract("CREATE TABLE o AS SELECT a, sum(b) AS s FROM t GROUP BY ALL", dialect="duckdb")
+    assert indirect(result, "s") == {"t.a GROUP_BY"}
+
+
+def test_a_change_through_a_cte_changes_the_table_behind_it() -> None:
+    result = extract("WITH c AS (SELECT a FROM t WHERE b = 1) DELETE FROM c WHERE a > 1", dialect="mssql")
+    assert result.outputs == (Table(("t",)),)
+
+
+def test_an_updates_target_named_again_in_from_is_not_read() -> None:
+    result = extract("UPDATE t SET a = s.x FROM t JOIN s ON s.i = t.i", dialect="mssql")
+    assert tables(result) == (["s"], ["t"])
+
+
+def test_a_temporary_table_keeps_its_mark() -> None:
+    assert tables(extract("SELECT a INTO #x FROM ##y", dialect="mssql")) == (["##y"], ["#x"])
+
+
+def test_mysqls_replace_is_an_insert() -> None:
+    result = extract("REPLACE INTO o (x) SELECT a FROM t", dialect="mysql")
+    assert result.statements[0].kind == "INSERT"
+    assert direct(result) == {"o.x": {"t.a": "IDENTITY"}}
+
+
+def test_a_row_is_assigned_column_by_column() -> None:
+    result = extract("UPDATE o SET (a, b) = (SELECT x, max(y) FROM s WHERE s.i = o.i)", dialect="postgres")
+    assert direct(result) == {"o.a": {"s.x": "IDENTITY"}, "o.b": {"s.y": "AGGREGATION"}}
+
+
+def test_a_natural_join_meets_on_the_columns_both_have() -> None:
+    schema = {"x": ["k", "a"], "y": ["k", "b"]}
+    result = extract("CREATE TABLE o AS SELECT a, b FROM x NATURAL JOIN y", schema=schema)
+    assert indirect(result, "a") == {"x.k JOIN", "y.k JOIN"}
+
+
+def test_an_array_in_from_is_no_table() -> None:
+    result = extract("CREATE TABLE o AS SELECT i.x FROM db.t AS t, t.items AS i", dialect="bigquery")
+    assert tables(result) == (["db.t"], ["o"])
+    assert direct(result) == {"o.x": {"db.t.items": "TRANSFORMATION"}}
+
+
+def test_an_unpivot_puts_its_columns_into_one() -> None:
+    result = extract(
+        "CREATE TABLE o AS SELECT a, v FROM t UNPIVOT (v FOR n IN (b, c))", dialect="snowflake", schema=KNOWN
+    )
+    assert direct(result) == {
+        "o.a": {"t.a": "IDENTITY"},
+        "o.v": {"t.b": "TRANSFORMATION", "t.c": "TRANSFORMATION"},
+    }
