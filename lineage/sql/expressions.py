@@ -41,8 +41,9 @@ def flow_of(node: Node, scope: Scope, evaluate: Evaluate, use: Subtype = "IDENTI
             flow.add(scope.resolve([f"${node.name}"]), use)
         elif isinstance(node, exp.Query):
             relation = evaluate(node, scope)
-            for column in relation.columns:
-                flow.add(column.flow if isinstance(column, Output) else column.star(), use)
+            if not isinstance(node.parent, exp.Exists):  # which asks for rows, whatever their columns
+                for column in relation.columns:
+                    flow.add(column.flow if isinstance(column, Output) else column.star(), use)
             flow.add_rows(relation.rows)
         else:
             stack += reversed(list(_parts(node, use)))
@@ -76,9 +77,10 @@ def _parts(node: Node, use: Subtype) -> Iterator[tuple[Node, Subtype]]:
         below = "AGGREGATION"
     elif use == "IDENTITY" and not isinstance(node, _SAME_VALUE):
         below = "TRANSFORMATION"
-    deciding = {id(child): subtype for child, subtype in _deciding(node)}
-    for child in node.iter_expressions():
-        yield child, deciding.get(id(child), below)
+    deciding = list(_deciding(node))
+    apart = {id(child) for child, _ in deciding}
+    yield from ((child, below) for child in node.iter_expressions() if id(child) not in apart)
+    yield from deciding
 
 
 def _aggregates(node: Node) -> bool:
@@ -97,9 +99,17 @@ def _deciding(node: Node) -> Iterator[tuple[Node, Subtype]]:
     elif isinstance(node, exp.Filter):
         yield node.expression, "CONDITIONAL"
     elif isinstance(node, exp.Window):
-        for child in node.iter_expressions():
-            if child is not node.this:
-                yield child, "WINDOW"
+        for window in (node, *_named_windows(node)):
+            yield from ((child, "WINDOW") for child in window.iter_expressions() if child is not window.this)
     elif isinstance(node, exp.Order) and node.this is not None:
         for child in node.expressions:
             yield child, "SORT"
+
+
+def _named_windows(node: exp.Window) -> Iterator[Node]:
+    """Yield the definition in the WINDOW clause that `OVER w` and `OVER (w ...)` mean."""
+    name, select = node.args.get("alias"), node.find_ancestor(exp.Select)
+    if name is not None and select is not None:
+        for window in select.args.get("windows") or ():
+            if window.name.casefold() == name.name.casefold():
+                yield window

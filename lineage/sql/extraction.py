@@ -15,7 +15,7 @@ from lineage.sql.names import unseen_reads
 from lineage.sql.parsing import ENGINE, Parsed, parse
 from lineage.sql.plans import Plan, Written
 from lineage.sql.queries import Queries
-from lineage.sql.relations import Flow, Output
+from lineage.sql.relations import Flow, Output, united
 from lineage.sql.results import Column, ColumnEdges, Source, SqlLineage, StatementLineage, Table
 from lineage.sql.statements import plan
 
@@ -39,9 +39,7 @@ def _extract(sql: str, dialect: str | None, schema: _FrozenSchema, default_schem
     known = dialect_of(dialect) if dialect else None
     if known is not None and Dialect.get(known) is None:  # newer than the parser installed
         known = None
-    problems = (
-        [f"the dialect {dialect} is not known, generic SQL is assumed"] if _unknown(dialect, known) else []
-    )
+    problems = [_unknown(dialect)] if dialect and known is None and dialect.lower() not in _GENERIC else []
     refused = refusal(sql)
     if refused is not None:
         return SqlLineage((), (), (), (), (*problems, refused), ENGINE, known)
@@ -64,8 +62,12 @@ def _extract(sql: str, dialect: str | None, schema: _FrozenSchema, default_schem
 _remembered = lru_cache(maxsize=512)(_extract)
 
 
-def _unknown(dialect: str | None, known: str | None) -> bool:
-    return bool(dialect) and known is None and str(dialect).lower() not in ("ansi", "generic", "sql")
+_GENERIC = ("ansi", "generic", "sql")
+
+
+def _unknown(dialect: str) -> str:
+    # Of a URL only the scheme is told: the rest may hold a password.
+    return f"the dialect {dialect.partition(':')[0]} is not known, generic SQL is assumed"
 
 
 def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog) -> StatementLineage:
@@ -122,10 +124,7 @@ def _edges(
             all_named = all_named and isinstance(column, Output) and bool(column.name)
             key, flow = Column(table, name), column.flow if isinstance(column, Output) else column.star()
             if key in flows:
-                united_ = Flow(flows[key].defined_by)
-                united_.add(flows[key])
-                united_.add(flow)
-                flow = united_
+                flow = united([flows[key], flow])
             flows[key] = flow
             rows[key] = _united_rows(rows.get(key), each.rows)
     columns = tuple(_column_edges(output, flow, rows[output], dialect) for output, flow in flows.items())

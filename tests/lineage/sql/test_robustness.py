@@ -190,7 +190,7 @@ def test_a_fault_in_the_columns_leaves_the_tables_standing(monkeypatch: pytest.M
         raise KeyError("a fault of ours")
 
     monkeypatch.setattr(Catalog, "columns", fail)
-    _guard.reraise_faults(False)
+    monkeypatch.setattr(_guard, "_reraise", False)
     result = extract("INSERT INTO o_fault SELECT a FROM t_fault")
     assert [table.name for table in result.inputs] == ["t_fault"]
     assert [table.name for table in result.outputs] == ["o_fault"]
@@ -203,6 +203,10 @@ def test_an_unknown_dialect_is_said_and_read_as_generic_sql() -> None:
     assert [table.name for table in result.inputs] == ["t"]
     assert result.problems == ("the dialect klingon is not known, generic SQL is assumed",)
     assert result.dialect is None
+
+
+def test_an_unknown_dialect_is_told_without_the_rest_of_its_url() -> None:
+    assert SECRET not in extract("SELECT 1", dialect=f"klingon://u:{SECRET}@h/db").problems[0]
 
 
 def test_the_package_loads_no_parser_before_the_first_call() -> None:

@@ -549,3 +549,19 @@ def test_an_unpivot_puts_its_columns_into_one() -> None:
         "o.a": {"t.a": "IDENTITY"},
         "o.v": {"t.b": "TRANSFORMATION", "t.c": "TRANSFORMATION"},
     }
+
+
+def test_a_named_window_decides_like_one_written_out() -> None:
+    result = extract(
+        "CREATE TABLE o AS SELECT sum(a) OVER w AS x, sum(a) OVER (w ORDER BY c) AS y "
+        "FROM t WINDOW w AS (PARTITION BY b)",
+        dialect="postgres",
+    )
+    assert direct(result) == {"o.x": {"t.a": "AGGREGATION"}, "o.y": {"t.a": "AGGREGATION"}}
+    assert indirect(result, "x") == {"t.b WINDOW"}
+    assert indirect(result, "y") == {"t.b WINDOW", "t.c WINDOW"}
+
+
+def test_exists_asks_for_rows_whatever_their_columns() -> None:
+    result = extract("CREATE TABLE o AS SELECT a FROM t WHERE EXISTS (SELECT * FROM s WHERE s.i = t.i)")
+    assert indirect(result, "a") == {"s.i FILTER", "t.i FILTER"}
