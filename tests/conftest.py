@@ -46,7 +46,7 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 def _every_emitted_event_is_valid(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Check each event that a test emits in this process against the published schemas and our own."""
     try:
-        from lineage import events
+        from lineage.events import run_events
     except ImportError:
         yield
         return
@@ -59,7 +59,7 @@ def _every_emitted_event_is_valid(monkeypatch: pytest.MonkeyPatch) -> Iterator[N
         emitted.append(body)
         return body
 
-    monkeypatch.setattr(events, "encode", recorded)
+    monkeypatch.setattr(run_events, "encode", recorded)
     yield
     found = [problem for body in emitted for problem in event_schemas.problems(json.loads(body))]
     assert not found, "an emitted event is not valid"

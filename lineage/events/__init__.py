@@ -1,0 +1,35 @@
+"""OpenLineage events of our own runs, made of openlineage-python's classes.
+
+Outputs are claimed by COMPLETE (a failed run may have written nothing), and by RUNNING, which a long run
+sends on request; inputs are declared from START on.
+"""
+
+from openlineage.client.event_v2 import RunState
+
+from lineage.events.facts import DatasetFacts, RunFacts
+from lineage.events.job_facets import (
+    description_facet,
+    job_tags_facet,
+    job_type_facet,
+    source_location_facet,
+)
+from lineage.events.run_events import emit, run_event
+from lineage.events.run_facets import error_facet
+from lineage.events.sources import current_time, format_time, new_run_id, sources
+
+__all__ = [
+    "DatasetFacts",
+    "RunFacts",
+    "RunState",
+    "current_time",
+    "description_facet",
+    "emit",
+    "error_facet",
+    "format_time",
+    "job_tags_facet",
+    "job_type_facet",
+    "new_run_id",
+    "run_event",
+    "source_location_facet",
+    "sources",
+]

@@ -1,0 +1,40 @@
+"""What is known about a run and its datasets, up to now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from openlineage.client.facet_v2 import column_lineage_dataset
+
+from lineage import facets as own
+from lineage.context import RunIdentity
+from lineage.datasets import Dataset
+
+
+@dataclass(slots=True)
+class DatasetFacts:
+    """What a run knows about one of its datasets; `facets` and `io_facets` go on the wire as they are."""
+
+    dataset: Dataset
+    facets: dict[str, Any] = field(default_factory=dict)
+    io_facets: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, list[column_lineage_dataset.InputField]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RunFacts:
+    """Everything known about a run up to now."""
+
+    identity: RunIdentity
+    started_at: datetime
+    parent: RunIdentity | None = None
+    root: RunIdentity | None = None
+    inputs: dict[tuple[str, str], DatasetFacts] = field(default_factory=dict)
+    outputs: dict[tuple[str, str], DatasetFacts] = field(default_factory=dict)
+    statements: list[own.Statement] = field(default_factory=list)
+    statement_statistics: dict[int, own.StatementStatistics] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    run_facets: dict[str, Any] = field(default_factory=dict)
+    job_facets: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,51 @@
+"""The job facets of an event: what a job is declared with, and the SQL it ran."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from openlineage.client import facet_v2
+
+from lineage import facets as own
+from lineage.events.facts import RunFacts
+from lineage.version import PRODUCER
+
+
+def job_facets(facts: RunFacts) -> dict[str, Any]:
+    """Return the facets of the job that a run is of."""
+    made: dict[str, Any] = {}
+    if facts.statements:
+        dialects = {statement.dialect for statement in facts.statements}
+        made["sql"] = facet_v2.sql_job.SQLJobFacet(
+            query=";\n".join(statement.query.strip().rstrip(";") for statement in facts.statements),
+            dialect=dialects.pop() if len(dialects) == 1 else None,
+            producer=PRODUCER,
+        )
+        made["lineageGraph_statements"] = own.LineageGraphStatementsJobFacet(
+            statements=list(facts.statements), producer=PRODUCER
+        )
+    return {**made, **facts.job_facets}
+
+
+def job_type_facet() -> Any:
+    """Return the facet that says what kind of job our own jobs are."""
+    return facet_v2.job_type_job.JobTypeJobFacet(
+        processingType="BATCH", integration="LINEAGE_GRAPH", jobType="JOB", producer=PRODUCER
+    )
+
+
+def job_tags_facet(tags: Mapping[str, str]) -> Any:
+    """Return the facet of tags that a job was declared with."""
+    fields = [facet_v2.tags_job.TagsJobFacetFields(key, value, source="USER") for key, value in tags.items()]
+    return facet_v2.tags_job.TagsJobFacet(tags=fields, producer=PRODUCER)
+
+
+def description_facet(description: str) -> Any:
+    """Return the facet of a job's description."""
+    return facet_v2.documentation_job.DocumentationJobFacet(description=description, producer=PRODUCER)
+
+
+def source_location_facet(location: Mapping[str, Any]) -> Any:
+    """Return the facet of where a job's code is, from the fields `type`, `url` and what else is known."""
+    return facet_v2.source_code_location_job.SourceCodeLocationJobFacet(**location, producer=PRODUCER)

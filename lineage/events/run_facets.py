@@ -1,0 +1,83 @@
+"""The run facets of an event, from what is known about the run."""
+
+from __future__ import annotations
+
+import platform
+import traceback
+from functools import cache
+from typing import Any
+
+from openlineage.client import facet_v2
+
+from lineage import facets as own
+from lineage.context import RunIdentity
+from lineage.events.facts import RunFacts
+from lineage.redaction import redact_text
+from lineage.version import PRODUCER, VERSION
+
+
+def run_facets(facts: RunFacts) -> dict[str, Any]:
+    """Return the facets that a run has at any time."""
+    made: dict[str, Any] = {"processing_engine": _engine_facet()}
+    if facts.parent is not None:
+        made["parent"] = _parent_facet(facts.parent, facts.root or facts.parent)
+    if facts.tags:
+        tags = [
+            facet_v2.tags_run.TagsRunFacetFields(key, value, source="USER")
+            for key, value in facts.tags.items()
+        ]
+        made["tags"] = facet_v2.tags_run.TagsRunFacet(tags=tags, producer=PRODUCER)
+    if facts.statement_statistics:
+        made["lineageGraph_outputStatistics"] = own.LineageGraphOutputStatisticsRunFacet(
+            statistics=list(facts.statement_statistics.values()), producer=PRODUCER
+        )
+    return {**made, **facts.run_facets}
+
+
+@cache
+def _engine_facet() -> facet_v2.processing_engine_run.ProcessingEngineRunFacet:
+    return facet_v2.processing_engine_run.ProcessingEngineRunFacet(
+        name=platform.python_implementation(),
+        version=platform.python_version(),
+        openlineageAdapterVersion=VERSION,
+        producer=PRODUCER,
+    )
+
+
+def _parent_facet(parent: RunIdentity, root: RunIdentity) -> facet_v2.parent_run.ParentRunFacet:
+    return facet_v2.parent_run.ParentRunFacet(
+        run=facet_v2.parent_run.Run(runId=parent.run_id),
+        job=facet_v2.parent_run.Job(namespace=parent.job_namespace, name=parent.job_name),
+        root=facet_v2.parent_run.Root(
+            run=facet_v2.parent_run.RootRun(runId=root.run_id),
+            job=facet_v2.parent_run.RootJob(namespace=root.job_namespace, name=root.job_name),
+        ),
+        producer=PRODUCER,
+    )
+
+
+def error_facet(error: BaseException) -> facet_v2.error_message_run.ErrorMessageRunFacet:
+    """Return the facet of an error: its message without values, and where it was raised.
+
+    The stack trace names files, lines and functions only: source lines may hold values.
+    """
+    frames = [
+        f'  File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}'
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    kind = type(error).__qualname__
+    return facet_v2.error_message_run.ErrorMessageRunFacet(
+        message=_message_of(error),
+        programmingLanguage="PYTHON",
+        stackTrace="\n".join(["Traceback (most recent call last):", *frames, kind]),
+        producer=PRODUCER,
+    )
+
+
+def _message_of(error: BaseException) -> str:
+    kind = type(error).__qualname__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the host's own __str__ may fail in any way, and the type is still worth telling
+        return kind
+    return f"{kind}: {redact_text(text)}" if text else kind
