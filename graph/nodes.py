@@ -49,8 +49,9 @@ class Node:
     @property
     def key(self) -> int:
         """The integer key: 63 bits of a hash over type, namespace, name and field."""
-        parts = (self.type.value, self.namespace, self.name, self.field or "")
-        text = "".join(f"{len(part)}:{part}" for part in parts)
+        namespace, name, column = self.namespace, self.name, self.field or ""
+        # With its length before each part no two identities give one text.
+        text = f"{self.type.value}:{len(namespace)}:{namespace}{len(name)}:{name}{column}"
         return hash63(text.encode("utf-8", "surrogatepass"))
 
     @property

@@ -126,8 +126,9 @@ def _load(body: bytes) -> dict[str, Any]:
 
 def _quotes(text: bytes) -> int:
     """Return how many quotes of a JSON text are not escaped."""
-    if b"\\" in text:
-        text = text.replace(b"\\\\", b"")
+    if b"\\" not in text:
+        return text.count(b'"')
+    text = text.replace(b"\\\\", b"")
     return text.count(b'"') - text.count(b'\\"')
 
 

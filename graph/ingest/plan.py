@@ -13,6 +13,7 @@ from graph.ingest.decode import Entity, Event
 from graph.ingest.shape import build_shape, dataset_node, shape_content
 from graph.nodes import Node, hash63
 from graph.store.changes import Alias, Changes, EventKind, FacetChange, RunChange
+from lineage.redaction import redact_text
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -50,8 +51,9 @@ def _owner(event: Event) -> int:
 
 def _run(event: Event) -> RunChange:
     parent_run = _mapping(event.run_facets.get("parent", {}).get("run")).get("runId")
-    error = event.run_facets.get("errorMessage", {}).get("message")
-    return RunChange(event.run_id, event.event_type, _text(parent_run), _text(error))
+    error = _text(event.run_facets.get("errorMessage", {}).get("message"))
+    shown = redact_text(error) if error is not None else None
+    return RunChange(event.run_id, event.event_type, _text(parent_run), shown)
 
 
 def _declares(event: Event) -> bool:
@@ -87,7 +89,7 @@ def _entity_facets(key: int, entity: Entity) -> Iterator[FacetChange]:
             yield FacetChange(key, name, None)
         else:
             aliases = tuple(_symlinks(key, facet)) if name == "symlinks" else ()
-            yield FacetChange(key, name, _encode(facet), aliases)
+            yield FacetChange(key, name, facet, aliases)
 
 
 def _symlinks(target: int, facet: Mapping[str, Any]) -> Iterator[Alias]:

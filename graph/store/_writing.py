@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 
+import msgspec
+
 from graph.nodes import Node, NodeType, dataset, hash63
 from graph.records import RunState
 from graph.store._projecting import refresh
@@ -37,7 +39,7 @@ class Batch:
     runs: dict[int, Run] = field(default_factory=dict)
     shapes: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     """By run and job: the shapes that the run's events about the job have."""
-    facets: dict[tuple[int, str], tuple[int, int, FacetChange]] = field(default_factory=dict)
+    facets: dict[tuple[int, str], tuple[int, FacetChange]] = field(default_factory=dict)
     parents: dict[int, tuple[int, int, Node]] = field(default_factory=dict)
     owners: set[int] = field(default_factory=set)
 
@@ -54,8 +56,8 @@ def apply(
         for item, body in batch
     ]
     _flush_runs(db, pending)
-    for entity_time_digest in pending.facets.values():
-        _put_facet(db, *entity_time_digest)
+    for when, change in pending.facets.values():
+        _put_facet(db, when, change)
     for job, (when, key, parent) in pending.parents.items():
         put_nodes(db, {key: parent})
         db.execute(
@@ -99,11 +101,10 @@ def _accept(
         _declare(db, item)
         pending.owners.add(item.owner)
     for change in item.facets:
-        digest = hash63(change.body) if change.body is not None else 0
-        entry = (item.event_time, digest, change)
         slot = (change.entity, change.name)
-        if slot not in pending.facets or entry[:2] > pending.facets[slot][:2]:
-            pending.facets[slot] = entry
+        known_time, known_change = pending.facets.get(slot, (item.event_time, change))
+        if item.event_time > known_time or (item.event_time == known_time and _wins(change, known_change)):
+            pending.facets[slot] = (item.event_time, change)
     if item.parent is not None:
         parent = (item.event_time, item.parent.key, item.parent)
         if item.owner not in pending.parents or parent[:2] > pending.parents[item.owner][:2]:
@@ -254,14 +255,27 @@ def _declare(db: sqlite3.Connection, item: Changes) -> None:
     )
 
 
-def _put_facet(db: sqlite3.Connection, when: int, digest: int, change: FacetChange) -> None:
+def _wins(change: FacetChange, other: FacetChange) -> bool:
+    """Say which of two facets of one time counts; any rule will do that does not look at who came first."""
+    return change is other or _packed(change) >= _packed(other)
+
+
+def _packed(change: FacetChange) -> tuple[int, bytes | None]:
+    if change.facet is None:
+        return 0, None
+    body = msgspec.json.encode(change.facet, order="deterministic")
+    return hash63(body), body
+
+
+def _put_facet(db: sqlite3.Connection, when: int, change: FacetChange) -> None:
+    digest, body = _packed(change)
     written = db.execute(
         """
         INSERT INTO facet VALUES (?, ?, ?, ?, ?) ON CONFLICT (entity, name) DO UPDATE
         SET event_time = excluded.event_time, digest = excluded.digest, body = excluded.body
         WHERE (excluded.event_time, excluded.digest) > (event_time, digest)
         """,
-        (change.entity, change.name, when, digest, change.body),
+        (change.entity, change.name, when, digest, body),
     )
     if written.rowcount and change.name == "symlinks":
         db.execute("DELETE FROM alias WHERE symlink = 1 AND target = ?", (change.entity,))

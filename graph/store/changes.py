@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Any
 
 from graph.nodes import Node, hash63
 from graph.records import EdgeKind, Transformation
@@ -81,7 +82,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class RunChange:
-    """What one event says about its run. `event_type` is upper case, OTHER when the event has none."""
+    """What one event says about its run; `event_type` is upper case (OTHER if absent), `error` redacted."""
 
     run_id: str
     event_type: str
@@ -91,14 +92,14 @@ class RunChange:
 
 @dataclass(frozen=True, slots=True)
 class FacetChange:
-    """A facet of a dataset or job as of the event's time; `body` is its JSON, None where it was deleted.
+    """A facet of a dataset or job as of the event's time; `facet` is None where it was deleted.
 
     `aliases` are the further names that a symlinks facet gives.
     """
 
     entity: int
     name: str
-    body: bytes | None
+    facet: Mapping[str, Any] | None
     aliases: tuple[Alias, ...] = ()
 
 

@@ -64,9 +64,10 @@ def merge(run: Run | None, change: Changes) -> Run:
     assert said is not None, "only a RunEvent changes a run"
     if run is None:
         run = Run(run_key(said.run_id), said.run_id, change.owner, when, when)
+    elif when < run.first_time:
+        run = replace(run, first_time=when)
     if (when, change.owner) > (run.job_time, run.job):
         run = replace(run, job=change.owner, job_time=when)
-    run = replace(run, first_time=min(run.first_time, when))
     if said.parent_run_id and _later(when, said.parent_run_id, run.parent_time, run.parent_run_id):
         run = replace(run, parent_run_id=said.parent_run_id, parent_time=when)
     if said.error and _later(when, said.error, run.error_time, run.error):
@@ -81,7 +82,8 @@ def _later(when: int, value: str, known_time: int | None, known: str | None) -> 
 def _with_state(run: Run, event_type: str, when: int) -> Run:
     end = _TERMINAL.get(event_type)
     if end is None:
-        return replace(run, started_at=when if run.started_at is None else min(run.started_at, when))
+        earlier = run.started_at is None or when < run.started_at
+        return replace(run, started_at=when) if earlier else run
     known = run.ended_at
     if known is None or (when, _RANK[end]) > (known, _RANK[run.state]):
         return replace(run, state=end, ended_at=when)

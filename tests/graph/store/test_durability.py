@@ -1,0 +1,169 @@
+"""A batch is kept whole or not at all: with a fault in its middle, a killed process, a full disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from made_events import FIXTURES, dump, run_event
+
+from graph import open_store
+from graph.errors import StoreError
+from graph.ingest import IngestCounts, apply_bodies, derive, ingest
+from graph.store import LineageStore
+
+LINES = [
+    line for name in ("airflow", "dbt") for line in (FIXTURES / f"{name}.jsonl").read_bytes().splitlines()
+]
+
+
+def content(store: LineageStore) -> dict[str, list[tuple[object, ...]]]:
+    """Return every row of the file but for times of arrival."""
+    with sqlite3.connect(store.location) as db:
+        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: sorted(db.execute(f"SELECT * FROM {name}"), key=repr) for name in names}
+
+
+@pytest.mark.parametrize("table", ["event", "shape_edge", "run", "job_run", "facet", "edge", "projected"])
+def test_a_fault_in_the_middle_of_a_batch_leaves_nothing_of_it(store: LineageStore, table: str) -> None:
+    """PV-13: what is half-written would be counted twice or never."""
+    ingest(store, LINES[:20])
+    before = content(store)
+    rows = len(before[table])
+    with sqlite3.connect(store.location) as other:
+        # The third new row of the table fails, so that some of the batch is written already.
+        other.execute(
+            f"CREATE TRIGGER broken BEFORE INSERT ON {table} WHEN (SELECT count(*) FROM {table}) > {rows + 1}"
+            " BEGIN SELECT RAISE(ABORT, 'injected'); END"
+        )
+    with pytest.raises(StoreError, match="injected"):
+        apply_bodies(store, LINES[20:])
+    assert content(store) == before
+    with sqlite3.connect(store.location) as other:
+        other.execute("DROP TRIGGER broken")
+    assert ingest(store, LINES).accepted == len(LINES) - 20
+    whole = open_store(":memory:")
+    ingest(whole, LINES)
+    assert dump(store) == dump(whole)
+
+
+def test_a_fault_while_sql_is_kept_leaves_the_shape_waiting(store: LineageStore) -> None:
+    ingest(store, LINES)
+    before = content(store)
+    with sqlite3.connect(store.location) as other:
+        other.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON derivation BEGIN SELECT RAISE(ABORT, 'injected'); END"
+        )
+    with pytest.raises(StoreError, match="injected"):
+        derive(store)
+    assert content(store) == before
+    with sqlite3.connect(store.location) as other:
+        other.execute("DROP TRIGGER broken")
+    assert derive(store).complete
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_of_the_batch(store: LineageStore) -> None:
+    ingest(store, LINES[:5])
+    before = content(store)
+    store._db.execute("PRAGMA max_page_count = 1")  # type: ignore[attr-defined]
+    with pytest.raises(StoreError, match="disk is full"):
+        apply_bodies(store, LINES)
+    assert content(store) == before
+    store._db.execute("PRAGMA max_page_count = 1073741823")  # type: ignore[attr-defined]
+    assert ingest(store, LINES) == IngestCounts(accepted=len(LINES) - 5, duplicate=5)
+
+
+def test_a_store_that_is_busy_for_long_is_told(store: LineageStore) -> None:
+    store._db.execute("PRAGMA busy_timeout = 50")  # type: ignore[attr-defined]
+    other = sqlite3.connect(store.location, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="another process has been writing"):
+        apply_bodies(store, LINES)
+    other.execute("ROLLBACK")
+    assert ingest(store, LINES).accepted == len(LINES)
+
+
+INGESTER = """
+import sys
+from graph import open_store
+from graph.ingest import ingest
+lines = open(sys.argv[2], "rb").read().splitlines()
+ingest(open_store(sys.argv[1]), lines, batch=20, progress=lambda counts: print(counts.total, flush=True))
+"""
+
+
+def many_events(count: int) -> list[bytes]:
+    return [
+        json.dumps(
+            run_event(
+                f"r{number // 2}",
+                ("START", "COMPLETE")[number % 2],
+                number,
+                job=f"job{number % 90 // 2}",
+                inputs=[f"in{number % 30}"],
+                outputs=[f"out{number % 50}"],
+            )
+        ).encode()
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_killed_process_leaves_what_it_had_acknowledged_whole(tmp_path: Path, seed: int) -> None:
+    """PV-13: crash between write and acknowledgement; ingesting everything again completes the rest."""
+    lines = many_events(1500)
+    source, place = tmp_path / "events.jsonl", tmp_path / "lineage.db"
+    source.write_bytes(b"\n".join(lines))
+    random.seed(seed)
+    wait_for = random.randint(1, 40)
+    process = subprocess.Popen(
+        [sys.executable, "-c", INGESTER, str(place), str(source)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    acknowledged = [int(process.stdout.readline()) for _ in range(wait_for)][-1]
+    time.sleep(random.random() * 0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    acknowledged = max([acknowledged, *map(int, process.stdout.read().split())])
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+
+    store = open_store(place)
+    kept = store.counts().events
+    assert kept % 20 == 0, "a batch was kept in part"
+    assert kept >= acknowledged
+    assert kept < len(lines), "the process ended before it was killed"
+    part = open_store(":memory:")
+    ingest(part, lines[:kept])
+    assert dump(store) == dump(part)
+    assert ingest(store, lines) == IngestCounts(accepted=len(lines) - kept, duplicate=kept)
+    whole = open_store(":memory:")
+    ingest(whole, lines)
+    assert dump(store) == dump(whole)
+
+
+def test_two_writers_and_a_reader_at_once_lose_nothing(tmp_path: Path) -> None:
+    """PV-13: both writers send all events; each is kept once."""
+    lines = many_events(400)
+    source, place = tmp_path / "events.jsonl", tmp_path / "lineage.db"
+    source.write_bytes(b"\n".join(lines))
+    open_store(place).close()
+    command = [sys.executable, "-c", INGESTER, str(place), str(source)]
+    writers = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
+    reader = open_store(place, read_only=True)
+    seen = []
+    while any(writer.poll() is None for writer in writers):
+        seen.append(reader.counts().events)
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert seen == sorted(seen)
+    whole = open_store(":memory:")
+    ingest(whole, lines)
+    assert dump(reader) == dump(whole)
+    assert reader.counts().events == len(lines)

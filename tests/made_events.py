@@ -1,0 +1,118 @@
+"""OpenLineage events made by hand for tests of the backend, and a whole store as one comparable value."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from graph.ingest import ingest
+from graph.nodes import NodeType
+from graph.records import EdgeKind
+from graph.store import LineageStore
+
+FIXTURES = Path(__file__).parent / "fixtures" / "events"
+NAMESPACE = "ns"
+
+
+def run_id(word: str) -> str:
+    """Return the same UUID for the same word."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, word))
+
+
+def dataset(name: str, namespace: str = NAMESPACE, **facets: Any) -> dict[str, Any]:
+    return {"namespace": namespace, "name": name, "facets": facets}
+
+
+def schema(*columns: str) -> dict[str, Any]:
+    return {"fields": [{"name": column, "type": "text"} for column in columns]}
+
+
+def listed(datasets: Iterable[str | Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [dataset(one) if isinstance(one, str) else one for one in datasets]
+
+
+def at(time: int | str) -> str:
+    """Return an event time: a number is a second of the first days of 2026."""
+    if isinstance(time, str):
+        return time
+    days, seconds = divmod(time, 86400)
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"2026-01-{days + 1:02}T{hours:02}:{minutes:02}:{seconds % 60:02}Z"
+
+
+def run_event(
+    run: str,
+    event_type: str | None,
+    time: int | str,
+    *,
+    job: str = "job",
+    inputs: Iterable[str | Mapping[str, Any]] | None = (),
+    outputs: Iterable[str | Mapping[str, Any]] | None = (),
+    run_facets: Mapping[str, Any] | None = None,
+    job_facets: Mapping[str, Any] | None = None,
+    parent: str | None = None,
+) -> dict[str, Any]:
+    facets = dict(run_facets or {})
+    if parent is not None:
+        facets["parent"] = {"run": {"runId": run_id(parent)}, "job": {"namespace": NAMESPACE, "name": "dag"}}
+    return {
+        "eventTime": at(time),
+        "eventType": event_type,
+        "producer": "https://example.com/tests",
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "run": {"runId": run_id(run), "facets": facets},
+        "job": {"namespace": NAMESPACE, "name": job, "facets": dict(job_facets or {})},
+        "inputs": None if inputs is None else listed(inputs),
+        "outputs": None if outputs is None else listed(outputs),
+    }
+
+
+def job_event(time: int | str, *, job: str = "job", **keys: Any) -> dict[str, Any]:
+    event = run_event("", None, time, job=job, **keys)
+    del event["run"], event["eventType"]
+    return {**event, "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/JobEvent"}
+
+
+def dataset_event(time: int | str, name: str, **facets: Any) -> dict[str, Any]:
+    return {
+        "eventTime": at(time),
+        "producer": "https://example.com/tests",
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/DatasetEvent",
+        "dataset": dataset(name, **facets),
+    }
+
+
+def put(store: LineageStore, *events: Mapping[str, Any]) -> None:
+    """Ingest events that must all be accepted."""
+    counts = ingest(store, [json.dumps(event).encode() for event in events])
+    assert counts.accepted == len(events), store.dead_letters()
+
+
+def feeds(store: LineageStore) -> set[str]:
+    """Return the dataset edges as `source -> target`, by name."""
+    return edges(store, EdgeKind.FEEDS)
+
+
+def edges(store: LineageStore, kind: EdgeKind) -> set[str]:
+    """Return the edges of a kind as `source -> target`, by label."""
+    found = list(store.edges(kind))
+    nodes = store.nodes({key for edge in found for key in (edge.source, edge.target)})
+    return {f"{nodes[edge.source].label} -> {nodes[edge.target].label}" for edge in found}
+
+
+def dump(store: LineageStore) -> dict[str, Any]:
+    """Return all that questions can see, in a form that equal stores share."""
+    nodes = dict(store.all_nodes(list(NodeType), limit=1_000_000))
+    jobs = [key for key, node in nodes.items() if node.type is NodeType.JOB]
+    names = ("schema", "ownership", "datasetType", "documentation", "sql", "dataSource", "columnLineage")
+    return {
+        "nodes": nodes,
+        "edges": {kind: sorted(store.edges(kind), key=repr) for kind in EdgeKind},
+        "runs": store.runs(limit=1_000_000),
+        "parents": store.parents(jobs),
+        "facets": {name: store.facets(list(nodes), name) for name in names},
+        "fields": {key: store.fields(node) for key, node in nodes.items() if node.type is NodeType.DATASET},
+    }
