@@ -58,7 +58,6 @@ def merge_plan(node: exp.Merge, dialect: str | None) -> Plan:
         add_source(node.args["using"], scope, rows, queries)
         source = Scope(scope.parent, scope.ctes, list(scope.sources))
         add_source(node.this, scope, Flow(), queries)
-        scope.sources.reverse()
         rows.add(queries.flow(node.args["on"], scope, "JOIN"), "JOIN")
         for when in node.args["whens"].expressions:
             condition, then = when.args.get("condition"), when.args.get("then")

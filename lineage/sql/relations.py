@@ -164,6 +164,15 @@ class Source:
     parts: tuple[str, ...] = ()
     loose: bool = False
 
+    def unlisted(self, name: str) -> Flow:
+        """Return the flow of a column that is not among those known of the source.
+
+        It is the table's nevertheless where this is one: what is known of a table may be old.
+        """
+        flow = Flow.of(".".join(self.parts), name) if self.parts else Flow()
+        flow.doubts[f"the column {name} of {self.alias} is not one of its known columns"] = None
+        return flow
+
 
 @dataclass
 class Scope:
@@ -185,9 +194,10 @@ class Scope:
         """Return the flow of a column reference, by its dotted parts."""
         *qualifier, name = parts
         if not qualifier:
-            return self._unqualified(name) or Flow.doubtful(
-                f"no table of the statement has the column {name}"
-            )
+            found = self._unqualified(name)
+            if found is None and len(self.sources) == 1:
+                found = self.sources[0].unlisted(name)
+            return found or Flow.doubtful(f"no table of the statement has the column {name}")
         found = self._qualified(qualifier, name) or self._struct(parts)
         return found or Flow.doubtful(f"{'.'.join(qualifier)}, the owner of the column {name}, is not known")
 
@@ -209,9 +219,8 @@ class Scope:
         source = self.source(qualifier)
         if source is None:
             return None
-        relation = source.relation
-        found = relation.known(name) or relation.possible(name)
-        return found or Flow.doubtful(f"the column {name} of {source.alias} is not one of its known columns")
+        found = source.relation.known(name) or source.relation.possible(name)
+        return found or source.unlisted(name)
 
     def _struct(self, parts: Sequence[str]) -> Flow | None:
         """Read `a.b.c` as a field: of column b of source a, else of a column a."""
@@ -219,9 +228,10 @@ class Scope:
         flow = self._qualified(parts[:1], parts[1]) if source else self._unqualified(parts[0])
         if flow is None:
             return None
-        field_ = Flow()
-        field_.add(flow, "TRANSFORMATION")
-        return field_
+        value = united([flow], "TRANSFORMATION")
+        if source is None and all(each.relation.known(parts[0]) is None for each in self.sources):
+            value.doubts[f"{parts[0]} may be a column with fields or a table that is not there"] = None
+        return value
 
     def _unqualified(self, name: str) -> Flow | None:
         """Return the flow of a bare name: a column here, an alias, a column of the query around."""

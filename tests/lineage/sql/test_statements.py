@@ -565,3 +565,19 @@ def test_a_named_window_decides_like_one_written_out() -> None:
 def test_exists_asks_for_rows_whatever_their_columns() -> None:
     result = extract("CREATE TABLE o AS SELECT a FROM t WHERE EXISTS (SELECT * FROM s WHERE s.i = t.i)")
     assert indirect(result, "a") == {"s.i FILTER", "t.i FILTER"}
+
+
+@pytest.mark.parametrize("column", ["t.fresh", "fresh"])
+def test_a_column_the_schema_does_not_list_yet_is_the_tables_with_a_doubt(column: str) -> None:
+    result = extract(f"CREATE TABLE o AS SELECT {column} AS x FROM t", schema=KNOWN)
+    assert direct(result) == {"o.x": {"t.fresh": "IDENTITY"}}
+    assert not result.statements[0].certain
+    assert result.problems == ("the column fresh of t is not one of its known columns",)
+
+
+def test_an_unknown_qualifier_may_be_a_struct_and_is_doubted() -> None:
+    sql = "CREATE TABLE o AS SELECT s.x FROM t"
+    unknown, known = extract(sql, dialect="bigquery"), extract(sql, dialect="bigquery", schema={"t": ["s"]})
+    assert direct(unknown) == direct(known) == {"o.x": {"t.s": "TRANSFORMATION"}}
+    assert not unknown.statements[0].certain
+    assert known.statements[0].certain
