@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.version import VERSION
 
 if TYPE_CHECKING:
+    from lineage.column_lineage import ColumnLineage, document_column_lineage
     from lineage.config import Config, configure
     from lineage.datasets import Dataset, Field
     from lineage.errors import LineageError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 _HOMES = {
+    "ColumnLineage": "lineage.column_lineage",
     "Config": "lineage.config",
     "Dataset": "lineage.datasets",
     "Field": "lineage.datasets",
@@ -27,6 +29,7 @@ _HOMES = {
     "Run": "lineage.tracking",
     "configure": "lineage.config",
     "current_run": "lineage.tracking",
+    "document_column_lineage": "lineage.column_lineage",
     "flush": "lineage.transport",
     "shutdown": "lineage.transport",
     "track_lineage": "lineage.tracking",
@@ -34,6 +37,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ColumnLineage",
     "Config",
     "Dataset",
     "Field",
@@ -42,6 +46,7 @@ __all__ = [
     "__version__",
     "configure",
     "current_run",
+    "document_column_lineage",
     "flush",
     "shutdown",
     "track_lineage",

@@ -177,10 +177,11 @@ def _parsed(setting: Setting, text: str, source: str) -> Any:
         raise ConfigError(setting.name, text, source, f"give {setting.allowed}") from None
 
 
-def _default_store() -> str:
+def data_folder() -> Path:
+    """Return the user's data folder, where the store lies unless it is set."""
     import platformdirs
 
-    return str(Path(platformdirs.user_data_dir("lineage-graph", appauthor=False)) / "lineage.db")
+    return Path(platformdirs.user_data_dir("lineage-graph", appauthor=False))
 
 
 def _default_outbox() -> Path:
@@ -198,7 +199,7 @@ def load_config(arguments: Mapping[str, Any], environment: Mapping[str, str]) ->
                 name, arguments[name], "configure()", f"settings are {', '.join(sorted(known))}"
             )
     values = {setting.name: _read(setting, arguments, environment) for setting in SETTINGS}
-    store = store_location(values["store"] or _default_store())
+    store = store_location(values["store"] or data_folder() / "lineage.db")
     return Config(
         namespace=values["namespace"] or "default",
         disabled=bool(values["disabled"]),

@@ -63,3 +63,15 @@ class LineageGraphPartialRunFacet(RunFacet):
     @staticmethod
     def _get_schema() -> str:
         return f"{_SCHEMAS}/LineageGraphPartialRunFacet.json"
+
+
+@attr.define
+class LineageGraphAttemptRunFacet(RunFacet):
+    """Which attempt at the same work a run is."""
+
+    attempt: int
+    retryOf: str | None = None
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}/LineageGraphAttemptRunFacet.json"

@@ -7,6 +7,7 @@ sends on request; inputs are declared from START on.
 from openlineage.client.event_v2 import RunState
 
 from lineage.events.facts import DatasetFacts, RunFacts
+from lineage.events.job_events import column_lineage_event
 from lineage.events.job_facets import (
     description_facet,
     job_tags_facet,
@@ -21,6 +22,7 @@ __all__ = [
     "DatasetFacts",
     "RunFacts",
     "RunState",
+    "column_lineage_event",
     "current_time",
     "description_facet",
     "emit",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
+from openlineage.client.event_v2 import Job, JobEvent, Run, RunEvent, RunState
 
 from lineage import facets as own
 from lineage.encoding import encode
@@ -45,14 +45,12 @@ def run_event(
     )
 
 
-def emit(event: RunEvent, emitter: Any = None) -> bytes:
-    """Hand an event over and return its JSON: to the outbox, or to `emitter` where one is given.
+def emit(event: RunEvent | JobEvent, emitter: Any = None) -> None:
+    """Hand an event over: to the outbox, or to `emitter` where one is given.
 
     `emitter` is any OpenLineage client or transport; it is called in the caller's thread.
     """
-    body = encode(event)
     if emitter is not None:
         emitter.emit(event)
-    else:
-        sources.deliver(body, event.run.runId)
-    return body
+        return
+    sources.deliver(encode(event), event.run.runId if isinstance(event, RunEvent) else None)

@@ -27,7 +27,7 @@ class Sources:
 
     now: Callable[[], datetime] = current_time
     run_id: Callable[[], str] = new_run_id
-    deliver: Callable[[bytes, str], None] = enqueue
+    deliver: Callable[[bytes, str | None], None] = enqueue
 
 
 sources = Sources()

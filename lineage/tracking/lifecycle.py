@@ -8,11 +8,9 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lineage._guard import guard
@@ -63,7 +61,7 @@ class TrackedRun(Run):
     Leaving it emits the terminal event, without touching the host's result or exception.
     """
 
-    __slots__ = ("_elapsed_from", "_emitter", "_outputs", "_token", "final_event", "pid")
+    __slots__ = ("_outputs", "_token", "final_event", "pid")
 
     def __init__(
         self,
@@ -71,10 +69,8 @@ class TrackedRun(Run):
         outputs: Callable[[], Iterable[DatasetLike]] = tuple,
         emitter: Any = None,
     ) -> None:
-        super().__init__(facts)
+        super().__init__(facts, emitter)
         self._outputs = outputs
-        self._emitter = emitter
-        self._elapsed_from = time.perf_counter()
         self._token: Token[ActiveRun | None] | None = None
         self.pid = os.getpid()
         self.final_event: Any = None
@@ -102,14 +98,6 @@ class TrackedRun(Run):
         except ValueError:  # left in another task or thread than entered: its context is its own
             if active_run.get() is self:
                 active_run.set(None)
-
-    def now(self) -> datetime:
-        """Return the start plus the time since then by the monotonic clock."""
-        from lineage import events
-
-        if events.sources.now is not events.current_time:
-            return events.sources.now()
-        return self.facts.started_at + timedelta(seconds=time.perf_counter() - self._elapsed_from)
 
     def start(self) -> None:
         """Emit START."""

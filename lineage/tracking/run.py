@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias
 
 from lineage._guard import guard
@@ -53,10 +55,12 @@ class Run:
     the run has ended is ignored.
     """
 
-    __slots__ = ("_facts", "ended")
+    __slots__ = ("_elapsed_from", "_emitter", "_facts", "ended")
 
-    def __init__(self, facts: RunFacts | None = None) -> None:
+    def __init__(self, facts: RunFacts | None = None, emitter: Any = None) -> None:
         self._facts = facts
+        self._emitter = emitter
+        self._elapsed_from = time.perf_counter()
         self.ended = facts is None
 
     @property
@@ -90,6 +94,44 @@ class Run:
     def job_name(self) -> str:
         """The name of the job; empty when the run is not recorded."""
         return self.identity.job_name
+
+    def now(self) -> datetime:
+        """Return the start plus the time since then by the monotonic clock, in UTC."""
+        from lineage import events
+
+        if events.sources.now is not events.current_time:
+            return events.sources.now()
+        return self.facts.started_at + timedelta(seconds=time.perf_counter() - self._elapsed_from)
+
+    @_recording("reporting a run that goes on")
+    def running(self) -> None:
+        """Emit RUNNING with all that is known by now, outputs included: for long and streaming runs."""
+        from lineage import events
+
+        event = events.run_event(self.facts, events.RunState.RUNNING, self.now())
+        events.emit(event, self._emitter)
+
+    @_recording("recording the nominal time")
+    def nominal_time(self, start: datetime | str, end: datetime | str | None = None) -> None:
+        """Say which time the run is for, as a scheduler means it; text is taken as RFC 3339."""
+        from openlineage.client.facet_v2 import nominal_time_run
+
+        from lineage.version import PRODUCER
+
+        self.facts.run_facets["nominalTime"] = nominal_time_run.NominalTimeRunFacet(
+            nominalStartTime=_time_text(start),
+            nominalEndTime=_time_text(end) if end else None,
+            producer=PRODUCER,
+        )
+
+    @_recording("recording the attempt")
+    def attempt(self, number: int, *, retry_of: str | None = None) -> None:
+        """Say that this is attempt `number` (from 1) at the same work, and which run was the one before."""
+        from lineage.facets import LineageGraphAttemptRunFacet
+        from lineage.version import PRODUCER
+
+        facet = LineageGraphAttemptRunFacet(attempt=int(number), retryOf=retry_of, producer=PRODUCER)
+        self.facts.run_facets["lineageGraph_attempt"] = facet
 
     @_recording("adding an input")
     def input(self, dataset: DatasetLike, *, schema: Any = None, row_count: int | None = None) -> None:
@@ -246,6 +288,12 @@ def _statistics(
     return kind(
         producer=PRODUCER, **{name: int(count) for name, count in counts.items() if count is not None}
     )
+
+
+def _time_text(instant: datetime | str) -> str:
+    from lineage.events import format_time
+
+    return format_time(datetime.fromisoformat(instant) if isinstance(instant, str) else instant)
 
 
 def _plain_facet(facet: Any, base: str) -> dict[str, Any]:

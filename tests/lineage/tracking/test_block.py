@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import decimal
 import threading
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -31,6 +31,7 @@ def test_a_block_is_a_run(lineage_events: CapturedEvents) -> None:
 
 def test_a_block_left_by_an_exception_fails_and_claims_nothing(lineage_events: CapturedEvents) -> None:
     """PV-10: after a failure or rollback no output is claimed."""
+
     def build() -> None:
         with track_run("build", outputs="s3://lake/gold/revenue") as run:
             run.output("s3://lake/gold/extra", row_count=3)
@@ -217,3 +218,46 @@ def test_a_block_says_where_its_code_is(lineage_events: CapturedEvents) -> None:
     assert "test_block.py#L" in location["url"]
     assert facets(lineage_events[0], "job")["jobType"]["integration"] == "LINEAGE_GRAPH"
     assert facets(lineage_events[0])["processing_engine"]["name"] == "CPython"
+
+
+def test_running_is_reported_on_request_with_outputs(lineage_events: CapturedEvents) -> None:
+    with track_run("stream", inputs="kafka://broker:9092/orders") as run:
+        run.output("s3://lake/bronze/orders", row_count=10)
+        run.running()
+        run.output("s3://lake/bronze/orders", row_count=20)
+
+    assert lineage_events.types == ["START", "RUNNING", "COMPLETE"]
+    counts = [
+        event["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] for event in lineage_events[1:]
+    ]
+    assert counts == [10, 20]
+    assert lineage_events[1]["eventTime"] > lineage_events[0]["eventTime"]
+
+
+@pytest.mark.parametrize(
+    ("start", "text"),
+    [
+        (datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))), "2026-01-01T00:00:00.000Z"),
+        ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000Z"),
+    ],
+)
+def test_the_nominal_time_is_what_the_scheduler_means(
+    start: datetime | str, text: str, lineage_events: CapturedEvents
+) -> None:
+    with track_run("build") as run:
+        run.nominal_time(start, "2026-01-02T00:00:00+00:00")
+
+    nominal = facets(lineage_events[1])["nominalTime"]
+    assert (nominal["nominalStartTime"], nominal["nominalEndTime"]) == (text, "2026-01-02T00:00:00.000Z")
+
+
+def test_an_attempt_names_the_one_before(lineage_events: CapturedEvents) -> None:
+    before = None
+    for number in (1, 2):
+        with track_run("flaky") as run:
+            run.attempt(number, retry_of=before)
+            before = run.run_id
+
+    first, second = (facets(event)["lineageGraph_attempt"] for event in lineage_events[1::2])
+    assert (first["attempt"], "retryOf" in first) == (1, False)
+    assert (second["attempt"], second["retryOf"]) == (2, lineage_events[0]["run"]["runId"])
