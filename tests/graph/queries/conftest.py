@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -212,18 +212,24 @@ def _input_field(name: str, type_: str) -> dict[str, Any]:
     return {**found, "transformations": [{"type": type_}]} if type_ else found
 
 
+@contextmanager
+def stored(jobs: Iterable[Job]) -> Iterator[LineageReader]:
+    """Give a store that took the events of the jobs."""
+    with closing(open_store(":memory:")) as store:
+        bodies = [json.dumps(event_of(each)).encode() for each in jobs]
+        assert ingest(store, bodies).accepted == len(bodies)
+        yield store
+
+
+@pytest.fixture(scope="session")
+def stored_graph() -> Callable[[Iterable[Job]], AbstractContextManager[LineageReader]]:
+    """Build a store from jobs, to be used in a `with`."""
+    return stored
+
+
 @pytest.fixture(params=["listed", "sqlite"])
 def graph_of(request: pytest.FixtureRequest) -> Iterator[Callable[[Iterable[Job]], LineageReader]]:
     """Build a reader from jobs: over plain lists, and a store that took their events."""
-    if request.param == "listed":
-        yield listed
-        return
     with ExitStack() as stores:
-
-        def stored(jobs: Iterable[Job]) -> LineageReader:
-            store = stores.enter_context(closing(open_store(":memory:")))
-            bodies = [json.dumps(event_of(each)).encode() for each in jobs]
-            assert ingest(store, bodies).accepted == len(bodies)
-            return store
-
-        yield stored
+        build = {"listed": listed, "sqlite": lambda jobs: stores.enter_context(stored(jobs))}
+        yield build[request.param]
