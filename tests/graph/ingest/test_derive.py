@@ -8,7 +8,8 @@ import pytest
 from made_events import FIXTURES, dataset, edges, feeds, put, run_event, schema
 
 from graph import nodes
-from graph.ingest import derive, ingest
+from graph.ingest import Derived, derive, ingest
+from graph.ingest.derive import read_sql
 from graph.records import Direction, EdgeKind
 from graph.store import LineageStore
 
@@ -222,3 +223,19 @@ def test_the_event_is_kept_as_it_came(store: LineageStore) -> None:
     before = store.bodies()
     derive(store)
     assert store.bodies() == before
+
+
+def test_what_another_process_has_read_in_the_meantime_stays(store: LineageStore) -> None:
+    event = run_event(
+        "r", "COMPLETE", 0, inputs=[pg("shop.s.a")], job_facets=sql("insert into s.c (x) select x from s.a")
+    )
+    put(store, event)
+    (waiting,) = store.underived(10)
+    store.record_derivations({waiting.shape_key: read_sql(waiting.sql)})
+    assert feeds(store) == {"shop.s.a -> shop.s.c"}
+    store.record_derivations(
+        {waiting.shape_key: read_sql(b'{"datasets": [], "job": ["", ""], "statements": []}')}
+    )
+    store.record_derivations({waiting.shape_key: read_sql(waiting.sql)})
+    assert feeds(store) == {"shop.s.a -> shop.s.c"}
+    assert derive(store) == Derived(0, complete=True)

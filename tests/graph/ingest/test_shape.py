@@ -199,3 +199,13 @@ def test_malformed_facets_say_nothing_and_hurt_nothing(store: LineageStore) -> N
         run_event("l", "COMPLETE", 0, job="l", job_facets={"lineage": {"entries": [None, {}, {"type": 3}]}}),
     )
     assert field_edges(store) == {}
+
+
+def test_column_lineage_beside_a_lineage_facet_is_ignored_even_where_the_facet_names_no_fields(
+    store: LineageStore,
+) -> None:
+    facet = {"lineage": {"entries": [{**source("c"), "inputs": [source("a")]}]}}
+    output = dataset("c", columnLineage=column_lineage(y=[source("b", "x")]))
+    put(store, run_event("r", "COMPLETE", 0, inputs=["a", "b"], outputs=[output], job_facets=facet))
+    assert field_edges(store) == {}
+    assert feeds(store) == {"a -> c"}
