@@ -97,7 +97,8 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
 def _place(function: Any) -> tuple[str, int]:
     while isinstance(function, functools.partial):
         function = function.func
-    code = inspect.unwrap(function).__code__
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None) or type(function).__call__.__code__
     return code.co_filename, code.co_firstlineno
 
 

@@ -17,7 +17,7 @@ from lineage._guard import guard
 from lineage.config import current_config
 from lineage.context import ActiveRun, RunIdentity, active_run
 from lineage.tracking import termination
-from lineage.tracking.run import DatasetLike, Run
+from lineage.tracking.run import DatasetLike, Run, execution_place, innermost_run
 
 if TYPE_CHECKING:
     from lineage.events import RunFacts
@@ -86,6 +86,8 @@ class TrackedRun(Run):
     def enter(self) -> None:
         """Make this the current run of the thread or task."""
         if self.recording:
+            self.around = active_run.get()
+            self.entered_in = execution_place()
             self._token = active_run.set(self)
 
     def leave(self) -> None:
@@ -158,7 +160,7 @@ def begin(
             return run
         from lineage import events
 
-        around = active_run.get()
+        around = innermost_run()
         facts = events.RunFacts(
             RunIdentity(events.sources.run_id(), job.namespace or config.namespace, job.name),
             started_at=events.sources.now(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias
 
 from lineage._guard import guard
 from lineage.config import current_config
-from lineage.context import RunIdentity, active_run
+from lineage.context import ActiveRun, RunIdentity, active_run
 from lineage.datasets import Dataset, parse_dataset
 from lineage.encoding import to_plain
 from lineage.redaction import mask_sql
@@ -55,13 +57,15 @@ class Run:
     the run has ended is ignored.
     """
 
-    __slots__ = ("_elapsed_from", "_emitter", "_facts", "ended")
+    __slots__ = ("_elapsed_from", "_emitter", "_facts", "around", "ended", "entered_in")
 
     def __init__(self, facts: RunFacts | None = None, emitter: Any = None) -> None:
         self._facts = facts
         self._emitter = emitter
         self._elapsed_from = time.perf_counter()
         self.ended = facts is None
+        self.around: ActiveRun | None = None
+        self.entered_in: tuple[int, int] | None = None
 
     @property
     def recording(self) -> bool:
@@ -306,7 +310,30 @@ def _plain_facet(facet: Any, base: str) -> dict[str, Any]:
     return {"_producer": PRODUCER, "_schemaURL": f"{_BASE_SCHEMA}/{base}", **plain}
 
 
+def innermost_run() -> Run | None:
+    """Return the run that code here is inside of; None outside any.
+
+    A run that was closed in another thread or task stays behind in the context that it was opened in, and is
+    cleared away there. In a task that it started it is still what the task belongs to.
+    """
+    run = active_run.get()
+    while isinstance(run, Run) and run.ended and run.entered_in == execution_place():
+        run = run.around
+        active_run.set(run)
+    return run if isinstance(run, Run) else None
+
+
+def execution_place() -> tuple[int, int]:
+    """Return what tells apart the threads and tasks that code can run in."""
+    task = None
+    if "asyncio" in sys.modules:
+        import asyncio
+
+        if asyncio._get_running_loop() is not None:
+            task = asyncio.current_task()
+    return threading.get_ident(), id(task)
+
+
 def current_run() -> Run:
     """Return the innermost run this code is inside of; outside any run, one that ignores what it is told."""
-    run = active_run.get()
-    return run if isinstance(run, Run) else Run()
+    return innermost_run() or Run()
