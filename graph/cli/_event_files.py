@@ -11,7 +11,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from itertools import chain
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -47,10 +47,10 @@ class EventFile:
         except OSError as error:
             raise UnreadableFileError(name, error.strerror or error) from error
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> io.BufferedReader:
         if self.name == "-":
             self.name = "standard input"
-            return io.BufferedReader(_Unclosed(sys.stdin.buffer))  # type: ignore[type-var]  # it is raw IO
+            return io.BufferedReader(_Unclosed(sys.stdin.buffer))
         file = open(self.name, "rb")  # noqa: SIM115  # closed by close()
         found = os.fstat(file.fileno())
         if stat.S_ISREG(found.st_mode):
@@ -69,13 +69,10 @@ class EventFile:
     def __iter__(self) -> Iterator[Event]:
         try:
             yield from _events(self._plain())
-        except (OSError, EOFError, zlib.error) as error:
-            raise UnreadableFileError(self.name, error) from error
-        except _BrokenArrayError as error:
+        except (OSError, EOFError, zlib.error, _BrokenArrayError) as error:
             raise UnreadableFileError(self.name, error) from error
 
     def _plain(self) -> IO[bytes]:
-        assert isinstance(self._raw, io.BufferedReader)
         if self._raw.peek(2)[:2] == _GZIP:
             return io.BufferedReader(gzip.GzipFile(fileobj=self._raw))
         return self._raw
@@ -90,7 +87,7 @@ class _Unclosed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # typeshed: any writable buffer
+    def readinto(self, buffer: Any, /) -> int:
         read = self._stream.read1 if hasattr(self._stream, "read1") else self._stream.read
         data: bytes = read(len(buffer))
         buffer[: len(data)] = data

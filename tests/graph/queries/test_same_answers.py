@@ -28,7 +28,7 @@ def test_store_and_lists_answer_alike(
     shapes: list[tuple[list[int], list[int], str | None]],
     depth: int | None,
 ) -> None:
-    """DD-13, DD-14: on any graph, with column lineage known or not."""
+    """On any graph, with column lineage known or not."""
     jobs = []
     for number, (reads, writes, type_) in enumerate(shapes):
         sources = [f"d{each}" for each in reads if each not in writes]
