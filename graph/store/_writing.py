@@ -40,7 +40,9 @@ class Batch:
     shapes: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     """By run and job: the shapes that the run's events about the job have."""
     facets: dict[tuple[int, str], tuple[int, FacetChange]] = field(default_factory=dict)
-    parents: dict[int, tuple[int, int, Node]] = field(default_factory=dict)
+    parents: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By job: event time and key of the latest parent job."""
+    parent_jobs: dict[int, Node] = field(default_factory=dict)
     owners: set[int] = field(default_factory=set)
 
 
@@ -58,16 +60,15 @@ def apply(
     _flush_runs(db, pending)
     for when, change in pending.facets.values():
         _put_facet(db, when, change)
-    for job, (when, key, parent) in pending.parents.items():
-        put_nodes(db, {key: parent})
-        db.execute(
-            """
-            INSERT INTO job_parent VALUES (?, ?, ?) ON CONFLICT (job) DO UPDATE
-            SET event_time = excluded.event_time, parent = excluded.parent
-            WHERE (excluded.event_time, excluded.parent) > (event_time, parent)
-            """,
-            (job, when, key),
-        )
+    put_nodes(db, pending.parent_jobs)
+    db.executemany(
+        """
+        INSERT INTO job_parent VALUES (?, ?, ?) ON CONFLICT (job) DO UPDATE
+        SET event_time = excluded.event_time, parent = excluded.parent
+        WHERE (excluded.event_time, excluded.parent) > (event_time, parent)
+        """,
+        [(job, *parent) for job, parent in pending.parents.items()],
+    )
     refresh(db, pending.owners)
     return outcomes
 
@@ -100,16 +101,20 @@ def _accept(
     elif item.declares:
         _declare(db, item)
         pending.owners.add(item.owner)
+    _note_facets(item, pending)
+    if item.parent is not None:
+        parent = (item.event_time, item.parent.key)
+        pending.parents[item.owner] = max(parent, pending.parents.get(item.owner, parent))
+        pending.parent_jobs[parent[1]] = item.parent
+    return Outcome(Status.ACCEPTED)
+
+
+def _note_facets(item: Changes, pending: Batch) -> None:
     for change in item.facets:
         slot = (change.entity, change.name)
         known_time, known_change = pending.facets.get(slot, (item.event_time, change))
         if item.event_time > known_time or (item.event_time == known_time and _wins(change, known_change)):
             pending.facets[slot] = (item.event_time, change)
-    if item.parent is not None:
-        parent = (item.event_time, item.parent.key, item.parent)
-        if item.owner not in pending.parents or parent[:2] > pending.parents[item.owner][:2]:
-            pending.parents[item.owner] = parent
-    return Outcome(Status.ACCEPTED)
 
 
 def _put_shape(db: sqlite3.Connection, item: Changes, known: set[int]) -> None:

@@ -210,6 +210,7 @@ def test_the_parent_job_is_the_latest_that_was_named(store: LineageStore) -> Non
     put(store, under("new", 20), under("old", 10), under("job", 30))
     job = job_node("ns", "job").key
     assert store.parents([job, job_node("ns", "new").key]) == {job: job_node("ns", "new")}
+    assert store.lookup(job_node("ns", "old")) is not None, "a job that an event named is known in any order"
 
 
 def test_facets_are_the_latest_by_event_time(store: LineageStore) -> None:

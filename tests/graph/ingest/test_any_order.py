@@ -1,0 +1,101 @@
+"""Random events full of ties and contradictions: whatever order they arrive in, the store is the same."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+from made_events import dataset, dataset_event, dump, job_event, run_event, schema
+
+from graph import open_store
+from graph.ingest import derive, ingest
+
+PG = "postgres://h:5432"
+NAMES = [("ns", name) for name in "abcde"] + [(PG, f"db.s.{name}") for name in "abcd"] + [("s3a://l", "/x/")]
+QUERIES = [
+    "insert into s.a (x) select x from s.b",
+    "select * from s.c",
+    "insert into s.d select y from s.a; insert into s.b (x) select z from s.c",
+    "no sql (",
+]
+
+
+def some_dataset(random: Random) -> dict[str, Any]:
+    namespace, name = random.choice(NAMES)
+    facets: dict[str, Any] = {}
+    if random.random() < 0.3:
+        facets["schema"] = schema(*random.sample("xyzw", random.randint(1, 3)))
+    if random.random() < 0.2:
+        link = {"namespace": "hive://h:10000", "name": f"t.{random.choice('abc')}", "type": "TABLE"}
+        facets["symlinks"] = {"identifiers": [link]}
+    if random.random() < 0.2:
+        owned = {"owners": [{"name": random.choice("mno")}]}
+        facets["ownership"] = random.choice([owned, {"_deleted": True}])
+    if random.random() < 0.3:
+        source = dict(zip(("namespace", "name"), random.choice(NAMES), strict=True))
+        inputs = [{**source, "field": random.choice("xyz")}]
+        facets["columnLineage"] = {"fields": {random.choice("xyz"): {"inputFields": inputs}}}
+    return dataset(name, namespace, **facets)
+
+
+def some_entry(random: Random) -> dict[str, Any]:
+    target, source = (dict(zip(("namespace", "name"), random.choice(NAMES), strict=True)) for _ in range(2))
+    return {**target, "type": "DATASET", "inputs": [{**source, "type": "DATASET"}]}
+
+
+def some_event(random: Random) -> dict[str, Any]:
+    time, kind = random.randint(0, 6), random.random()
+    if kind < 0.1:
+        return dataset_event(time, random.choice("abc"), lineage={"inputs": [some_entry(random)]})
+    facets: dict[str, Any] = {}
+    if random.random() < 0.3:
+        facets["sql"] = {"query": random.choice(QUERIES)}
+    if random.random() < 0.15:
+        facets["lineage"] = {"entries": [some_entry(random)]}
+    lists = {
+        "inputs": [some_dataset(random) for _ in range(random.randint(0, 2))],
+        "outputs": [some_dataset(random) for _ in range(random.randint(0, 2))],
+    }
+    job = random.choice(["one", "two"])
+    if kind < 0.2:
+        return job_event(time, job=job, job_facets=facets, **lists)
+    types = ["START", "RUNNING", "COMPLETE", "FAIL", "ABORT", None]
+    event = run_event(
+        f"r{random.randint(0, 14)}",
+        random.choice(types),
+        time,
+        job=job,
+        job_facets=facets,
+        parent=random.choice([None, "p", "q"]),
+        run_facets={"errorMessage": {"message": random.choice("uv")}} if random.random() < 0.2 else {},
+        **lists,
+    )
+    if "parent" in event["run"]["facets"]:
+        event["run"]["facets"]["parent"]["job"]["name"] = random.choice(["dag", "other dag"])
+    return event
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(8), *(pytest.param(n, marks=pytest.mark.slow) for n in range(8, 100))]
+)
+def test_any_order_gives_the_same_store(seed: int) -> None:
+    """PV-13: nothing depends on what came first, in which batch, or when SQL was read."""
+    random = Random(seed)
+    events = [json.dumps(some_event(random)).encode() for _ in range(60)]
+    dumps = []
+    for _ in range(3):
+        store = open_store(":memory:")
+        waiting = random.sample(events, len(events))
+        while waiting:
+            piece = random.randint(1, 30)
+            ingest(store, waiting[:piece], batch=random.randint(1, 20))
+            del waiting[:piece]
+            if random.random() < 0.3:
+                derive(store)
+        derive(store)
+        dumps.append(dump(store))
+        store.close()
+    assert dumps[0] == dumps[1] == dumps[2]
+    assert len(dumps[0]["runs"]) > 5
