@@ -60,7 +60,7 @@ def lineage() -> Callable[..., Said]:
 @pytest.fixture
 def warehouse(lineage: Callable[..., Said]) -> None:
     """Put the events of Airflow and dbt into the store of the test."""
-    assert lineage("ingest", *sorted(FIXTURES.glob("*.jsonl"))).code == 0
+    assert lineage("ingest", FIXTURES / "airflow.jsonl", FIXTURES / "dbt.jsonl").code == 0
 
 
 @pytest.fixture
