@@ -21,8 +21,14 @@ from lineage.outbox.files import create_file
 BUSY_SECONDS = 0.05
 """How long an append waits for a file before it goes elsewhere: it must not wait behind a drain."""
 
+BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
 _abandoned: list[sqlite3.Connection] = []
 """Connections inherited open. They are kept so that the garbage collector does not close them."""
+
+
+class BusyError(OutboxError):
+    """The file is in use for longer than BUSY_SECONDS."""
 
 
 class Connection:
@@ -68,11 +74,11 @@ class Connection:
             raise OutboxError(self.path, "this process was forked while the file was open")
         lock = self._lock
         if not lock.acquire(timeout=BUSY_SECONDS):
-            raise OutboxError(self.path, "busy in another thread")
+            raise BusyError(self.path, "busy in another thread")
         try:
             if self._connection is not None and self._connection.in_transaction:
                 # A signal handler that interrupted a transaction of its own thread.
-                raise OutboxError(self.path, "busy in an interrupted call")
+                raise BusyError(self.path, "busy in an interrupted call")
             yield
         finally:
             lock.release()

@@ -14,7 +14,8 @@ import re
 import secrets
 import sqlite3
 import tempfile
-from contextlib import closing, suppress
+import threading
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 from lineage._guard import logger
@@ -26,6 +27,9 @@ PAGE_SIZE = 4096
 _NAME = re.compile(rf"^.+-[0-9a-f]{{16}}-v{FORMAT}(?:-(?P<pid>\d+)-[0-9a-f]{{8}})?\.db$")
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs"}
 _LOCAL_FUSE = {"fuse.fuse-overlayfs", "fuse.lxcfs"}
+
+making = threading.RLock()
+"""Held while a file is made or deleted. A fork waits for it, so that SQLite's mutexes are free in the child."""
 
 SCHEMA = f"""
 PRAGMA page_size = {PAGE_SIZE};
@@ -196,12 +200,19 @@ def create_file(
     event: tuple[int, str | None, bytes] | None = None,
     *,
     durability: str = "NORMAL",
+    lock: bool = True,
 ) -> None:
     """Make an outbox file that is complete when it appears; one that exists already is left as it is.
 
     It is filled under a passing name and then linked, so that two processes cannot meet in a half-made
-    file. Only this user can read it. `event` is a first row: `(seq, run_id, body)`.
+    file. Only this user can read it. `event` is a first row: `(seq, run_id, body)`. `lock` false is for
+    signal handlers, which must not wait for what they interrupted.
     """
+    with making if lock else nullcontext():
+        _create(path, identity, event, durability)
+
+
+def _create(path: Path, identity: str, event: tuple[int, str | None, bytes] | None, durability: str) -> None:
     draft = path.with_name(f".{path.stem}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
@@ -233,3 +244,22 @@ def read_identity(connection: sqlite3.Connection) -> str:
     """Return the identity of the destination that a file's events are for."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'destination'").fetchone()
     return str(row[0]) if row else json.dumps(None)
+
+
+def delete_if_empty(path: Path) -> None:
+    """Delete an own file that holds nothing, under a lock that shows that nobody else has it open."""
+    with making, closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+        mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
+        if mode != "delete":
+            return
+        connection.execute("BEGIN EXCLUSIVE")
+        waiting = connection.execute("SELECT count(*) FROM waiting").fetchone()[0]
+        dead = connection.execute("SELECT count(*) FROM dead").fetchone()[0]
+        if waiting == dead == 0:
+            path.unlink()
+
+
+def start_over() -> None:
+    """Make a fresh lock in a forked child."""
+    global making
+    making = threading.RLock()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lineage.config import Destination
 from lineage.errors import OutboxError
+from lineage.outbox import files
 from lineage.outbox.connection import Connection
 from lineage.outbox.files import outbox_path, usable_folder
 from lineage.outbox.storage import Outbox
@@ -65,9 +66,11 @@ def _before_fork() -> None:
     _lock.acquire()
     for outbox in list(_outboxes.values()):
         _held.extend(outbox.before_fork())
+    files.making.acquire()
 
 
 def _after_fork_in_parent() -> None:
+    files.making.release()
     while _held:
         _held.pop().after_fork_in_parent()
     _lock.release()
@@ -77,6 +80,7 @@ def _after_fork_in_child() -> None:
     global _lock
     _lock = threading.RLock()
     _held.clear()
+    files.start_over()
     for outbox in _outboxes.values():
         outbox.after_fork_in_child()
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
+from lineage._guard import logger
 from lineage.errors import OutboxError
 from lineage.outbox import bound, lease
-from lineage.outbox.connection import Connection
-from lineage.outbox.files import create_file, is_alive, own_path, owner_of, read_identity
+from lineage.outbox.connection import BUSY_CODES, BUSY_SECONDS, BusyError, Connection
+from lineage.outbox.files import create_file, delete_if_empty, is_alive, own_path, owner_of, read_identity
 from lineage.outbox.records import OutboxStats, Waiting
 
 MEBIBYTE = 1 << 20
@@ -21,12 +23,20 @@ READ_BYTES = 8 * MEBIBYTE
 FAR_OFF_SECONDS = 3600.0
 """No event is held back for longer, so that a clock set back cannot hold events for days."""
 
+PATIENCE_SECONDS = 5.0
+_T = TypeVar("_T")
 _AVOID_SECONDS = 10.0
 _MAKE_ROOM_EVERY_SECONDS = 1.0
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 _INSERT = (
     "INSERT INTO waiting (seq, run_id, body) "
     "SELECT max(?, coalesce((SELECT max(seq) FROM waiting), 0) + 1), ?, ?"
+)
+_REMOVE = "DELETE FROM waiting WHERE seq = ?"
+_POSTPONE = "UPDATE waiting SET attempts = attempts + 1, retry_at = ? WHERE seq = ?"
+_BURY = (
+    "INSERT OR REPLACE INTO dead (seq, run_id, attempts, reason, body) "
+    "SELECT seq, run_id, attempts, ?, body FROM waiting WHERE seq = ?"
 )
 _DUE = """
 SELECT seq, body, run_id, attempts FROM waiting AS event
@@ -43,8 +53,8 @@ class Outbox:
     """One outbox file. Safe to share between threads and across forks; get it from `open_outbox`.
 
     The connection is opened on first use and may be given back at any time with `close`. Methods raise
-    OutboxError or sqlite3.Error when the file cannot be read or written, or is busy for longer than
-    50 ms; only `append` goes elsewhere then.
+    OutboxError or sqlite3.Error when the file cannot be read or written. One that other processes keep
+    busy is waited for up to 5 s by whoever empties it; `append` goes elsewhere after 50 ms.
     """
 
     def __init__(
@@ -58,6 +68,7 @@ class Outbox:
         self._avoid_main_until = 0.0
         self._make_room_after = 0.0
         self._uncounted = 0
+        self._told = False
 
     @property
     def lost(self) -> int:
@@ -68,8 +79,9 @@ class Outbox:
         """Store one serialised event. When this returns the event survives a kill of the process.
 
         A file that is busy, damaged or inherited through an unseen fork is avoided: the event goes to an
-        own file of this process. Over the bound of size the oldest events are dropped and counted. Raises
-        OutboxError when the event cannot be stored at all; it is counted as dropped then.
+        own file of this process. Over the bound of size, or on a full disk where that frees room, the oldest
+        events are dropped and counted. Raises OutboxError when the event cannot be stored at all; it is
+        counted as dropped then.
         """
         if len(body) > self.limit:
             self._uncounted += 1
@@ -79,9 +91,13 @@ class Outbox:
                 self._insert(self._main, body, run_id)
                 return
             except (OSError, sqlite3.Error) as fault:
-                if _is_full(fault) and self._main_has_room_for(body, run_id):
+                if not _is_full(fault):
+                    self._avoid_main_until = time.monotonic() + _AVOID_SECONDS
+                elif self._main_has_room_for(body, run_id):
                     return
-                self._avoid_main_until = time.monotonic() + (0 if _is_full(fault) else _AVOID_SECONDS)
+                else:
+                    self._uncounted += 1
+                    raise OutboxError(self.path, "the disk is full") from None
         self._append_own(body, run_id)
 
     def append_aside(self, body: bytes, run_id: str | None = None) -> None:
@@ -91,19 +107,29 @@ class Outbox:
         """
         path = own_path(self.path)
         try:
-            create_file(path, self.identity or "null", (time.time_ns(), run_id, body))
+            create_file(path, self.identity or "null", (time.time_ns(), run_id, body), lock=False)
         except (OSError, sqlite3.Error) as fault:
             raise OutboxError(path, _reason(fault)) from None
 
     def _insert(self, file: Connection, body: bytes, run_id: str | None) -> None:
-        uncounted = self._uncounted
+        uncounted, dropped = self._uncounted, 0
         with file.transaction() as connection:
             connection.execute(_INSERT, (time.time_ns(), run_id, body))
-            dropped = uncounted
             if (over := bound.excess(connection, self.limit)) > 0:
-                dropped += bound.drop_oldest(connection, over + self.limit // 64)
-            bound.count_dropped(connection, dropped)
+                dropped = bound.drop_oldest(connection, over + self.limit // 64)
+            bound.count_dropped(connection, dropped + uncounted)
         self._uncounted -= uncounted
+        if dropped:
+            self._tell_of_drops()
+
+    def _tell_of_drops(self) -> None:
+        if not self._told:
+            self._told = True
+            logger.warning(
+                "The outbox %s or its disk is full: the oldest events are dropped (told once, counted "
+                "after). `lineage status` says why they are not delivered.",
+                self.path,
+            )
 
     def _main_has_room_for(self, body: bytes, run_id: str | None) -> bool:
         """Store an event after making room on a full disk: by a checkpoint, then by dropping the oldest."""
@@ -119,19 +145,26 @@ class Outbox:
 
     def _checkpoint(self) -> None:
         with self._main.reading() as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def _drop(self, size: int) -> None:
         with self._main.transaction() as connection:
             stored = connection.execute("SELECT total(length(body)) FROM waiting").fetchone()[0]
-            bound.count_dropped(connection, bound.drop_oldest(connection, max(2 * size, int(stored) // 16)))
+            dropped = bound.drop_oldest(connection, max(2 * size, int(stored) // 16))
+            bound.count_dropped(connection, dropped)
+        if dropped:
+            self._tell_of_drops()
 
     def _append_own(self, body: bytes, run_id: str | None) -> None:
         own = self._own
         if own is not None and not own.void:
-            with suppress(OSError, sqlite3.Error):
+            try:
                 self._insert(own, body, run_id)
                 return
+            except (OSError, sqlite3.Error) as fault:
+                if _is_full(fault):
+                    self._uncounted += 1
+                    raise OutboxError(own.path, "the disk is full") from None
         path = own_path(self.path)
         try:
             create_file(path, self.identity or "null", (time.time_ns(), run_id, body))
@@ -139,6 +172,23 @@ class Outbox:
             self._uncounted += 1
             raise OutboxError(path, _reason(fault)) from None
         self._own = Connection(path, self._main.durability)
+
+    def _patiently(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do something to the file in one transaction, waiting up to 5 s for other processes."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                with self._main.transaction() as connection:
+                    return work(connection)
+            except (BusyError, sqlite3.Error) as fault:
+                if not (isinstance(fault, BusyError) or _code(fault) in BUSY_CODES | _FULL):
+                    raise
+                if time.monotonic() >= deadline:
+                    raise
+                if _is_full(fault):
+                    with suppress(OSError, sqlite3.Error):
+                        self._checkpoint()
+            time.sleep(BUSY_SECONDS)
 
     def waiting(self, limit: int, *, now: float | None = None) -> list[Waiting]:
         """Return up to `limit` events that may be delivered now, oldest first, and of about 8 MiB at most.
@@ -166,8 +216,8 @@ class Outbox:
 
     def remove(self, seqs: Iterable[int]) -> None:
         """Forget events that were delivered; unknown ones are ignored."""
-        with self._main.transaction() as connection:
-            connection.executemany("DELETE FROM waiting WHERE seq = ?", [(seq,) for seq in seqs])
+        rows = [(seq,) for seq in seqs]
+        self._patiently(lambda connection: connection.executemany(_REMOVE, rows))
 
     def postpone(self, seqs: Iterable[int], until: float, error: str) -> None:
         """Put these events off until a time (seconds since 1970, at most an hour ahead); count the attempt.
@@ -175,28 +225,27 @@ class Outbox:
         `error` says why, without credentials; it becomes `OutboxStats.last_error`.
         """
         moment = min(until, time.time() + FAR_OFF_SECONDS)
-        with self._main.transaction() as connection:
-            connection.executemany(
-                "UPDATE waiting SET attempts = attempts + 1, retry_at = ? WHERE seq = ?",
-                [(moment, seq) for seq in seqs],
-            )
+        rows = [(moment, seq) for seq in seqs]
+
+        def put_off(connection: sqlite3.Connection) -> None:
+            connection.executemany(_POSTPONE, rows)
             _note_error(connection, error)
+
+        self._patiently(put_off)
 
     def bury(self, seq: int, reason: str) -> None:
         """Move an event that was refused for good to the dead letters, with the reason (no credentials)."""
-        with self._main.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO dead (seq, run_id, attempts, reason, body) "
-                "SELECT seq, run_id, attempts, ?, body FROM waiting WHERE seq = ?",
-                (reason, seq),
-            )
-            connection.execute("DELETE FROM waiting WHERE seq = ?", (seq,))
+
+        def move(connection: sqlite3.Connection) -> None:
+            connection.execute(_BURY, (reason, seq))
+            connection.execute(_REMOVE, (seq,))
             _note_error(connection, reason)
+
+        self._patiently(move)
 
     def note_error(self, error: str) -> None:
         """Remember why delivery fails (no credentials) without touching an event."""
-        with self._main.transaction() as connection:
-            _note_error(connection, error)
+        self._patiently(lambda connection: _note_error(connection, error))
 
     def lease(self, owner: str, seconds: float) -> bool:
         """Take the right to empty this file, or prolong it; False when another owner holds it.
@@ -204,13 +253,11 @@ class Outbox:
         `owner` must be one name per worker (not per process). A lease ends after `seconds`, at `release`, or
         at once when the process that took it on this host is gone.
         """
-        with self._main.transaction() as connection:
-            return lease.take(connection, owner, seconds)
+        return self._patiently(lambda connection: lease.take(connection, owner, seconds))
 
     def release(self, owner: str) -> None:
         """End the lease of this owner; nothing happens when it holds none."""
-        with self._main.transaction() as connection:
-            lease.give_back(connection, owner)
+        self._patiently(lambda connection: lease.give_back(connection, owner))
 
     def stats(self) -> OutboxStats:
         """Return how much waits, since when, what was lost or refused, and who empties the file."""
@@ -246,7 +293,7 @@ class Outbox:
         if owner is not None and owner != os.getpid() and not is_alive(owner):
             self._main.close()
             with suppress(OSError, sqlite3.Error):
-                _delete_if_empty(self.path)
+                delete_if_empty(self.path)
 
     def before_fork(self) -> list[Connection]:
         """Close all connections; return those whose lock is held now. An own file is never reopened."""
@@ -264,26 +311,13 @@ def _note_error(connection: sqlite3.Connection, error: str) -> None:
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('last_error', ?)", (error[:500],))
 
 
+def _code(fault: BaseException) -> int:
+    return int(getattr(fault, "sqlite_errorcode", 0)) & 0xFF
+
+
 def _is_full(fault: BaseException) -> bool:
-    return isinstance(fault, sqlite3.Error) and getattr(fault, "sqlite_errorcode", 0) & 0xFF in _FULL
+    return _code(fault) in _FULL
 
 
 def _reason(fault: BaseException) -> str:
     return (fault.strerror if isinstance(fault, OSError) else None) or str(fault) or type(fault).__name__
-
-
-def _delete_if_empty(path: Path) -> None:
-    """Delete an own file that holds nothing, under a lock that shows that nobody else has it open."""
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
-    try:
-        mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
-        if mode != "delete":
-            return
-        connection.execute("BEGIN EXCLUSIVE")
-        left = connection.execute(
-            "SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM dead)"
-        ).fetchone()[0]
-        if left == 0:
-            path.unlink()
-    finally:
-        connection.close()

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from lineage.config import Config, Destination
 from lineage.errors import ConfigError, DeliveryError, OutboxError
@@ -20,12 +19,9 @@ from lineage.shipping.http import HttpSender
 from lineage.shipping.openlineage_transport import TransportSender
 from lineage.shipping.verdicts import Fate, Sender, Verdict, pause
 
-_T = TypeVar("_T")
-
 BATCH_EVENTS = 100
 BATCH_BYTES = 1 << 20
 _LEASE_SECONDS = 60.0
-_PATIENCE_SECONDS = 5.0
 _FAILURES_TO_STOP = 3
 
 
@@ -81,7 +77,8 @@ class Route:
         except DeliveryError as fault:
             counts.error = str(fault)
             for outbox in self._leased:
-                _patiently(partial(outbox.note_error, str(fault)))
+                with suppress(OutboxError, sqlite3.Error):
+                    outbox.note_error(str(fault))
         except (OutboxError, sqlite3.Error) as fault:
             counts.error = f"the outbox cannot be used: {fault}"
         finally:
@@ -110,7 +107,7 @@ class Route:
                 if outbox not in self._leased:
                     outbox.delete_if_done()
                 continue
-            if not _patiently(partial(outbox.lease, self._owner, _LEASE_SECONDS)):
+            if not outbox.lease(self._owner, _LEASE_SECONDS):
                 counts.leased_elsewhere = True
                 continue
             if outbox not in self._leased:
@@ -153,27 +150,27 @@ class Route:
                 if event.run_id is not None:
                     held.add(event.run_id)
             else:
-                _patiently(partial(outbox.bury, event.seq, verdict.reason))
+                outbox.bury(event.seq, verdict.reason)
                 counts.dead += 1
         for outbox, seqs in delivered.items():
-            _patiently(partial(outbox.remove, seqs))
+            outbox.remove(seqs)
             counts.sent += len(seqs)
         for (outbox, reason, wait), events in retried.items():
             attempts = max(event.attempts for event in events) + 1
             until = time.time() + (pause(attempts) if wait is None else wait)
-            _patiently(partial(outbox.postpone, [event.seq for event in events], until, reason))
+            outbox.postpone([event.seq for event in events], until, reason)
             counts.postponed += len(events)
 
     def _prolong(self) -> None:
         if time.monotonic() - self._leased_at > _LEASE_SECONDS / 3:
             for outbox in self._leased:
-                _patiently(partial(outbox.lease, self._owner, _LEASE_SECONDS))
+                outbox.lease(self._owner, _LEASE_SECONDS)
             self._leased_at = time.monotonic()
 
     def _release(self) -> None:
         for outbox in self._leased:
             with suppress(OutboxError, sqlite3.Error):
-                _patiently(partial(outbox.release, self._owner))
+                outbox.release(self._owner)
             outbox.delete_if_done()
         self._leased.clear()
 
@@ -225,15 +222,3 @@ def _chunks(parcels: list[_Parcel]) -> Iterator[list[_Parcel]]:
         most = min(most, allowed)
     if chunk:
         yield chunk
-
-
-def _patiently(work: Callable[[], _T]) -> _T:
-    """Do something with an outbox that other processes may keep busy for a while."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            return work()
-        except (OutboxError, sqlite3.OperationalError):
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(0.05)
