@@ -1,11 +1,11 @@
 """Errors of the backend; each is also the built-in a caller would already catch.
 
-    GraphError
-      UnknownNameError (LookupError)     nothing in the store has this name: .name .suggestions
-      AmbiguousNameError (LookupError)   several nodes have this name: .name .candidates
-      InvalidEventError (ValueError)     not an OpenLineage event: .problems
-      InvalidQueryError (ValueError)     a question that cannot be asked so
-      StoreError (OSError)               the store cannot be opened, read or written: .location
+GraphError
+  UnknownNameError (LookupError)     nothing in the store has this name: .name .suggestions
+  AmbiguousNameError (LookupError)   several nodes have this name: .name .candidates
+  InvalidEventError (ValueError)     not an OpenLineage event: .problems
+  InvalidQueryError (ValueError)     a question that cannot be asked so
+  StoreError (OSError)               the store cannot be opened, read or written: .location
 """
 
 from __future__ import annotations

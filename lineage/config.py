@@ -1,49 +1,33 @@
 """Settings: one frozen `Config`, read once, from one table.
 
-`LINEAGE_*` settings are taken from `configure(...)` arguments before the environment. Where events
-go follows OpenLineage's own configuration in OpenLineage's own order (its file, then
-`OPENLINEAGE__*`, then `OPENLINEAGE_URL`), and is the embedded store when that names nothing.
-`os.environ` is never written.
+A setting is taken from `configure(...)`, else from its variables, else from the file lineage.toml. Where
+events go and what a client is told to report follow OpenLineage's own configuration in its own order
+(`lineage.openlineage_config`); without one, events go to the embedded store. `os.environ` is never written.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import threading
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lineage.destination import (
+    Destination,
+    configured_destination,
+    store_destination,
+    store_location,
+    transport_destination,
+)
 from lineage.errors import ConfigError
+from lineage.openlineage_config import OpenLineageConfig, read_openlineage_config
 
-_ENV_PREFIX = "OPENLINEAGE__"
-_FILE_NAME = "openlineage.yml"
-_SECRET_WORDS = ("auth", "api_key", "apikey", "password", "secret", "token", "headers", "key")
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where events are delivered: the embedded store (`kind` "store") or an OpenLineage transport.
-
-    `options` is the transport's configuration as OpenLineage understands it. It may hold
-    credentials and stays in memory; `identity` is what is written down.
-    """
-
-    kind: str
-    address: str
-    options: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
-
-    @property
-    def is_store(self) -> bool:
-        """Whether events wait for a store of ours to drain them, rather than for a shipper."""
-        return self.kind == "store"
-
-    @property
-    def identity(self) -> str:
-        """Kind and address without credentials: the same for every process with this destination."""
-        return json.dumps({"kind": self.kind, "address": self.address}, sort_keys=True)
+_FILE_NAME = "lineage.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +53,7 @@ class Config:
     outbox_durability: str
     ship: bool
     destination: Destination
+    openlineage: OpenLineageConfig = field(default_factory=OpenLineageConfig)
 
 
 def _flag(text: str) -> bool:
@@ -117,10 +102,10 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "disabled",
-        ("LINEAGE_DISABLED", "OPENLINEAGE_DISABLED"),
+        ("LINEAGE_DISABLED",),
         _flag,
         "true or false",
-        "Record nothing at all. Default: false.",
+        "Record nothing at all. Default: false, and true when OPENLINEAGE_DISABLED is true.",
     ),
     Setting(
         "store",
@@ -160,21 +145,45 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-def _read(setting: Setting, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Any:
-    given = arguments.get(setting.name)
-    if given is not None:
-        return _parsed(setting, str(given), "configure()")
+def _read(
+    setting: Setting, arguments: Mapping[str, Any], environment: Mapping[str, str], file: Mapping[str, Any]
+) -> Any:
+    if (given := arguments.get(setting.name)) is not None:
+        return _parsed(setting, given, "configure()")
     for variable in setting.variables:
         if variable in environment:
             return _parsed(setting, environment[variable], variable)
+    if setting.name in file:
+        return _parsed(setting, file[setting.name], _FILE_NAME)
     return None
 
 
-def _parsed(setting: Setting, text: str, source: str) -> Any:
+def _parsed(setting: Setting, value: object, source: str) -> Any:
     try:
-        return setting.parse(text)
-    except ValueError:
-        raise ConfigError(setting.name, text, source, f"give {setting.allowed}") from None
+        return setting.parse(str(value))
+    except (ValueError, OverflowError):
+        raise ConfigError(setting.name, value, source, f"give {setting.allowed}") from None
+
+
+def _from_file(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return what lineage.toml says: the file in LINEAGE_CONFIG, else the one in the working directory."""
+    named = environment.get("LINEAGE_CONFIG")
+    path = Path(named).expanduser() if named else Path.cwd() / _FILE_NAME
+    if not named and not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ConfigError("LINEAGE_CONFIG", str(path), "file", "it must be a readable TOML file") from None
+    _check_names(values, str(path))
+    return values
+
+
+def _check_names(values: Mapping[str, Any], source: str) -> None:
+    known = sorted(setting.name for setting in SETTINGS)
+    for name in values:
+        if name not in known:
+            raise ConfigError(name, values[name], source, f"settings are {', '.join(known)}")
 
 
 def data_folder() -> Path:
@@ -191,155 +200,48 @@ def _default_outbox() -> Path:
 
 
 def load_config(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
-    """Return the settings that these arguments and this environment give; ConfigError when one is wrong."""
-    known = {setting.name for setting in SETTINGS}
-    for name in arguments:
-        if name not in known:
-            raise ConfigError(
-                name, arguments[name], "configure()", f"settings are {', '.join(sorted(known))}"
-            )
-    values = {setting.name: _read(setting, arguments, environment) for setting in SETTINGS}
+    """Return the settings that these arguments and this environment give; ConfigError when one is wrong.
+
+    `destination` among the arguments is an OpenLineage transport configuration.
+    """
+    settings = {name: value for name, value in arguments.items() if name != "destination"}
+    _check_names(settings, "configure()")
+    file = _from_file(environment)
+    values = {setting.name: _read(setting, settings, environment, file) for setting in SETTINGS}
     store = store_location(values["store"] or data_folder() / "lineage.db")
+    theirs = read_openlineage_config(environment)
+    given = arguments.get("destination")
+    if given is None and theirs.transport is not None:
+        destination = configured_destination(theirs.transport)
+    else:
+        destination = transport_destination(given) if given is not None else None
+    disabled = values["disabled"]
+    if disabled is None:
+        # As openlineage-python reads its variable: any other word leaves it enabled.
+        disabled = environment.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true"
     return Config(
         namespace=values["namespace"] or "default",
-        disabled=bool(values["disabled"]),
+        disabled=disabled,
         store=store,
         outbox=values["outbox"] or _default_outbox(),
         outbox_limit=values["outbox_limit"] or 1 << 30,
         outbox_durability=values["outbox_durability"] or "NORMAL",
         ship=values["ship"] is not False,
-        destination=openlineage_destination(environment) or store_destination(store),
+        destination=destination or store_destination(store),
+        openlineage=theirs,
     )
-
-
-def store_location(store: str | os.PathLike[str]) -> str:
-    """Return a store's location in its one spelling: an absolute path, or a URL as it is."""
-    text = os.fspath(store)
-    if "://" in text and not text.startswith("sqlite://"):
-        return text
-    return str(Path(text.removeprefix("sqlite://")).expanduser().absolute())
-
-
-def store_destination(store: str | os.PathLike[str]) -> Destination:
-    """Return the destination of events that the store at this path drains."""
-    return Destination("store", store_location(store))
-
-
-def transport_destination(options: Mapping[str, Any]) -> Destination:
-    """Return the destination that an OpenLineage transport configuration names."""
-    kind = options.get("type")
-    if not isinstance(kind, str) or not kind:
-        raise ConfigError("transport", sorted(options), "OpenLineage configuration", "it needs a `type`")
-    if kind in {"http", "async_http"}:
-        if not isinstance(options.get("url"), str):
-            raise ConfigError("transport.url", options.get("url"), "OpenLineage configuration", "give a URL")
-        endpoint = str(options.get("endpoint") or "api/v1/lineage").strip("/")
-        return Destination("http", f"{_without_user(options['url']).rstrip('/')}/{endpoint}", dict(options))
-    return Destination(
-        kind, json.dumps(_without_secrets(options), sort_keys=True, default=str), dict(options)
-    )
-
-
-def _without_user(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {
-            key: _without_secrets(inner)
-            for key, inner in value.items()
-            if not any(word in str(key).lower() for word in _SECRET_WORDS)
-        }
-    if isinstance(value, str) and "://" in value:
-        return _without_user(value)
-    return value
-
-
-def openlineage_destination(environment: Mapping[str, str]) -> Destination | None:
-    """Return the destination of OpenLineage's own configuration; None when it names none.
-
-    The order is that of openlineage-python: its file before `OPENLINEAGE__*`, and `OPENLINEAGE_URL`
-    when neither names a transport.
-    """
-    transport = _merged(_from_variables(environment), _from_file(environment)).get("transport")
-    if isinstance(transport, Mapping) and transport.get("type"):
-        return _unless_embedded(transport)
-    url = environment.get("OPENLINEAGE_URL")
-    if not url:
-        return None
-    options: dict[str, Any] = {"type": "http", "url": url}
-    if endpoint := environment.get("OPENLINEAGE_ENDPOINT"):
-        options["endpoint"] = endpoint
-    if api_key := environment.get("OPENLINEAGE_API_KEY"):
-        options["auth"] = {"type": "api_key", "api_key": api_key}
-    return transport_destination(options)
-
-
-def _unless_embedded(transport: Mapping[str, Any]) -> Destination | None:
-    """Look through our own transport, which people name so that other OpenLineage clients use the outbox."""
-    if str(transport["type"]).rpartition(".")[2] == "OutboxTransport":
-        target = transport.get("target")
-        return transport_destination(target) if isinstance(target, Mapping) else None
-    return transport_destination(transport)
-
-
-def _from_file(environment: Mapping[str, str]) -> dict[str, Any]:
-    candidates = [Path.cwd() / _FILE_NAME, Path("~/.openlineage").expanduser() / _FILE_NAME]
-    if named := environment.get("OPENLINEAGE_CONFIG"):
-        candidates.insert(0, Path(named))
-    for path in candidates:
-        if path.is_file():
-            import yaml
-
-            try:
-                content = yaml.safe_load(path.read_text(encoding="utf-8"))
-            except (OSError, UnicodeDecodeError, yaml.YAMLError):
-                # The parser's message may quote the file, which may hold credentials.
-                raise ConfigError("openlineage.yml", str(path), "file", "it must be readable YAML") from None
-            return content if isinstance(content, dict) else {}
-    return {}
-
-
-def _from_variables(environment: Mapping[str, str]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for variable in sorted((name for name in environment if name.startswith(_ENV_PREFIX)), reverse=True):
-        value: Any = environment[variable]
-        if value.strip().startswith("{"):
-            try:
-                value = json.loads(value)
-            except json.JSONDecodeError:
-                continue
-        place = merged
-        *path, last = variable.removeprefix(_ENV_PREFIX).lower().split("__")
-        for step in path:
-            inner = place.get(step)
-            if not isinstance(inner, dict):
-                inner = place[step] = {}
-            place = inner
-        place[last] = value
-    return merged
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return merged
 
 
 _lock = threading.Lock()
 _arguments: dict[str, Any] = {}
 _current: Config | None = None
+_temporary: ContextVar[Config | None] = ContextVar("lineage_temporary_config", default=None)
 
 
 def current_config() -> Config:
-    """Return the settings of this process, reading them on the first call."""
+    """Return the settings that hold here, reading them on the first call."""
     global _current
-    config = _current
+    config = _temporary.get() or _current
     if config is None:
         with _lock:
             config = _current = _current or load_config(_arguments, os.environ)
@@ -355,15 +257,33 @@ def configure(**settings: Any) -> Config:
     """
     global _current, _arguments
     with _lock:
-        destination = settings.pop("destination", _arguments.get("destination"))
-        arguments = {**_arguments, **{key: value for key, value in settings.items() if value is not None}}
-        arguments.pop("destination", None)
+        arguments = _with(_arguments, settings)
         config = load_config(arguments, os.environ)
-        if destination is not None:
-            config = replace(config, destination=transport_destination(destination))
-            arguments["destination"] = destination
         _arguments, _current = arguments, config
     return config
+
+
+@contextmanager
+def configured(**settings: Any) -> Iterator[Config]:
+    """Have other settings inside a block, for this thread or task and the tasks it starts, and nowhere else.
+
+    The names are those of `configure`; what is not given is as outside. Raises ConfigError before the block.
+    """
+    outside = current_config()
+    inside = load_config(_with(_arguments, settings), os.environ)
+    given = {name for name, value in settings.items() if value is not None}
+    if "destination" not in given and not (inside.destination.is_store and "store" in given):
+        inside = replace(inside, destination=outside.destination)
+    kept = {name: getattr(outside, name) for name in (one.name for one in SETTINGS) if name not in given}
+    token = _temporary.set(replace(inside, **kept))
+    try:
+        yield current_config()
+    finally:
+        _temporary.reset(token)
+
+
+def _with(arguments: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {**arguments, **{name: value for name, value in settings.items() if value is not None}}
 
 
 def reset_config() -> None:

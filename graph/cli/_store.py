@@ -12,7 +12,8 @@ from graph.errors import StoreError
 from graph.queries.answer import Answer
 from graph.store import default_location, open_store
 from graph.store.base import LineageStore
-from lineage.config import current_config, store_destination, store_location
+from lineage.config import current_config
+from lineage.destination import store_destination, store_location
 from lineage.outbox import outbox_files
 
 SECONDS = 2.0

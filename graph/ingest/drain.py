@@ -12,7 +12,8 @@ from pathlib import Path
 from graph.ingest.batch import IngestCounts, apply_bodies
 from graph.store.base import LineageStore
 from lineage._guard import guard
-from lineage.config import current_config, store_destination
+from lineage.config import current_config
+from lineage.destination import store_destination
 from lineage.errors import OutboxError
 from lineage.outbox import Outbox, Waiting, open_existing, outbox_files
 

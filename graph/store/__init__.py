@@ -18,7 +18,7 @@ def open_store(location: str | Path | None = None, *, read_only: bool = False) -
     when it cannot be opened, saying why and what to do.
     """
     from graph.store.sqlite import SqliteStore
-    from lineage.config import store_location
+    from lineage.destination import store_location
 
     if location is None:
         location = default_location()

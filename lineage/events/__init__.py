@@ -15,7 +15,7 @@ from lineage.events.job_facets import (
     source_location_facet,
 )
 from lineage.events.run_events import emit, run_event
-from lineage.events.run_facets import error_facet
+from lineage.events.run_facets import environment_facet, error_facet, joined_tags
 from lineage.events.sources import current_time, format_time, new_run_id, sources
 
 __all__ = [
@@ -26,10 +26,12 @@ __all__ = [
     "current_time",
     "description_facet",
     "emit",
+    "environment_facet",
     "error_facet",
     "format_time",
     "job_tags_facet",
     "job_type_facet",
+    "joined_tags",
     "new_run_id",
     "run_event",
     "source_location_facet",

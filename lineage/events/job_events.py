@@ -8,7 +8,8 @@ from typing import Any
 from openlineage.client import facet_v2
 from openlineage.client.event_v2 import InputDataset, Job, JobEvent, OutputDataset
 
-from lineage.events.job_facets import job_type_facet
+from lineage.config import current_config
+from lineage.events.job_facets import job_tags_facet, job_type_facet
 from lineage.events.sources import format_time, sources
 from lineage.version import PRODUCER
 
@@ -27,11 +28,14 @@ def column_lineage_event(namespace: str, name: str, records: Iterable[Mapping[st
     outputs: dict[_Name, list[Mapping[str, Any]]] = {}
     for record in records:
         outputs.setdefault(_name(record["output"]), []).append(record)
+    facets = {"jobType": job_type_facet(), "lineage": _lineage(outputs)}
+    if tags := current_config().openlineage.job_tags:
+        facets["tags"] = job_tags_facet(tags)
     inputs = {_name(one) for made in outputs.values() for record in made for one in record["input_columns"]}
     return JobEvent(
         eventTime=format_time(sources.now()),
         producer=PRODUCER,
-        job=Job(namespace, name, facets={"jobType": job_type_facet(), "lineage": _lineage(outputs)}),
+        job=Job(namespace, name, facets=facets),
         inputs=[InputDataset(*one) for one in sorted(inputs)],
         outputs=[
             OutputDataset(*output, facets={"columnLineage": _columns(made)})

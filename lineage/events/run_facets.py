@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import traceback
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
 from openlineage.client import facet_v2
 
 from lineage import facets as own
+from lineage.config import current_config
 from lineage.context import RunIdentity
 from lineage.events.facts import RunFacts
 from lineage.redaction import redact_text
@@ -21,17 +24,31 @@ def run_facets(facts: RunFacts) -> dict[str, Any]:
     made: dict[str, Any] = {"processing_engine": _engine_facet()}
     if facts.parent is not None:
         made["parent"] = _parent_facet(facts.parent, facts.root or facts.parent)
-    if facts.tags:
-        tags = [
-            facet_v2.tags_run.TagsRunFacetFields(key, value, source="USER")
-            for key, value in facts.tags.items()
+    if tags := joined_tags(facts.tags, current_config().openlineage.run_tags):
+        fields = [
+            facet_v2.tags_run.TagsRunFacetFields(key, value, source="USER") for key, value in tags.items()
         ]
-        made["tags"] = facet_v2.tags_run.TagsRunFacet(tags=tags, producer=PRODUCER)
+        made["tags"] = facet_v2.tags_run.TagsRunFacet(tags=fields, producer=PRODUCER)
     if facts.statement_statistics:
         made["lineageGraph_outputStatistics"] = own.LineageGraphOutputStatisticsRunFacet(
             statistics=list(facts.statement_statistics.values()), producer=PRODUCER
         )
     return {**made, **facts.run_facets}
+
+
+def joined_tags(said: Mapping[str, str], configured: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags said in code; a configured one with the same key (in any case) has the last word."""
+    spelled = {key.lower(): key for key in said}
+    return {**said, **{spelled.get(key.lower(), key): value for key, value in configured.items()}}
+
+
+def environment_facet(
+    names: Iterable[str],
+) -> facet_v2.environment_variables_run.EnvironmentVariablesRunFacet:
+    """Return the facet of the environment variables that OpenLineage's configuration asks for."""
+    variables = facet_v2.environment_variables_run
+    found = [variables.EnvironmentVariable(name, os.environ[name]) for name in names if name in os.environ]
+    return variables.EnvironmentVariablesRunFacet(environmentVariables=found, producer=PRODUCER)
 
 
 @cache

@@ -19,7 +19,7 @@ from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 from lineage._guard import logger
-from lineage.config import Destination
+from lineage.destination import Destination
 from lineage.errors import OutboxError
 
 FORMAT = 1

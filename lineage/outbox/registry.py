@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from lineage.config import Destination
+from lineage.destination import Destination
 from lineage.errors import OutboxError
 from lineage.outbox import files
 from lineage.outbox.connection import Connection

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from lineage.config import Config, Destination
+from lineage.config import Config
+from lineage.destination import Destination
 from lineage.errors import ConfigError, DeliveryError, OutboxError
 from lineage.outbox import Outbox, Waiting, open_existing, outbox_files
 from lineage.shipping.http import HttpSender

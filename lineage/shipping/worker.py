@@ -8,7 +8,8 @@ import threading
 import time
 
 from lineage._guard import guard, logger
-from lineage.config import Config, Destination
+from lineage.config import Config
+from lineage.destination import Destination
 from lineage.shipping.route import Route, ShipCounts
 from lineage.shipping.verdicts import pause
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lineage._guard import guard
 from lineage.config import current_config
 from lineage.context import ActiveRun, RunIdentity, active_run
+from lineage.openlineage_config import OpenLineageConfig
 from lineage.tracking import termination
 from lineage.tracking.run import DatasetLike, Run, execution_place, innermost_run
 
@@ -32,24 +33,24 @@ class JobSpec:
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str | None = None
     location: Callable[[], tuple[str, int]] | None = None
-    _facets: dict[str, Any] | None = None
+    _facets: tuple[OpenLineageConfig, dict[str, Any]] | None = None
 
-    def facets(self) -> dict[str, Any]:
-        """Return the facets that are the same for each run of the job; made once."""
-        if self._facets is None:
-            self._facets = self._build_facets()
-        return self._facets
+    def facets(self, openlineage: OpenLineageConfig) -> dict[str, Any]:
+        """Return the facets that are the same for each run of the job; made once per configuration."""
+        if self._facets is None or self._facets[0] is not openlineage:
+            self._facets = (openlineage, self._build_facets(openlineage))
+        return self._facets[1]
 
-    def _build_facets(self) -> dict[str, Any]:
+    def _build_facets(self, openlineage: OpenLineageConfig) -> dict[str, Any]:
         from lineage import events
         from lineage.tracking.source import source_location
 
         made: dict[str, Any] = {"jobType": events.job_type_facet()}
-        if self.tags:
-            made["tags"] = events.job_tags_facet(self.tags)
+        if tags := events.joined_tags(self.tags, openlineage.job_tags):
+            made["tags"] = events.job_tags_facet(tags)
         if self.description:
             made["documentation"] = events.description_facet(self.description)
-        if self.location is not None:
+        if self.location is not None and openlineage.source_location:
             with guard("finding a job's source code"):
                 made["sourceCodeLocation"] = events.source_location_facet(source_location(*self.location()))
         return made
@@ -156,7 +157,7 @@ def begin(
     run = TrackedRun()
     with guard("starting a run"):
         config = current_config()
-        if config.disabled:
+        if config.disabled or not config.openlineage.reports(job.name):
             return run
         from lineage import events
 
@@ -166,8 +167,10 @@ def begin(
             started_at=events.sources.now(),
             parent=around.identity if around is not None else None,
             root=around.root if around is not None else None,
-            job_facets=dict(job.facets()),
+            job_facets=dict(job.facets(config.openlineage)),
         )
+        if names := config.openlineage.environment_variables:
+            facts.run_facets["environmentVariables"] = events.environment_facet(names)
         run = TrackedRun(facts, outputs, emitter)
         for one in inputs():
             run.input(one)

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from lineage._guard import guard, logger
-from lineage.config import Config, Destination, current_config
+from lineage.config import Config, current_config
+from lineage.destination import Destination
 from lineage.errors import OutboxError
 from lineage.outbox import Outbox, close_all, open_outbox, outbox_path
 from lineage.shipping import Shipper
@@ -33,6 +34,10 @@ class Delivery:
         self.config = config
         self.shipper = None if destination.is_store else Shipper(destination, config)
 
+    def serves(self, destination: Destination, config: Config) -> bool:
+        """Return whether events of this destination are delivered under these settings already."""
+        return self.config.ship == config.ship and self.destination.options == destination.options
+
     def put(self, body: bytes, run_id: str | None) -> None:
         """Append an event. One that cannot be stored is dropped, counted, and told of once in the log."""
         try:
@@ -52,7 +57,7 @@ def delivery_to(destination: Destination, config: Config) -> Delivery:
         )
         known = _deliveries.get(outbox.path)
         if known is not None:
-            if known.config == config and known.destination.options == destination.options:
+            if known.serves(destination, config):
                 return known
             if known.shipper is not None:
                 known.shipper.stop()

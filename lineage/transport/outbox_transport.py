@@ -14,7 +14,8 @@ from openlineage.client.transport.transport import Config as TransportConfig
 from openlineage.client.transport.transport import Transport
 
 from lineage._guard import guard
-from lineage.config import Destination, current_config, store_destination, transport_destination
+from lineage.config import current_config
+from lineage.destination import Destination, store_destination, transport_destination
 from lineage.errors import ConfigError
 from lineage.transport.delivery import EXIT_SECONDS, Delivery, delivery_to
 

@@ -14,9 +14,9 @@ from lineage.config import (
     SETTINGS,
     Config,
     configure,
+    configured,
     current_config,
     load_config,
-    openlineage_destination,
     reset_config,
 )
 from lineage.errors import ConfigError
@@ -131,6 +131,16 @@ CASES: list[tuple[str, dict[str, str], str | None]] = [
         "transport:\n  type: http\n  url: http://file:5000\n",
     ),
     ("file", {}, "transport:\n  type: http\n  url: http://file:5000\n  endpoint: x/y\n"),
+    ("async", {"OPENLINEAGE__TRANSPORT__TYPE": "async_http", "OPENLINEAGE_URL": "http://a:5000"}, None),
+    (
+        "async with an own url",
+        {
+            "OPENLINEAGE__TRANSPORT__TYPE": "async_http",
+            "OPENLINEAGE__TRANSPORT__URL": "http://b:5000",
+            "OPENLINEAGE_URL": "http://a:5000",
+        },
+        None,
+    ),
     (
         "file and variables merge",
         {"OPENLINEAGE__TRANSPORT__ENDPOINT": "from/variable"},
@@ -152,18 +162,18 @@ def test_the_destination_is_that_of_the_official_client(
         path.write_text(file)
         environment = {**environment, "OPENLINEAGE_CONFIG": str(path)}
 
-    ours = openlineage_destination(environment)
+    ours = config(**environment).destination
 
     before = dict(os.environ)
     try:
         os.environ.update(environment)
-        theirs = OpenLineageClient().transport
+        client = OpenLineageClient()
     finally:
         os.environ.clear()
         os.environ.update(before)
-    assert ours is not None
-    official: Any = theirs
+    official: Any = getattr(client.transport, "config", client.transport)
     assert ours.address == f"{official.url.rstrip('/')}/{official.endpoint.strip('/')}"
+    client.close(0)
 
 
 def test_an_address_holds_no_credentials() -> None:
@@ -171,8 +181,7 @@ def test_an_address_holds_no_credentials() -> None:
         "OPENLINEAGE_URL": "https://user:hunter2@host:5000/?token=hunter2",
         "OPENLINEAGE_API_KEY": "hunter2",
     }
-    destination = openlineage_destination(environment)
-    assert destination is not None
+    destination = config(**environment).destination
     assert destination.address == "https://host:5000/api/v1/lineage"
     assert "hunter2" not in repr(destination) + destination.identity
 
@@ -183,8 +192,7 @@ def test_credentials_of_other_transports_stay_out_of_the_identity() -> None:
         "topic": "lineage",
         "config": {"bootstrap.servers": "b:9092", "sasl.password": "hunter2", "ssl.key.password": "hunter2"},
     }
-    destination = openlineage_destination({"OPENLINEAGE__TRANSPORT": json.dumps(kafka)})
-    assert destination is not None
+    destination = config(OPENLINEAGE__TRANSPORT=json.dumps(kafka)).destination
     assert destination.kind == "kafka"
     assert "hunter2" not in destination.identity
     assert "b:9092" in destination.identity
@@ -192,8 +200,7 @@ def test_credentials_of_other_transports_stay_out_of_the_identity() -> None:
 
 def test_our_own_transport_is_looked_through() -> None:
     wrapped = {"type": "lineage.transport.OutboxTransport", "target": {"type": "http", "url": "http://a:1"}}
-    destination = openlineage_destination({"OPENLINEAGE__TRANSPORT": json.dumps(wrapped)})
-    assert destination is not None
+    destination = config(OPENLINEAGE__TRANSPORT=json.dumps(wrapped)).destination
     assert destination.address == "http://a:1/api/v1/lineage"
     embedded = {"type": "lineage.transport.OutboxTransport"}
     assert config(OPENLINEAGE__TRANSPORT=json.dumps(embedded)).destination.is_store
@@ -206,3 +213,134 @@ def test_an_unreadable_file_is_named_without_its_contents(tmp_path: Path) -> Non
         config(OPENLINEAGE_CONFIG=str(path))
     assert str(path) in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+def test_a_composite_gets_the_simple_url_as_openlineage_adds_it() -> None:
+    transport = {"type": "composite", "transports": {"log": {"type": "console"}}}
+    made = config(OPENLINEAGE__TRANSPORT=json.dumps(transport), OPENLINEAGE_URL="http://a:5000").destination
+
+    assert set(made.options["transports"]) == {"log", "default_http"}
+    assert made.options["transports"]["default_http"] == {"type": "http", "url": "http://a:5000"}
+
+
+@pytest.mark.parametrize(
+    ("word", "disabled"), [("true", True), (" TRUE ", True), ("1", False), ("perhaps", False)]
+)
+def test_openlineages_own_switch_is_read_as_openlineage_reads_it(word: str, disabled: bool) -> None:
+    assert config(OPENLINEAGE_DISABLED=word).disabled is disabled
+    assert config(OPENLINEAGE_DISABLED=word, LINEAGE_DISABLED="false").disabled is False
+
+
+def test_a_file_is_read_after_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lineage.toml"
+    path.write_text('namespace = "file"\nship = false\noutbox_limit = "5M"\n')
+    monkeypatch.chdir(tmp_path)
+
+    assert (config().namespace, config().ship, config().outbox_limit) == ("file", False, 5 << 20)
+    assert config(LINEAGE_NAMESPACE="variable").namespace == "variable"
+    other = tmp_path / "other.toml"
+    other.write_text('namespace = "named"')
+    assert config(LINEAGE_CONFIG=str(other)).namespace == "named"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("namespce = 1", ["namespce", "lineage.toml", "settings are"]),
+        ('outbox_limit = "tiny"', ["outbox_limit", "tiny", "lineage.toml", "at least 1M"]),
+        ("namespace = ", ["lineage.toml", "readable TOML"]),
+    ],
+)
+def test_a_wrong_file_says_what_is_wrong(
+    content: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lineage.toml").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as raised:
+        config()
+    assert all(word in str(raised.value) for word in words)
+
+
+def test_a_named_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"LINEAGE_CONFIG.*nothing\.toml"):
+        config(LINEAGE_CONFIG=str(tmp_path / "nothing.toml"))
+
+
+def test_temporary_settings_hold_inside_their_block_alone() -> None:
+    configure(namespace="process")
+    with configured(namespace="block", store="/srv/other.db") as inside:
+        assert (inside.namespace, inside.store) == ("block", "/srv/other.db")
+        assert inside.destination.address == "/srv/other.db"
+        assert current_config() is inside
+        with configured(ship=False) as deeper:
+            assert (deeper.namespace, deeper.ship, deeper.store) == ("block", False, "/srv/other.db")
+    assert (current_config().namespace, current_config().ship) == ("process", True)
+
+
+def test_temporary_settings_stay_in_their_thread() -> None:
+    import threading
+
+    seen: list[str] = []
+    with configured(namespace="block"):
+        thread = threading.Thread(target=lambda: seen.append(current_config().namespace))
+        thread.start()
+        thread.join()
+    assert seen == ["default"]
+
+
+def test_temporary_settings_that_are_wrong_never_begin() -> None:
+    with pytest.raises(ConfigError), configured(outbox_limit="tiny"):
+        raise AssertionError("the block must not run")
+    assert current_config().outbox_limit == 1 << 30
+
+
+FILTERS = [
+    {"type": "exact", "match": "noise"},
+    {"type": "regex", "regex": "tmp_.*"},
+    {"type": "exact", "match": "a.b"},
+]
+
+
+@pytest.mark.parametrize(
+    "name", ["noise", "noise.not", "tmp_", "tmp_x", "a tmp_x", "a.b", "axb", "a.b\n", ""]
+)
+def test_filters_leave_out_what_openlineages_filters_leave_out(name: str) -> None:
+    from openlineage.client.event_v2 import Job, Run, RunEvent
+    from openlineage.client.filter import FilterConfig, create_filter
+
+    event = RunEvent(
+        eventTime="2026-01-01T00:00:00Z", run=Run("01941f29-7c00-7000-8000-000000000001"), job=Job("ns", name)
+    )
+    filters = [create_filter(FilterConfig(**one)) for one in FILTERS]
+    theirs = all(one is not None and one.filter_event(event) is not None for one in filters)
+
+    assert config(OPENLINEAGE__FILTERS=json.dumps(FILTERS)).openlineage.reports(name) is theirs
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "word"),
+    [
+        ("OPENLINEAGE__FILTERS", '[{"type": "exact"}]', "filters"),
+        ("OPENLINEAGE__FILTERS", '[{"type": "regex", "regex": "("}]', "regular expression"),
+        ("OPENLINEAGE__FILTERS", "all", "list"),
+        ("OPENLINEAGE__TAGS", "5", "tags"),
+        ("OPENLINEAGE__TRANSPORT", '{"type": "http"}', "transport.url"),
+    ],
+)
+def test_a_wrong_openlineage_setting_is_said(variable: str, value: str, word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
+        config(**{variable: value})
+
+
+def test_tags_and_facets_of_openlineages_configuration() -> None:
+    theirs = config(
+        OPENLINEAGE__TAGS__JOB__TEAM="finance",
+        OPENLINEAGE__TAGS__RUN__PRIORITY="1",
+        OPENLINEAGE__FACETS__ENVIRONMENT_VARIABLES='["STAGE"]',
+        OPENLINEAGE__FACETS__SOURCE_CODE_LOCATION__DISABLED="true",
+    ).openlineage
+
+    assert theirs.job_tags == {"team": "finance"}
+    assert theirs.run_tags == {"priority": "1"}
+    assert theirs.environment_variables == ("STAGE",)
+    assert theirs.source_location is False

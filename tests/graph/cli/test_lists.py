@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from receiver import Receiver
 
-from lineage.config import current_config, reset_config, store_destination
+from lineage.config import current_config, reset_config
+from lineage.destination import store_destination
 from lineage.outbox import open_outbox
 
 Lineage = Callable[..., Any]

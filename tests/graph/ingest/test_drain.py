@@ -15,7 +15,8 @@ from graph import open_store
 from graph.errors import StoreError
 from graph.ingest import IngestCounts, drain
 from graph.store import LineageStore
-from lineage.config import current_config, store_destination
+from lineage.config import current_config
+from lineage.destination import store_destination
 from lineage.outbox import Outbox, open_outbox, outbox_files
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage.config import store_destination
+from lineage.destination import store_destination
 from lineage.outbox import Outbox, open_outbox
 
 STORE = store_destination("/data/lineage.db")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage.config import Destination, store_destination
+from lineage.destination import Destination, store_destination
 from lineage.errors import OutboxError
 from lineage.outbox import Outbox, open_existing, open_outbox, outbox_files, outbox_path
 from lineage.outbox.files import file_system_of, is_network

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage.config import store_destination
+from lineage.destination import store_destination
 from lineage.outbox import fallback_folder, open_existing, open_outbox, outbox_files
 
 STORE = store_destination("/data/lineage.db")

@@ -456,3 +456,36 @@ def test_the_namespace_comes_from_openlineages_own_variable(
     load()
 
     assert lineage_events[0]["job"]["namespace"] == "production"
+
+
+def test_openlineages_configuration_decides_what_is_reported(
+    monkeypatch: pytest.MonkeyPatch, lineage_events: CapturedEvents
+) -> None:
+    for name, value in {
+        "OPENLINEAGE__FILTERS": '[{"type": "exact", "match": "noise"}]',
+        "OPENLINEAGE__TAGS__RUN__TEAM": "finance",
+        "OPENLINEAGE__TAGS__JOB__TIER": "1",
+        "OPENLINEAGE__FACETS__ENVIRONMENT_VARIABLES": '["STAGE", "NOT_SET"]',
+        "OPENLINEAGE__FACETS__SOURCE_CODE_LOCATION__DISABLED": "true",
+        "STAGE": "test",
+    }.items():
+        monkeypatch.setenv(name, value)
+    lineage.config.reset_config()
+
+    @track_lineage(name="noise", outputs=SILVER)
+    def noise() -> str:
+        return current_run().run_id
+
+    @track_lineage(name="signal", tags={"Tier": "3", "kind": "load"})
+    def signal() -> None:
+        current_run().tag("Team", "unknown")
+
+    assert noise() == ""
+    signal()
+
+    assert [event["job"]["name"] for event in lineage_events] == ["signal", "signal"]
+    run, job = lineage_events[1]["run"]["facets"], lineage_events[1]["job"]["facets"]
+    assert [(tag["key"], tag["value"]) for tag in run["tags"]["tags"]] == [("Team", "finance")]
+    assert [(tag["key"], tag["value"]) for tag in job["tags"]["tags"]] == [("Tier", "1"), ("kind", "load")]
+    assert run["environmentVariables"]["environmentVariables"] == [{"name": "STAGE", "value": "test"}]
+    assert "sourceCodeLocation" not in job
