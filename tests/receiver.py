@@ -6,8 +6,8 @@
 
 Modes: `ok`, `hanging` (takes the request, never answers), `slow` (answers after 0.3 s), `late` (stores, then
 answers after the client's patience), `500`, `503 once`, `400`, `401`, `409 one` (refuses events that hold
-"poison"), `429`, `no batch` (404 for batches), `partial` (refuses "poison" and puts "later" off in the
-batch's answer), `echo` (400 with the request's headers in the body). `down()` closes the port.
+"poison"), `429`, `500 for poison`, `no batch` (404 for batches), `partial` (refuses "poison" and puts
+"later" off in the batch's answer), `echo` (400 with the request's headers in the body). `down()` closes the port.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # one packet per answer, or Nagle's algorithm makes each of them wait 40 ms
     server: _Server
 
     def log_message(self, *arguments: object) -> None:
@@ -129,6 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         if mode in {"500", "400", "401", "429"}:
             return self.answer(int(mode), "not now")
+        if mode == "500 for poison" and poison:
+            return self.answer(500, "not this")
         if mode == "503 once":
             backend.mode = "ok"
             return self.answer(503, "not now")

@@ -81,7 +81,8 @@ class HttpSender:
     def _failure(self, status: int, text: str, wait: float | None) -> Verdict:
         reason = self._clean(f"{status} from {_shown(self.url)}: {text[:1000]}".rstrip(": "))
         if status in _RETRIED or not 400 <= status < 500:
-            return Verdict(Fate.RETRY, reason, wait, ailing=wait is not None or not 400 <= status < 500)
+            # A firewall forbids what an event looks like; everything else here is about the backend.
+            return Verdict(Fate.RETRY, reason, wait, ailing=status != 403)
         return Verdict(Fate.REFUSED, reason)
 
     def _of_answer(self, text: str, number: int) -> list[Verdict]:

@@ -107,7 +107,7 @@ def _run(plain: dict[str, Any]) -> Any:
 
     run = v2.Run(**_fields(plain))
     parent = (run.facets or {}).get("parent")
-    if isinstance(parent, dict) and run.facets is not None:
+    if isinstance(parent, dict):
         root = parent.get("root")
         facet = parent_run.ParentRunFacet(
             run=parent_run.Run(**_fields(parent["run"])),
@@ -120,5 +120,5 @@ def _run(plain: dict[str, Any]) -> Any:
             producer=parent["_producer"],
         )
         facet._schemaURL = parent["_schemaURL"]
-        run.facets["parent"] = facet
+        run.facets = {**plain["facets"], "parent": facet}
     return run

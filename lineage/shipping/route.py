@@ -65,10 +65,12 @@ class Route:
         self._sender: Sender | None = None
         self._leased: list[Outbox] = []
         self._leased_at = 0.0
+        self._failures = 0
 
     def ship(self, seconds: float | None = None, stopped: Callable[[], bool] = lambda: False) -> ShipCounts:
         """Deliver what waits, until nothing is left that may go now, the backend ails, or time is up."""
         counts = ShipCounts()
+        self._failures = 0
         deadline = None if seconds is None else time.monotonic() + seconds
         try:
             while not stopped() and (deadline is None or time.monotonic() < deadline):
@@ -121,16 +123,15 @@ class Route:
         """Deliver these events; False when the pass should end because the backend ails or time is up."""
         sender = self._sender = self._sender or _sender(self.destination)
         held: set[str] = set()
-        failures = 0
         for group, verdicts in _posted(sender, parcels, held):
             self._settle(group, verdicts, counts, held)
             self._prolong()
             ailing = next((verdict for verdict in verdicts if verdict.ailing), None)
             if ailing is None:
-                failures = 0
+                self._failures = 0
                 continue
-            failures += 1 if len(group) == 1 else _FAILURES_TO_STOP
-            if failures >= _FAILURES_TO_STOP:
+            self._failures += 1 if len(group) == 1 else _FAILURES_TO_STOP
+            if self._failures >= _FAILURES_TO_STOP:
                 counts.error, counts.retry_after = ailing.reason, ailing.wait
                 return False
             if deadline is not None and time.monotonic() >= deadline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -64,7 +65,7 @@ def pause(failures: int) -> float:
 
 
 def retry_after(header: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for (a number or a date), an hour at most."""
+    """Return the seconds that a Retry-After header asks for (a number or a date): from one to an hour."""
     if not header:
         return None
     try:
@@ -74,4 +75,6 @@ def retry_after(header: str | None) -> float | None:
             seconds = parsedate_to_datetime(header).timestamp() - time.time()
         except (TypeError, ValueError):
             return None
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER_SECONDS) if seconds == seconds else None
+    if math.isnan(seconds):
+        return None
+    return min(max(seconds, FIRST_PAUSE_SECONDS), _LONGEST_RETRY_AFTER_SECONDS)
