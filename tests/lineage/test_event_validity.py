@@ -1,0 +1,61 @@
+"""The events we emit against the published schemas and our own; every other test checks its events as well."""
+
+from __future__ import annotations
+
+import copy
+
+import event_schemas
+import pytest
+
+from lineage import ColumnLineage, Dataset, Field, document_column_lineage, track_lineage, track_run
+from lineage.testing import CapturedEvents
+
+
+def test_events_with_every_facet_of_ours_follow_the_open_schemas(lineage_events: CapturedEvents) -> None:
+    """PV-41: standard names, types and serialisation: valid by OpenLineage's published JSON schemas."""
+    orders = Dataset(
+        "w", "orders", schema=[Field("a", "struct", fields=(Field("b", "int"),)), Field("c", None, "x")]
+    )
+
+    @track_lineage(inputs=[orders, "s3a://lake/raw"], tags={"team": "x"}, description="Loads.", name="load")
+    def load() -> None:
+        raise RuntimeError("no")
+
+    with track_run("outer") as run:
+        with pytest.raises(RuntimeError):
+            load()
+        run.output("gold", schema={"n": "int"}, row_count=3)
+        run.column_lineage("gold", "n", [(orders, "c")])
+        run.sql("insert into t (a) select 1", dialect="postgres", namespace="postgres://h:5432", database="d")
+        run.nominal_time("2026-01-01T00:00:00Z")
+        run.attempt(2, retry_of=run.run_id)
+        run.tag("x")
+        run.running()
+    document_column_lineage("load", [ColumnLineage("n", ["orders.c"])], output="gold")
+
+    assert lineage_events.types == ["START", "START", "FAIL", "RUNNING", "COMPLETE", "JOB"]
+    assert [list(event_schemas.problems(event)) for event in lineage_events] == [[]] * 6
+
+
+def test_the_check_can_fail(lineage_events: CapturedEvents) -> None:
+    with track_run("load") as run:
+        run.attempt(1)
+
+    broken = copy.deepcopy(lineage_events[1])
+    broken["run"]["facets"]["lineageGraph_attempt"]["attempt"] = 0
+    broken["run"]["facets"]["lineageGraph_unheard"] = {}
+    problems = " ".join(event_schemas.problems(broken))
+    assert "0 is less than the minimum" in problems
+    assert "no schema of ours" in problems
+
+
+def test_the_published_schemas_are_in_the_check(shared: object, lineage_events: CapturedEvents) -> None:
+    with track_run("load"):
+        pass
+
+    broken = copy.deepcopy(lineage_events[1])
+    broken["run"]["runId"] = "not a uuid"
+    del broken["job"]["name"]
+    problems = " ".join(event_schemas.problems(broken))
+    assert "not a uuid" in problems
+    assert "'name' is a required property" in problems
