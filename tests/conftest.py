@@ -45,8 +45,8 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 @pytest.fixture(autouse=True)
 def _every_emitted_event_is_valid(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Check each event that a test emits in this process against the published schemas and our own."""
-    from lineage.events import run_events
     from lineage.encoding import encode
+    from lineage.events import run_events
 
     emitted: list[bytes] = []
 
