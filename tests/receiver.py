@@ -7,13 +7,15 @@
 Modes: `ok`, `hanging` (takes the request, never answers), `slow` (answers after 0.3 s), `late` (stores, then
 answers after the client's patience), `500`, `503 once`, `400`, `401`, `409 one` (refuses events that hold
 "poison"), `429`, `500 for poison`, `no batch` (404 for batches), `partial` (refuses "poison" and puts
-"later" off in the batch's answer), `echo` (400 with the request's headers in the body). `down()` closes the port.
+"later" off in the batch's answer), `echo` (400 with the request's headers in the body).
+`down()` closes the port.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +32,7 @@ class Receiver:
         self.store = store
         self.events: list[bytes] = []
         self.requests: list[tuple[str, dict[str, str], int]] = []
+        self.faults: list[BaseException | None] = []
         self.patience = 0.5
         self.retry_after: str | None = None
         self.closing = threading.Event()
@@ -44,6 +47,7 @@ class Receiver:
     def __exit__(self, *unused: object) -> None:
         self.closing.set()
         self.down()
+        assert self.faults == []
 
     @property
     def url(self) -> str:
@@ -97,7 +101,10 @@ class _Server(ThreadingHTTPServer):
             self.shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that went away are part of the test."""
+        """Clients that went away are part of the test; anything else is a fault of the test itself."""
+        fault = sys.exc_info()[1]
+        if not isinstance(fault, ConnectionError | ValueError):
+            self.receiver.faults.append(fault)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -29,7 +29,7 @@ _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "gluste
 _LOCAL_FUSE = {"fuse.fuse-overlayfs", "fuse.lxcfs"}
 
 making = threading.RLock()
-"""Held while a file is made or deleted. A fork waits for it, or SQLite's mutexes may be taken in the child."""
+"""Held while a file is made or deleted. A fork waits for it, or SQLite's mutexes may be held in the child."""
 
 SCHEMA = f"""
 PRAGMA page_size = {PAGE_SIZE};

@@ -43,9 +43,9 @@ def give_back(connection: sqlite3.Connection, owner: str) -> None:
     connection.execute("DELETE FROM lease WHERE owner = ?", (owner,))
 
 
-def holder(connection: sqlite3.Connection) -> str | None:
-    """Return the owner of a lease that still runs."""
+def holder(connection: sqlite3.Connection) -> tuple[str, float] | None:
+    """Return the owner of a lease that still runs, and its end in seconds since 1970."""
     row = connection.execute("SELECT owner, host, pid, until FROM lease").fetchone()
     if row is None or time.time() >= row[3] or not _may_live(row[1], row[2]):
         return None
-    return str(row[0])
+    return str(row[0]), float(row[3])

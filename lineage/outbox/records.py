@@ -21,6 +21,19 @@ class Waiting(NamedTuple):
     attempts: int
 
 
+class Refused(NamedTuple):
+    """An event that a backend refused for good: a dead letter.
+
+    `seq` is what it was while it waited; `attempts` is how often its delivery was put off before.
+    """
+
+    seq: int
+    body: bytes
+    run_id: str | None
+    attempts: int
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxStats:
     """The state of one outbox file.
@@ -28,7 +41,7 @@ class OutboxStats:
     `destination` is the identity of the destination (JSON, no credentials); `oldest` is when the
     oldest waiting event was appended (UTC), None when none waits; `dropped` counts events lost to the
     bound of size or a full disk; `last_error` is why the last delivery failed; `lease` is the owner of a
-    running lease, None when nobody empties the file.
+    running lease and `lease_until` when it ends (UTC), both None when nobody empties the file.
     """
 
     path: Path
@@ -39,3 +52,4 @@ class OutboxStats:
     dead_letters: int
     last_error: str | None
     lease: str | None
+    lease_until: datetime | None = None

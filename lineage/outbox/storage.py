@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from lineage._guard import logger
 from lineage.errors import OutboxError
-from lineage.outbox import bound, lease
+from lineage.outbox import bound, dead, lease
 from lineage.outbox.connection import BUSY_CODES, BUSY_SECONDS, BusyError, Connection
 from lineage.outbox.files import create_file, delete_if_empty, is_alive, own_path, owner_of, read_identity
-from lineage.outbox.records import OutboxStats, Waiting
+from lineage.outbox.records import OutboxStats, Refused, Waiting
 
 MEBIBYTE = 1 << 20
 READ_BYTES = 8 * MEBIBYTE
@@ -24,6 +24,8 @@ FAR_OFF_SECONDS = 3600.0
 """No event is held back for longer, so that a clock set back cannot hold events for days."""
 
 PATIENCE_SECONDS = 5.0
+"""How long whoever empties or changes a file waits for other processes, unless the caller says otherwise."""
+
 _T = TypeVar("_T")
 _AVOID_SECONDS = 10.0
 _MAKE_ROOM_EVERY_SECONDS = 1.0
@@ -173,9 +175,9 @@ class Outbox:
             raise OutboxError(path, _reason(fault)) from None
         self._own = Connection(path, self._main.durability)
 
-    def _patiently(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Do something to the file in one transaction, waiting up to 5 s for other processes."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    def _patiently(self, work: Callable[[sqlite3.Connection], _T], patience: float = PATIENCE_SECONDS) -> _T:
+        """Do something to the file in one transaction, waiting for other processes."""
+        deadline = time.monotonic() + patience
         while True:
             try:
                 with self._main.transaction() as connection:
@@ -243,17 +245,33 @@ class Outbox:
 
         self._patiently(move)
 
+    def refused(self, limit: int, *, after: int = -1) -> list[Refused]:
+        """Return up to `limit` dead letters of about 8 MiB at most, oldest first, behind the seq `after`."""
+        with self._main.reading() as connection:
+            return dead.letters(connection, after, limit, READ_BYTES)
+
+    def put_back(self, seqs: Iterable[int]) -> int:
+        """Let dead letters wait again, in the order they had; return how many. All, or with an error none."""
+        rows = sorted(seqs)
+        return self._patiently(lambda connection: dead.put_back(connection, rows))
+
+    def drop_refused(self, seqs: Iterable[int]) -> int:
+        """Forget dead letters for good; return how many there were."""
+        rows = [(seq,) for seq in seqs]
+        return self._patiently(lambda connection: connection.executemany(dead.DROP, rows).rowcount)
+
     def note_error(self, error: str) -> None:
         """Remember why delivery fails (no credentials) without touching an event."""
         self._patiently(lambda connection: _note_error(connection, error))
 
-    def lease(self, owner: str, seconds: float) -> bool:
+    def lease(self, owner: str, seconds: float, *, patience: float = PATIENCE_SECONDS) -> bool:
         """Take the right to empty this file, or prolong it; False when another owner holds it.
 
         `owner` must be one name per worker (not per process). A lease ends after `seconds`, at `release`, or
-        at once when the process that took it on this host is gone.
+        at once when the process that took it on this host is gone. `patience` is how many seconds to wait
+        for a busy file.
         """
-        return self._patiently(lambda connection: lease.take(connection, owner, seconds))
+        return self._patiently(lambda connection: lease.take(connection, owner, seconds), patience)
 
     def release(self, owner: str) -> None:
         """End the lease of this owner; nothing happens when it holds none."""
@@ -263,7 +281,8 @@ class Outbox:
         """Return how much waits, since when, what was lost or refused, and who empties the file."""
         with self._main.reading() as connection:
             count, oldest = connection.execute("SELECT count(*), min(seq) FROM waiting").fetchone()
-            dead = connection.execute("SELECT count(*) FROM dead").fetchone()[0]
+            refused = connection.execute("SELECT count(*) FROM dead").fetchone()[0]
+            owner, until = lease.holder(connection) or (None, None)
             meta = dict(connection.execute("SELECT key, value FROM meta"))
             return OutboxStats(
                 path=self.path,
@@ -271,9 +290,10 @@ class Outbox:
                 waiting=count,
                 oldest=datetime.fromtimestamp(oldest / 1e9, UTC) if count else None,
                 dropped=int(meta.get("dropped", 0)) + self._uncounted,
-                dead_letters=dead,
+                dead_letters=refused,
                 last_error=meta.get("last_error"),
-                lease=lease.holder(connection),
+                lease=owner,
+                lease_until=None if until is None else datetime.fromtimestamp(until, UTC),
             )
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _ANSWER_BYTES = 1 << 20
 _RETRIED = {401, 403, 407, 408, 425, 429}
 """Statuses below 500 that say nothing against the event: credentials can be put right, load goes down."""
+_NO_ANSWER = 599
 _NO_BATCHES = {404, 405, 501}
 
 
@@ -79,7 +80,8 @@ class HttpSender:
         self.session.close()
 
     def _failure(self, status: int, text: str, wait: float | None) -> Verdict:
-        reason = self._clean(f"{status} from {_shown(self.url)}: {text[:1000]}".rstrip(": "))
+        said = _shown(self.url) if status == _NO_ANSWER else f"{status} from {_shown(self.url)}"
+        reason = self._clean(f"{said}: {text[:1000]}".rstrip(": "))
         if status in _RETRIED or not 400 <= status < 500:
             # A firewall forbids what an event looks like; everything else here is about the backend.
             return Verdict(Fate.RETRY, reason, wait, ailing=status != 403)
@@ -102,7 +104,7 @@ class HttpSender:
         return verdicts
 
     def _send(self, url: str, body: bytes) -> tuple[int, str, float | None]:
-        """Return (status, text, seconds of Retry-After); status 599 stands for an answer that never came."""
+        """Return (status, text, seconds of Retry-After); _NO_ANSWER is the status of one that never came."""
         import requests
 
         try:
@@ -122,7 +124,7 @@ class HttpSender:
             ) as answer:
                 return answer.status_code, _text(answer), retry_after(answer.headers.get("Retry-After"))
         except requests.ReadTimeout:
-            return 599, f"no answer within {self.config.timeout:g} s", None
+            return _NO_ANSWER, f"no answer within {self.config.timeout:g} s", None
         except requests.RequestException as fault:
             reason = f"{_shown(url)} cannot be reached: {_cause(fault)}"
             raise DeliveryError(self._clean(reason), retriable=True) from None

@@ -131,9 +131,14 @@ def shutdown(timeout: float = EXIT_SECONDS) -> bool:
     Waits at most `timeout` seconds in all, and not at all for a backend whose last attempt failed; what
     is not delivered stays in the outbox. Returns whether nothing waits. Events may be emitted afterwards.
     """
+    global _current
     deadline = time.monotonic() + timeout
     delivered = True
-    for delivery in list(_deliveries.values()):
+    with _lock:
+        finished = list(_deliveries.values())
+        _deliveries.clear()
+        _current = None
+    for delivery in finished:
         if delivery.shipper is not None:
             delivered &= delivery.shipper.finish(max(0.0, deadline - time.monotonic()))
             delivery.shipper.stop()

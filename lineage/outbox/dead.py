@@ -1,0 +1,43 @@
+"""Dead letters of an outbox file: events that a backend refused for good."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from lineage.outbox.records import Refused
+
+DROP = "DELETE FROM dead WHERE seq = ?"
+_SELECT = "SELECT seq, body, run_id, attempts, reason FROM dead WHERE seq > ? ORDER BY seq LIMIT ?"
+# An event that came while the clock was set back may have the number by now.
+_PUT_BACK = """
+INSERT INTO waiting (seq, run_id, body)
+SELECT
+    CASE WHEN seq IN (SELECT seq FROM waiting) THEN (SELECT max(seq) + 1 FROM waiting) ELSE seq END,
+    run_id,
+    body
+FROM dead WHERE seq = ?
+"""
+
+
+def letters(connection: sqlite3.Connection, after: int, limit: int, most_bytes: int) -> list[Refused]:
+    """Return dead letters by seq, up to about this many bytes."""
+    found: list[Refused] = []
+    size = 0
+    rows = connection.execute(_SELECT, (after, limit))
+    for row in rows:
+        found.append(Refused(*row))
+        size += len(row[1])
+        if size >= most_bytes:
+            break
+    rows.close()
+    return found
+
+
+def put_back(connection: sqlite3.Connection, seqs: Iterable[int]) -> int:
+    """Move dead letters to the waiting events inside a transaction; unknown ones are ignored."""
+    moved = 0
+    for seq in seqs:
+        moved += connection.execute(_PUT_BACK, (seq,)).rowcount
+        connection.execute(DROP, (seq,))
+    return moved

@@ -1,0 +1,84 @@
+"""Dead letters of an outbox file: listed, put back, forgotten."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from lineage.outbox import Outbox
+
+IDENTITY = '{"address": "http://backend", "kind": "http"}'
+
+
+def outbox_with(path: Path, *bodies: bytes) -> tuple[Outbox, list[int]]:
+    """Return an outbox whose events were all refused, and their seqs."""
+    outbox = Outbox(path / "http-0123456789abcdef-v1.db", identity=IDENTITY)
+    for body in bodies:
+        outbox.append(body, "run")
+    seqs = [event.seq for event in outbox.waiting(100)]
+    for seq in seqs:
+        outbox.postpone([seq], 0.0, "later")
+        outbox.bury(seq, f"400: {seq}")
+    return outbox, seqs
+
+
+def test_dead_letters_are_listed_oldest_first_in_pages(tmp_path: Path) -> None:
+    outbox, seqs = outbox_with(tmp_path, b"a", b"b", b"c")
+
+    first = outbox.refused(2)
+    rest = outbox.refused(2, after=first[-1].seq)
+
+    assert [(one.seq, one.body) for one in first + rest] == list(zip(seqs, [b"a", b"b", b"c"], strict=True))
+    assert [(one.run_id, one.attempts, one.reason) for one in rest] == [("run", 1, f"400: {seqs[2]}")]
+
+
+def test_what_is_put_back_waits_where_it_was_in_the_order(tmp_path: Path) -> None:
+    outbox, seqs = outbox_with(tmp_path, b"a", b"b", b"c")
+    outbox.append(b"d", "run")
+
+    assert outbox.put_back([seqs[2], seqs[0], 7]) == 2
+
+    assert [(event.body, event.attempts) for event in outbox.waiting(100)] == [
+        (b"a", 0),
+        (b"c", 0),
+        (b"d", 0),
+    ]
+    assert [one.body for one in outbox.refused(100)] == [b"b"]
+
+
+def test_an_event_that_has_the_number_by_now_is_not_overwritten(tmp_path: Path) -> None:
+    outbox, (seq,) = outbox_with(tmp_path, b"refused")
+    with sqlite3.connect(outbox.path) as other:
+        other.execute("INSERT INTO waiting (seq, body) VALUES (?, ?)", (seq, b"later"))
+    other.close()
+
+    assert outbox.put_back([seq]) == 1
+
+    assert [event.body for event in outbox.waiting(100)] == [b"later", b"refused"]
+    assert outbox.refused(100) == []
+
+
+def test_putting_back_is_all_or_nothing(tmp_path: Path) -> None:
+    outbox, seqs = outbox_with(tmp_path, b"a", b"b", b"c")
+    with sqlite3.connect(outbox.path) as other:
+        other.execute(
+            "CREATE TRIGGER fault BEFORE INSERT ON waiting WHEN NEW.body = x'63'"
+            " BEGIN SELECT RAISE(ABORT, 'a fault'); END"
+        )
+    other.close()
+
+    with pytest.raises(sqlite3.Error, match="a fault"):
+        outbox.put_back(seqs)
+
+    assert outbox.waiting(100) == []
+    assert [one.seq for one in outbox.refused(100)] == seqs
+
+
+def test_dead_letters_are_forgotten_by_seq(tmp_path: Path) -> None:
+    outbox, seqs = outbox_with(tmp_path, b"a", b"b", b"c")
+
+    assert outbox.drop_refused([seqs[1], seqs[1], 7]) == 1
+    assert [one.body for one in outbox.refused(100)] == [b"a", b"c"]
+    assert outbox.stats().dead_letters == 2
