@@ -41,16 +41,16 @@ def location_of(store: str | None) -> str:
 def opened(store: str | None) -> Iterator[Opened]:
     """Open a store for questions, after draining its outbox and reading its SQL for at most two seconds.
 
-    What cannot be taken in (the store is read-only, the disk is full, time is up) waits on, and answers are
-    incomplete. Raises StoreError when the store cannot be opened, or when there is none and nothing waits
+    What cannot be taken in (the store is read-only, another process is writing, the disk is full, time is
+    up) waits on, and answers are incomplete. Raises StoreError when the store cannot be opened, or when there is none and nothing waits
     for it.
     """
     location = location_of(store)
     waiting = outbox_files(current_config().outbox, store_destination(location))
     if not waiting and not Path(location).exists():
         raise StoreError(location, "there is no such file: ingest something first, or give another --store")
-    with closing(open_store(location)) as reader:
-        deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + SECONDS
+    with closing(open_store(location, patience=SECONDS)) as reader:
         drained = _drain(reader, waiting, deadline)
         derived = _derive(reader, deadline)
         yield Opened(reader, incomplete=not (drained and derived))

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from graph.ingest.batch import IngestCounts, apply_bodies, ingest
+from graph.ingest.dead_letters import retry_dead_letters
 from graph.ingest.derive import Derived, derive
 from graph.ingest.drain import Drained, drain
 
-__all__ = ["Derived", "Drained", "IngestCounts", "apply_bodies", "derive", "drain", "ingest"]
+__all__ = [
+    "Derived",
+    "Drained",
+    "IngestCounts",
+    "apply_bodies",
+    "derive",
+    "drain",
+    "ingest",
+    "retry_dead_letters",
+]

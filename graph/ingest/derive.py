@@ -11,6 +11,7 @@ import msgspec
 
 from graph import nodes
 from graph.ingest.naming import Context, Name, settle
+from graph.ingest.patience import patient_until
 from graph.ingest.shape import dataset_node
 from graph.nodes import Node
 from graph.records import EdgeKind, Transformation
@@ -35,7 +36,8 @@ def derive(store: LineageStore, *, seconds: float | None = None) -> Derived:
     """Read the SQL that waits in the store, for at most about `seconds` (None: until all of it is read).
 
     What is read is kept in steps, so a call that is cut short loses little and the next one goes on from
-    there. A read-only store is left as it is.
+    there. A read-only store is left as it is. Raises StoreError when the store cannot be written, also
+    because another process was writing until the time was up.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     done = 0
@@ -47,7 +49,8 @@ def derive(store: LineageStore, *, seconds: float | None = None) -> Derived:
             read[waiting.shape_key] = read_sql(waiting.sql)
         if not read:
             break
-        store.record_derivations(read)
+        with patient_until(store, deadline):
+            store.record_derivations(read)
         done += len(read)
     return Derived(done, complete=not store.underived(1))
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graph.ingest.batch import IngestCounts, apply_bodies
+from graph.ingest.patience import patient_until
 from graph.store.base import LineageStore
 from lineage._guard import guard
 from lineage.config import current_config
 from lineage.destination import store_destination
 from lineage.errors import OutboxError
-from lineage.outbox import Outbox, Waiting, open_existing, outbox_files
+from lineage.outbox import PATIENCE_SECONDS, Outbox, Waiting, open_existing, outbox_files
 
 _BATCH = 500
 _LEASE_SECONDS = 60.0
@@ -37,7 +38,8 @@ def drain(
     None for `files` means the outbox of this store, in the folder that `LINEAGE_OUTBOX` names. An event
     leaves the outbox when the store has it; after a kill in between it is found there again and is a
     duplicate. A file that cannot be read, or that somebody else empties, is passed over. A read-only store
-    takes nothing. Raises StoreError when the store cannot be written; the events wait on.
+    takes nothing. Raises StoreError when the store cannot be written, also because another process was
+    writing until the time was up; the events wait on.
     """
     if files is None:
         files = outbox_files(current_config().outbox, store_destination(store.location))
@@ -61,11 +63,12 @@ def _drain_one(
     """Drain one file; return the counts so far and whether nothing is left in it."""
     leased = removed = False
     try:
-        while rows := _next(outbox, owner, writable=not store.read_only):
+        while rows := _next(outbox, owner, deadline, writable=not store.read_only):
             leased, removed = True, False
             if deadline is not None and time.monotonic() >= deadline:
                 break
-            counts = counts.plus(apply_bodies(store, [row.body for row in rows]))
+            with patient_until(store, deadline):
+                counts = counts.plus(apply_bodies(store, [row.body for row in rows]))
             with guard("removing ingested events from the outbox"):
                 outbox.remove(row.seq for row in rows)
                 removed = True
@@ -79,11 +82,12 @@ def _drain_one(
     return counts, rows == []
 
 
-def _next(outbox: Outbox, owner: str, *, writable: bool) -> list[Waiting] | None:
+def _next(outbox: Outbox, owner: str, deadline: float | None, *, writable: bool) -> list[Waiting] | None:
     """Return the next events, none when nothing waits, None when they cannot be had now."""
     with guard("reading the outbox"):
         if outbox.is_empty():
             return []
-        if writable and outbox.lease(owner, _LEASE_SECONDS):
+        patience = PATIENCE_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())
+        if writable and outbox.lease(owner, _LEASE_SECONDS, patience=min(patience, PATIENCE_SECONDS)):
             return outbox.waiting(_BATCH)
     return None

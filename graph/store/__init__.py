@@ -10,14 +10,18 @@ from graph.store.base import LineageReader, LineageStore
 __all__ = ["LineageReader", "LineageStore", "default_location", "open_store"]
 
 
-def open_store(location: str | Path | None = None, *, read_only: bool = False) -> LineageStore:
+def open_store(
+    location: str | Path | None = None, *, read_only: bool = False, patience: float | None = None
+) -> LineageStore:
     """Open the store at `location`, a file path; it is made, with its folder, when there is none.
 
     None means `default_location()`, ":memory:" a store that is gone when it is closed. With `read_only`, and
-    where the file may not be written, questions can be asked and nothing can be ingested. Raises StoreError
-    when it cannot be opened, saying why and what to do.
+    where the file may not be written, questions can be asked and nothing can be ingested. `patience` is how
+    many seconds a write waits for other processes that write (None: ten). Raises StoreError when it cannot be
+    opened, saying why and what to do.
     """
     from graph.store.sqlite import SqliteStore
+    from graph.store.sqlite_file import PATIENCE_SECONDS
     from lineage.destination import store_location
 
     if location is None:
@@ -26,7 +30,9 @@ def open_store(location: str | Path | None = None, *, read_only: bool = False) -
         location = store_location(location)
     if "://" in str(location):
         raise StoreError(str(location), "only files are supported: give a file path")
-    return SqliteStore(location, read_only=read_only)
+    return SqliteStore(
+        location, read_only=read_only, patience=PATIENCE_SECONDS if patience is None else patience
+    )
 
 
 def default_location() -> str:

@@ -77,10 +77,16 @@ def _reject(db: sqlite3.Connection, item: Rejected, body: bytes, now: int) -> Ou
     digest = hashlib.blake2b(item.body, digest_size=16).digest()
     db.execute(
         "INSERT INTO dead_letter (digest, received_at, reasons, body) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
+        " ON CONFLICT (digest) DO UPDATE SET reasons = excluded.reasons",
         (digest, now, json.dumps(item.reasons), body),
     )
     return Outcome(Status.REJECTED, item.reasons)
+
+
+def remove_dead_letters(db: sqlite3.Connection, ids: Iterable[str]) -> int:
+    """Delete dead letters by id and return how many there were."""
+    rows = [(bytes.fromhex(each),) for each in set(ids)]
+    return db.executemany("DELETE FROM dead_letter WHERE digest = ?", rows).rowcount if rows else 0
 
 
 def _accept(

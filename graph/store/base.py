@@ -21,6 +21,9 @@ class LineageReader(Protocol):
     location: str
     """Where the store is, for messages."""
 
+    format: int
+    """The number of the format that the store is kept in."""
+
     def lookup(self, node: Node) -> Node | None:
         """Return the node that this identity stands for, following aliases; None when there is none."""
 
@@ -91,6 +94,9 @@ class LineageStore(LineageReader, Protocol):
     read_only: bool
     """Whether the store refuses to be written."""
 
+    patience: float
+    """How many seconds a write waits for other processes that write before it fails. May be set."""
+
     def apply(self, batch: Sequence[Changes | Rejected]) -> list[Outcome]:
         """Keep a batch of events and bring the graph up to date; return what became of each, in order.
 
@@ -109,5 +115,11 @@ class LineageStore(LineageReader, Protocol):
     def bodies(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
         """Return (number, event as received) in the order of arrival, starting behind the number `after`."""
 
-    def dead_letters(self, *, limit: int = 100) -> list[DeadLetter]:
-        """Return what was rejected, the latest first."""
+    def dead_letters(self, *, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
+        """Return what was rejected, the latest first, starting behind the letter whose id is `after`."""
+
+    def dead_letters_like(self, prefix: str, *, limit: int = 2) -> list[DeadLetter]:
+        """Return dead letters whose id begins with `prefix` (hexadecimal digits), by id."""
+
+    def remove_dead_letters(self, ids: Collection[str]) -> int:
+        """Forget dead letters for good and return how many there were."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -174,8 +175,12 @@ class Derivation:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Bytes that were rejected; `received_at` is nanoseconds since the epoch."""
+    """Bytes that were rejected, and why when they were last tried; `received_at` is when they first came.
 
+    `id` is a digest of the bytes: 32 hexadecimal digits.
+    """
+
+    id: str
     body: bytes
     reasons: tuple[str, ...]
-    received_at: int
+    received_at: datetime

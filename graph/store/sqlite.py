@@ -17,7 +17,7 @@ from graph.store import _reading as read
 from graph.store import _writing as write
 from graph.store._writing import KeyCollisionError
 from graph.store.changes import Changes, DeadLetter, Derivation, Outcome, Rejected, Underived
-from graph.store.sqlite_file import connect, sqlite_errors
+from graph.store.sqlite_file import PATIENCE_SECONDS, connect, set_patience, sqlite_errors
 
 _SHAPES_REMEMBERED = 100_000
 
@@ -25,9 +25,12 @@ _SHAPES_REMEMBERED = 100_000
 class SqliteStore:
     """A store in one SQLite file. It serves one thread; open another one for each further thread."""
 
-    def __init__(self, location: str | Path, *, read_only: bool = False) -> None:
+    def __init__(
+        self, location: str | Path, *, read_only: bool = False, patience: float = PATIENCE_SECONDS
+    ) -> None:
         self.location = str(location)
-        self._db, self.read_only = connect(self.location, read_only=read_only)
+        self._patience = patience
+        self._db, self.read_only, self.format = connect(self.location, read_only=read_only, patience=patience)
         self._known_shapes: set[int] = set()
         self._transformation = lru_cache(maxsize=100_000)(self._load_transformation)
 
@@ -39,6 +42,17 @@ class SqliteStore:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    @property
+    def patience(self) -> float:
+        """See LineageStore."""
+        return self._patience
+
+    @patience.setter
+    def patience(self, seconds: float) -> None:
+        self._patience = seconds
+        with self._errors():
+            set_patience(self._db, seconds)
 
     # What questions read.
 
@@ -152,10 +166,20 @@ class SqliteStore:
             )
             return [(seq, zlib.decompress(body)) for seq, body in rows]
 
-    def dead_letters(self, *, limit: int = 100) -> list[DeadLetter]:
+    def dead_letters(self, *, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
         """See LineageStore."""
         with self._errors():
-            return read.dead_letters(self._db, limit)
+            return read.dead_letters(self._db, after, limit)
+
+    def dead_letters_like(self, prefix: str, *, limit: int = 2) -> list[DeadLetter]:
+        """See LineageStore."""
+        with self._errors():
+            return read.dead_letters_like(self._db, prefix, limit)
+
+    def remove_dead_letters(self, ids: Collection[str]) -> int:
+        """See LineageStore."""
+        with self._transaction():
+            return write.remove_dead_letters(self._db, ids)
 
     def _load_transformation(self, key: int) -> Transformation | None:
         return read.transformation(self._db, key)

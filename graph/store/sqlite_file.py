@@ -13,9 +13,11 @@ from urllib.parse import quote
 from graph.errors import StoreError
 
 _APPLICATION_ID = 0x4C4E4752  # "LNGR", in the header of every store
-_BUSY_MILLISECONDS = 10_000
+PATIENCE_SECONDS = 10.0
+"""How long a write waits for other processes that write, unless a caller says otherwise."""
+
 _REASONS = (
-    ("locked", "another process has been writing for over 10 seconds; try again when it is done"),
+    ("locked", "another process has been writing all the while; try again when it is done"),
     ("disk is full", "the disk is full; nothing of this step was kept: free some space and try again"),
     ("not a database", "the file is not a SQLite database: give another path, or move it away"),
     ("malformed", "the file is damaged: restore it, or move it away and ingest the events again"),
@@ -36,27 +38,34 @@ def sqlite_errors(location: str) -> Iterator[None]:
         raise StoreError(location, f"{advice} (SQLite: {text})" if advice else f"SQLite: {text}") from error
 
 
-def connect(location: str, *, read_only: bool) -> tuple[sqlite3.Connection, bool]:
-    """Return a connection to the store, made and migrated where that is due, and whether it is read-only.
+def connect(location: str, *, read_only: bool, patience: float) -> tuple[sqlite3.Connection, bool, int]:
+    """Return a connection to the store, whether it is read-only, and the number of its format.
 
-    A file that may not be written is opened for reading; a store of a newer release is refused.
+    The store is made and migrated where that is due. A file that may not be written is opened for reading; a
+    store of a newer release is refused. `patience` is how many seconds to wait for other writers.
     """
     path = Path(location).expanduser()
     if location != ":memory:":
         _check_place(location, path, read_only)
         read_only = read_only or (path.exists() and not os.access(path, os.W_OK))
     with sqlite_errors(location):
-        db = _open(location, path, read_only)
+        db = _open(location, path, read_only, patience)
         try:
             _check_identity(db, location)
             if read_only:
                 _require_current(db, location)
             else:
                 _prepare(db, location)
+            version = _version(db)
         except BaseException:
             db.close()
             raise
-    return db, read_only
+    return db, read_only, version
+
+
+def set_patience(db: sqlite3.Connection, seconds: float) -> None:
+    """Have statements wait so long for locks of other processes."""
+    db.execute(f"PRAGMA busy_timeout = {max(0, round(seconds * 1000))}")
 
 
 def _check_place(location: str, path: Path, read_only: bool) -> None:
@@ -70,14 +79,14 @@ def _check_place(location: str, path: Path, read_only: bool) -> None:
         raise StoreError(location, f"its folder cannot be made: {error.strerror}") from error
 
 
-def _open(location: str, path: Path, read_only: bool) -> sqlite3.Connection:
+def _open(location: str, path: Path, read_only: bool, patience: float) -> sqlite3.Connection:
     if location == ":memory:":
         db = sqlite3.connect(":memory:", isolation_level=None)
     elif read_only:
         db = _open_for_reading(path)
     else:
-        db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_MILLISECONDS / 1000)
-    db.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+        db = sqlite3.connect(path, isolation_level=None)
+    set_patience(db, patience)
     db.execute("PRAGMA cache_size = -65536")
     return db
 
