@@ -42,8 +42,8 @@ def opened(store: str | None) -> Iterator[Opened]:
     """Open a store for questions, after draining its outbox and reading its SQL for at most two seconds.
 
     What cannot be taken in (the store is read-only, another process is writing, the disk is full, time is
-    up) waits on, and answers are incomplete. Raises StoreError when the store cannot be opened, or when there is none and nothing waits
-    for it.
+    up) waits on, and answers are incomplete. Raises StoreError when the store cannot be opened, or when there
+    is none and nothing waits for it.
     """
     location = location_of(store)
     waiting = outbox_files(current_config().outbox, store_destination(location))

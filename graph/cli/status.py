@@ -2,52 +2,81 @@
 
 from __future__ import annotations
 
-import json as json_module
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from graph.cli._configured import Configured, configured
 from graph.cli._options import Json, Store
-from graph.cli._output import print_items, print_table, size_text, time_text
+from graph.cli._outboxes import OutboxState, UnreadableOutbox, in_words, outbox_states
+from graph.cli._output import duration_text, print_items, print_note, size_text, time_text
 from graph.cli._store import location_of
+from graph.errors import StoreError
+from graph.exports.labels import one_line
 from graph.store import open_store
 from lineage.config import current_config
-from lineage.outbox import OutboxStats, open_existing, outbox_files
+from lineage.version import VERSION
+
+_UNREACHABLE = 3
+_LONG = timedelta(days=1)
+_UNATTENDED = timedelta(minutes=1)
+"""How long events wait for another backend before it is told that nobody delivers them."""
 
 
 def status(json: Json = False, store: Store = None) -> None:
-    """Show where the store is and what it holds, and what waits in each outbox. Nothing is drained."""
+    """Show where events go, what the store holds, and what waits in each outbox. Nothing is drained.
+
+    Exits with 3 when the store or an outbox cannot be read, and shows the rest.
+    """
     location = location_of(store)
+    going = configured()
     held = _store_item(location)
-    outboxes = [_outbox_item(stats) for stats in _outboxes()]
+    outboxes, unreadable = outbox_states(current_config().outbox)
     if json:
-        print_items({"store": location}, [held, *outboxes])
-        return
-    for key, value in held.items():
-        if key != "kind":
-            typer.echo(f"{_words(key):<14}{_text(key, value)}")
-    typer.echo("")
-    if not outboxes:
-        typer.echo(f"No outbox in {current_config().outbox}")
-        return
-    columns = ["destination", "waiting", "oldest", "dropped", "refused", "lastError", "file"]
-    rows = [["" if item[column] is None else str(item[column]) for column in columns] for item in outboxes]
-    print_table([_words(column) for column in columns], rows)
+        items = [_going_item(going), held, *map(_outbox_item, outboxes), *map(_unreadable_item, unreadable)]
+        print_items({"store": location}, items)
+    else:
+        _print(going, held, outboxes, unreadable)
+        for hint in _hints(location, going, held, outboxes):
+            print_note(hint)
+    faults = [f"outbox {each.file}: {each.reason}" for each in unreadable]
+    if "error" in held:
+        faults.insert(0, f"store {location}: {held['error']}")
+    for fault in faults:
+        print_note(f"lineage: {fault}")
+    if faults:
+        raise typer.Exit(_UNREACHABLE)
+
+
+def _going_item(going: Configured) -> dict[str, Any]:
+    return {
+        "kind": "configuration",
+        "destination": going.destination.address,
+        "transport": going.destination.kind,
+        "setting": going.setting,
+        "disabled": going.disabled,
+        "outbox": str(current_config().outbox),
+        "version": VERSION,
+    }
 
 
 def _store_item(location: str) -> dict[str, Any]:
-    path = Path(location)
-    if not path.exists():
-        return {"kind": "store", "location": location, "exists": False}
-    with closing(open_store(location, read_only=True)) as reader:
-        counts = reader.counts()
+    item: dict[str, Any] = {"kind": "store", "location": location, "exists": Path(location).exists()}
+    if not item["exists"]:
+        return item
+    try:
+        with closing(open_store(location, read_only=True)) as reader:
+            counts, format_ = reader.counts(), reader.format
+            size = _size(Path(location))
+    except (StoreError, OSError) as error:
+        return {**item, "error": str(error).removeprefix(f"store {location}: ")}
     return {
-        "kind": "store",
-        "location": location,
-        "exists": True,
-        "bytes": _size(path),
+        **item,
+        "bytes": size,
+        "format": format_,
         "events": counts.events,
         "runs": counts.runs,
         "jobs": counts.jobs,
@@ -66,27 +95,64 @@ def _size(path: Path) -> int:
     return path.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
 
-def _outboxes() -> list[OutboxStats]:
-    found = []
-    for file in outbox_files(current_config().outbox):
-        with closing(open_existing(file)) as outbox:
-            found.append(outbox.stats())
-    return found
-
-
-def _outbox_item(stats: OutboxStats) -> dict[str, Any]:
-    identity = json_module.loads(stats.destination) or {}
+def _outbox_item(state: OutboxState) -> dict[str, Any]:
+    lease = None
+    if state.lease is not None:
+        lease = {"owner": state.lease, "until": time_text(state.lease_until)}
     return {
         "kind": "outbox",
-        "destination": identity.get("address"),
-        "transport": identity.get("kind"),
-        "file": str(stats.path),
-        "waiting": stats.waiting,
-        "oldest": time_text(stats.oldest),
-        "dropped": stats.dropped,
-        "refused": stats.dead_letters,
-        "lastError": stats.last_error,
+        "destination": state.destination.address,
+        "transport": state.destination.kind,
+        "file": str(state.files[0]),
+        "files": len(state.files),
+        "waiting": state.waiting,
+        "oldest": time_text(state.oldest),
+        "dropped": state.dropped,
+        "deadLetters": state.dead_letters,
+        "lastError": state.last_error,
+        "lease": lease,
     }
+
+
+def _unreadable_item(each: UnreadableOutbox) -> dict[str, Any]:
+    return {"kind": "outbox", "file": str(each.file), "error": each.reason}
+
+
+def _print(
+    going: Configured, held: dict[str, Any], outboxes: list[OutboxState], unreadable: list[UnreadableOutbox]
+) -> None:
+    goes = "nowhere: recording is disabled" if going.disabled else in_words(going.destination)
+    _print_block("events go to", f"{goes} ({going.setting})", {"version": VERSION})
+    shown = {key: _text(key, value) for key, value in held.items() if key not in ("kind", "location")}
+    _print_block("store", held["location"], {_words(key): text for key, text in shown.items()})
+    if not outboxes and not unreadable:
+        _print_block("outbox", f"none in {current_config().outbox}", {})
+    for state in outboxes:
+        _print_block("outbox for", in_words(state.destination), _outbox_lines(state))
+    for each in unreadable:
+        _print_block("outbox", str(each.file), {"error": each.reason})
+
+
+def _outbox_lines(state: OutboxState) -> dict[str, str]:
+    own = len(state.files) - 1
+    lines = {
+        "file": str(state.files[0]) + (f" and {own} of processes beside it" if own else ""),
+        "waiting": str(state.waiting),
+        "oldest": ""
+        if state.oldest is None
+        else f"{_age_text(state.oldest)} ago ({time_text(state.oldest)})",
+        "dropped": str(state.dropped),
+        "dead letters": str(state.dead_letters),
+        "last error": state.last_error or "",
+        "emptied by": f"{state.lease} until {time_text(state.lease_until)}" if state.lease else "",
+    }
+    return {key: value for key, value in lines.items() if value}
+
+
+def _print_block(title: str, value: str, lines: dict[str, str]) -> None:
+    typer.echo(one_line(f"{title:<14}{value}"))
+    for key, text in lines.items():
+        typer.echo(one_line(f"  {key:<12}{text}"))
 
 
 def _words(key: str) -> str:
@@ -99,3 +165,41 @@ def _text(key: str, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return size_text(value) if key == "bytes" and isinstance(value, int) else str(value)
+
+
+def _age(time: datetime) -> timedelta:
+    return max(timedelta(), datetime.now(UTC) - time)
+
+
+def _age_text(time: datetime) -> str:
+    return duration_text(_age(time) / timedelta(milliseconds=1))
+
+
+def _hints(location: str, going: Configured, held: dict[str, Any], outboxes: list[OutboxState]) -> list[str]:
+    hints = [hint for state in outboxes if (hint := _waiting_hint(location, going, state)) is not None]
+    letters = held.get("deadLetters", 0) + sum(state.dead_letters for state in outboxes)
+    if letters:
+        hints.append(f"Rejected or refused events: {letters}. See lineage deadletters list")
+    return hints
+
+
+def _waiting_hint(location: str, going: Configured, state: OutboxState) -> str | None:
+    """Return what to do about events that wait for somebody who does not come; None when all is well."""
+    if state.oldest is None or state.lease is not None:
+        return None
+    age, where = _age(state.oldest), in_words(state.destination)
+    if state.destination.is_store:
+        if age < _LONG:
+            return None
+        ask = "lineage runs" + (
+            "" if state.destination.address == location else f" --store {state.destination.address}"
+        )
+        return (
+            f"Events have waited for {where} for {_age_text(state.oldest)}. Any question takes them in: {ask}"
+        )
+    if age < _UNATTENDED:
+        return None
+    told = f"Nobody delivers what has waited for {where} for {_age_text(state.oldest)}."
+    if state.destination == going.destination:
+        return f"{told} Run lineage ship, or lineage ship --follow as a service"
+    return f"{told} Configure it as the destination again (such as with OPENLINEAGE_URL) and run lineage ship"

@@ -1,11 +1,10 @@
-"""`lineage status`, `runs`, `sql` and `ship`."""
+"""`lineage runs`, `sql` and `ship`."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,35 +40,11 @@ def emit(*bodies: bytes) -> None:
         outbox.append(body)
 
 
-def test_status_of_a_store_that_is_not_there_yet(lineage: Lineage) -> None:
-    said = lineage("status", "--json").items
-
-    assert said["items"] == [{"kind": "store", "location": current_config().store, "exists": False}]
-    assert re.search(r"^exists +no$", lineage("status").out, re.MULTILINE)
-    assert not Path(current_config().store).exists()
-
-
-def test_status_counts_what_is_held_and_what_waits_and_drains_nothing(lineage: Lineage) -> None:
-    assert lineage("ingest", "-", input=event("first")).code == 0
-    before = datetime.now(UTC)
-    emit(event("second", run=2), event("third", run=3))
-
-    for _ in range(2):
-        held, outbox = lineage("status", "--json").items["items"]
-        assert (held["events"], held["runs"], held["jobs"], held["datasets"]) == (1, 1, 1, 2)
-        assert held["bytes"] > 0
-        assert held["lastIngest"] is not None
-        assert (outbox["destination"], outbox["transport"]) == (current_config().store, "store")
-        assert (outbox["waiting"], outbox["dropped"], outbox["refused"], outbox["lastError"]) == (
-            2,
-            0,
-            0,
-            None,
-        )
-        assert abs((datetime.fromisoformat(outbox["oldest"]) - before).total_seconds()) < 60
-
-    assert re.search(r"^waiting", lineage("status").out, re.MULTILINE) is None
-    assert re.search(r"^events +1$", lineage("status").out, re.MULTILINE)
+def waiting(lineage: Lineage) -> int:
+    """Return how many events wait in the one outbox there is."""
+    (outbox,) = (item for item in lineage("status", "--json").items["items"] if item["kind"] == "outbox")
+    count: int = outbox["waiting"]
+    return count
 
 
 def test_a_question_takes_in_what_waits_in_the_outbox(lineage: Lineage) -> None:
@@ -79,7 +54,7 @@ def test_a_question_takes_in_what_waits_in_the_outbox(lineage: Lineage) -> None:
 
     assert {node["id"] for node in answer["nodes"]} == {"dataset:ns:a", "dataset:ns:b", "job:ns:waiting"}
     assert answer["incomplete"] is False
-    assert lineage("status", "--json").items["items"][1]["waiting"] == 0
+    assert waiting(lineage) == 0
 
 
 def test_the_outbox_of_another_store_is_left_alone(lineage: Lineage, tmp_path: Path) -> None:
@@ -88,7 +63,7 @@ def test_the_outbox_of_another_store_is_left_alone(lineage: Lineage, tmp_path: P
     assert lineage("ingest", "-", "--store", other, input=event("first")).code == 0
 
     assert len(lineage("runs", "--store", other, "--json").items["items"]) == 1
-    assert lineage("status", "--json").items["items"][1]["waiting"] == 1
+    assert waiting(lineage) == 1
     open_outbox(current_config().outbox, store_destination(other)).append(event("second", run=2))
     assert len(lineage("runs", "--store", other, "--json").items["items"]) == 2
 
@@ -203,7 +178,7 @@ def test_ship_ends_with_3_when_the_backend_is_down(lineage: Lineage, monkeypatch
 
         assert said.code == 3
         assert f"127.0.0.1:{backend.port}" in said.err
-        (outbox,) = lineage("status", "--json").items["items"][1:]
+        outbox = lineage("status", "--json").items["items"][-1]
         assert outbox["waiting"] == 1
         assert outbox["lastError"]
 
