@@ -4,10 +4,11 @@
 a shipper empties those of other backends.
 """
 
+from lineage.outbox.connection import PATIENCE_SECONDS
 from lineage.outbox.files import fallback_folder, outbox_files, outbox_path
 from lineage.outbox.records import OutboxStats, Refused, Waiting
 from lineage.outbox.registry import close_all, open_existing, open_outbox
-from lineage.outbox.storage import PATIENCE_SECONDS, Outbox
+from lineage.outbox.storage import Outbox
 
 __all__ = [
     "PATIENCE_SECONDS",

@@ -21,6 +21,9 @@ from lineage.outbox.files import create_file
 BUSY_SECONDS = 0.05
 """How long an append waits for a file before it goes elsewhere: it must not wait behind a drain."""
 
+PATIENCE_SECONDS = 5.0
+"""How long those who empty a file wait for it."""
+
 BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 _abandoned: list[sqlite3.Connection] = []
@@ -48,6 +51,13 @@ class Connection:
         self._file: tuple[int, int] | None = None
         self._pid = os.getpid()
 
+    def prepare(self, identity: str, durability: str) -> None:
+        """Have the file made when it is missing, and synchronised as `durability` says."""
+        self.identity = identity
+        if self.durability != durability:
+            self.durability = durability
+            self.close()
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the write lock of the file; commit at the end, roll back when the block raises."""
@@ -64,16 +74,16 @@ class Connection:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Hold the connection for queries, without the file's write lock."""
-        with self._held():
+        with self._held(PATIENCE_SECONDS):
             yield self._opened()
 
     @contextmanager
-    def _held(self) -> Iterator[None]:
+    def _held(self, seconds: float = BUSY_SECONDS) -> Iterator[None]:
         self.leave_unseen_fork()
         if self.void:
             raise OutboxError(self.path, "this process was forked while the file was open")
         lock = self._lock
-        if not lock.acquire(timeout=BUSY_SECONDS):
+        if not lock.acquire(timeout=seconds):
             raise BusyError(self.path, "busy in another thread")
         try:
             if self._connection is not None and self._connection.in_transaction:

@@ -213,6 +213,7 @@ def create_file(
 
 
 def _create(path: Path, identity: str, event: tuple[int, str | None, bytes] | None, durability: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.stem}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:

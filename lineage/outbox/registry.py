@@ -33,12 +33,8 @@ def open_outbox(
         if place is None:
             place = _folders[folder] = usable_folder(folder)
         path = outbox_path(place, destination)
-        outbox = _outboxes.get(path)
-        if outbox is None or outbox.identity is None:
-            outbox = _outboxes[path] = Outbox(
-                path, identity=destination.identity, limit=limit, durability=durability
-            )
-        outbox.limit = limit
+        outbox = _outboxes.setdefault(path, Outbox(path))
+        outbox.prepare(destination.identity, limit, durability)
         return outbox
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from lineage._guard import logger
 from lineage.errors import OutboxError
 from lineage.outbox import bound, dead, lease
-from lineage.outbox.connection import BUSY_CODES, BUSY_SECONDS, BusyError, Connection
+from lineage.outbox.connection import BUSY_CODES, BUSY_SECONDS, PATIENCE_SECONDS, BusyError, Connection
 from lineage.outbox.files import create_file, delete_if_empty, is_alive, own_path, owner_of, read_identity
 from lineage.outbox.records import OutboxStats, Refused, Waiting
 
@@ -23,7 +23,6 @@ READ_BYTES = 8 * MEBIBYTE
 FAR_OFF_SECONDS = 3600.0
 """No event is held back for longer, so that a clock set back cannot hold events for days."""
 
-PATIENCE_SECONDS = 5.0
 """How long whoever empties or changes a file waits for other processes, unless the caller says otherwise."""
 
 _T = TypeVar("_T")
@@ -72,10 +71,10 @@ class Outbox:
         self._uncounted = 0
         self._told = False
 
-    @property
-    def lost(self) -> int:
-        """How many events were dropped by this process and are not counted in the file yet."""
-        return self._uncounted
+    def prepare(self, identity: str, limit: int, durability: str) -> None:
+        """Make ready for `append`: the file is made when it is missing, bounded and synchronised as said."""
+        self.identity, self.limit = identity, limit
+        self._main.prepare(identity, durability)
 
     def append(self, body: bytes, run_id: str | None = None) -> None:
         """Store one serialised event. When this returns the event survives a kill of the process.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from lineage._guard import logger
 from lineage.config import Config
 from lineage.destination import Destination
 from lineage.errors import ConfigError, DeliveryError, OutboxError
@@ -66,6 +67,7 @@ class Route:
         self._leased: list[Outbox] = []
         self._leased_at = 0.0
         self._failures = 0
+        self._unreadable: set[Path] = set()
 
     def ship(self, seconds: float | None = None, stopped: Callable[[], bool] = lambda: False) -> ShipCounts:
         """Deliver what waits, until nothing is left that may go now, the backend ails, or time is up."""
@@ -89,8 +91,11 @@ class Route:
         return counts
 
     def is_empty(self) -> bool:
-        """Return whether no event of this destination waits in any file."""
-        return all(open_existing(path).is_empty() for path in self._files())
+        """Return whether no event of this destination waits in any file; False when one cannot be read."""
+        try:
+            return all(open_existing(path).is_empty() for path in self._files())
+        except (OutboxError, sqlite3.Error):
+            return False
 
     def close(self) -> None:
         """Close the connection to the backend."""
@@ -105,19 +110,28 @@ class Route:
         """Take the lease of every file where something waits, and return the oldest events of all of them."""
         parcels: list[_Parcel] = []
         for path in self._files():
-            outbox = open_existing(path)
-            if outbox.is_empty():
-                if outbox not in self._leased:
-                    outbox.delete_if_done()
-                continue
-            if not outbox.lease(self._owner, _LEASE_SECONDS):
-                counts.leased_elsewhere = True
-                continue
-            if outbox not in self._leased:
-                self._leased.append(outbox)
-            parcels += [_Parcel(outbox, event) for event in outbox.waiting(BATCH_EVENTS)]
+            try:
+                parcels += self._of_file(path, counts)
+            except (OutboxError, sqlite3.Error) as fault:
+                # Whatever is wrong with one file, the events of the others go.
+                if path.exists() and path not in self._unreadable:
+                    self._unreadable.add(path)
+                    logger.warning("The outbox file %s cannot be read and is passed over: %s", path, fault)
         self._leased_at = time.monotonic()
         return sorted(parcels, key=lambda parcel: parcel.event.seq)[:BATCH_EVENTS]
+
+    def _of_file(self, path: Path, counts: ShipCounts) -> list[_Parcel]:
+        outbox = open_existing(path)
+        if outbox.is_empty():
+            if outbox not in self._leased:
+                outbox.delete_if_done()
+            return []
+        if not outbox.lease(self._owner, _LEASE_SECONDS):
+            counts.leased_elsewhere = True
+            return []
+        if outbox not in self._leased:
+            self._leased.append(outbox)
+        return [_Parcel(outbox, event) for event in outbox.waiting(BATCH_EVENTS)]
 
     def _ship(self, parcels: list[_Parcel], counts: ShipCounts, deadline: float | None) -> bool:
         """Deliver these events; False when the pass should end because the backend ails or time is up."""

@@ -13,8 +13,10 @@ from lineage.destination import Destination
 from lineage.shipping.route import Route, ShipCounts
 from lineage.shipping.verdicts import pause
 
-GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.2
 POLL_SECONDS = 1.0
+IDLE_POLL_SECONDS = 5.0
+"""How often an idle thread looks for what forked children left, which start no thread of their own."""
 
 
 def ship_once(destination: Destination, config: Config, *, seconds: float | None = None) -> ShipCounts:
@@ -129,7 +131,7 @@ class Shipper:
         left = True
         with guard("looking into the outbox"):
             left = not route.is_empty()
-        self._wake.wait(POLL_SECONDS if left else None)
+        self._wake.wait(POLL_SECONDS if left else IDLE_POLL_SECONDS)
 
     def flush(self, timeout: float | None) -> bool:
         """Have everything delivered; True when nothing waits any more.
@@ -149,7 +151,7 @@ class Shipper:
                 if self.failed or not (self._last.sent or self._last.leased_elsewhere):
                     return False
                 if self._last.leased_elsewhere:
-                    time.sleep(GATHER_SECONDS)
+                    time.sleep(POLL_SECONDS / 20)
         finally:
             if borrowed:
                 self.stop()

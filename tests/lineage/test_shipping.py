@@ -250,6 +250,21 @@ def test_files_of_processes_that_are_gone_are_shipped_too(way: Way, backend: Rec
     assert names(backend) == ["main 1", "aside", "main 2"]
 
 
+def test_a_damaged_file_does_not_hold_up_the_others(
+    way: Way, backend: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    way.append("lost with the file")
+    way.outbox.close()
+    way.outbox.path.write_bytes(b"not a database" * 1000)
+    way.append("goes elsewhere")
+
+    counts = way.ship()
+
+    assert (counts.sent, counts.error) == (1, None)
+    assert names(backend) == ["goes elsewhere"]
+    assert "cannot be read and is passed over" in caplog.text
+
+
 def test_only_the_holder_of_the_lease_ships(way: Way, backend: Receiver) -> None:
     way.append("a")
     way.outbox.lease("somebody else", 60)

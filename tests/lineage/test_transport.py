@@ -194,6 +194,25 @@ def test_a_forked_child_starts_no_thread_and_can_flush(backend: Receiver) -> Non
     assert [json.loads(body)["n"] for body in backend.events] == [1, 2]
 
 
+def test_the_parents_thread_sends_what_a_child_left(
+    backend: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lineage.shipping.worker.IDLE_POLL_SECONDS", 0.1)
+    configure(destination={"type": "http", "url": backend.url})
+    enqueue(b'{"n": 1}', None)
+    assert flush(10)
+    child = os.fork()
+    if child == 0:
+        enqueue(b'{"n": 2}', None)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    deadline = time.monotonic() + 10
+    while len(backend.events) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert [json.loads(body)["n"] for body in backend.events] == [1, 2]
+
+
 def test_a_child_forked_while_the_shipper_writes_loses_nothing(backend: Receiver) -> None:
     configure(destination={"type": "http", "url": backend.url})
     children = []
