@@ -138,8 +138,9 @@ def test_a_folder_that_cannot_be_made_is_replaced_by_the_temp_directory(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="drops root's privileges, which only root can")
 def test_a_read_only_folder_is_replaced_by_the_temp_directory(tmp_path: Path) -> None:
-    for folder in [tmp_path, *tmp_path.parents][:3]:
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(0o711)
     folder = tmp_path / "outbox"
     folder.mkdir(mode=0o555)
     (tmp_path / "tmp").mkdir()
