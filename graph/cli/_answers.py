@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from graph.cli._markdown import print_markdown_table
 from graph.cli._output import print_json, print_note, print_table
 from graph.nodes import Node, NodeType
 from graph.queries.answer import Answer, AnswerNode
 
 PAGE = 1_000
+
+Table = Callable[[Sequence[str], Sequence[Sequence[str]]], None]
+"""How columns and rows are printed."""
 
 
 class Format(StrEnum):
@@ -20,12 +24,17 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    MARKDOWN = "markdown"
     MERMAID = "mermaid"
     DOT = "dot"
 
 
 FormatOption = Annotated[
-    Format, typer.Option("--format", help="mermaid and dot draw the whole answer, without pages.")
+    Format,
+    typer.Option(
+        "--format",
+        help="markdown is a table for a review; mermaid and dot draw the whole answer, without pages.",
+    ),
 ]
 
 
@@ -37,8 +46,9 @@ def print_answer(
     limit: int = PAGE,
     cursor: str | None = None,
     table: Callable[[Answer], None] | None = None,
+    markdown: Callable[[Answer], None] | None = None,
 ) -> None:
-    """Print an answer: `table` is how people see it, by default a node a row."""
+    """Print an answer: `table` and `markdown` are how people see it, by default a node a row."""
     if format_ in (Format.MERMAID, Format.DOT):
         _draw(answer, format_)
         return
@@ -46,7 +56,10 @@ def print_answer(
     if json or format_ is Format.JSON:
         print_json(page.as_json())
         return
-    (table or print_nodes)(page)
+    if format_ is Format.MARKDOWN:
+        (markdown or _print_nodes_as_markdown)(page)
+    else:
+        (table or print_nodes)(page)
     if page.next is not None:
         print_note(f"There is more: --cursor {page.next}")
     if page.incomplete:
@@ -61,7 +74,11 @@ def _draw(answer: Answer, format_: Format) -> None:
         typer.echo(line)
 
 
-def print_nodes(answer: Answer) -> None:
+def _print_nodes_as_markdown(answer: Answer) -> None:
+    print_nodes(answer, print_markdown_table)
+
+
+def print_nodes(answer: Answer, table: Table = print_table) -> None:
     """Print a node a row; namespaces only where there are several, what is affected only where it is said."""
     several = len({node.node.namespace for node in answer.nodes}) > 1
     marked = any(node.impact for node in answer.nodes)
@@ -74,7 +91,7 @@ def print_nodes(answer: Answer) -> None:
         row += [node.impact or ""] * marked + [node.via.label if node.via else ""]
         row += [" < ".join(parent.name for parent in node.parents)] * nested
         rows.append(row + [node.node.namespace] * several)
-    print_table(columns, rows)
+    table(columns, rows)
 
 
 def kind_text(node: AnswerNode) -> str:

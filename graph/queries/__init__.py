@@ -23,20 +23,32 @@ if TYPE_CHECKING:
     from graph.queries.answer import Impact as Impact
     from graph.queries.chains import downstream as downstream
     from graph.queries.chains import upstream as upstream
+    from graph.queries.change_impact import ChangeImpact as ChangeImpact
+    from graph.queries.change_impact import impact_of_changes as impact_of_changes
     from graph.queries.field_sources import columns as columns
     from graph.queries.impacts import impact as impact
     from graph.queries.names import resolve as resolve
     from graph.queries.paths import path as path
     from graph.queries.run_list import runs as runs
+    from graph.queries.schema_changes import Add as Add
+    from graph.queries.schema_changes import Drop as Drop
+    from graph.queries.schema_changes import Rename as Rename
+    from graph.queries.schema_changes import Retype as Retype
 
 _HOME = {
+    "Add": "schema_changes",
     "Answer": "answer",
     "AnswerEdge": "answer",
     "AnswerNode": "answer",
+    "ChangeImpact": "change_impact",
+    "Drop": "schema_changes",
     "Impact": "answer",
+    "Rename": "schema_changes",
+    "Retype": "schema_changes",
     "columns": "field_sources",
     "downstream": "chains",
     "impact": "impacts",
+    "impact_of_changes": "change_impact",
     "path": "paths",
     "resolve": "names",
     "runs": "run_list",

@@ -38,18 +38,42 @@ def impact(reader: LineageReader, node: Node | str | Sequence[str], *, depth: in
     asked = resolve(reader, node)
     draft = Draft()
     if asked.type is NodeType.FIELD:
-        _of_field(reader, draft, asked, depth)
+        _of_fields(reader, draft, dataset(asked.namespace, asked.name), [asked.key], depth)
     else:
         _of_dataset(reader, draft, asked, depth)
     draft.impact.pop(asked.key, None)
     return draft.finish(reader, {"question": "impact", "node": asked.id, "depth": depth})
 
 
-def _of_field(reader: LineageReader, draft: Draft, asked: Node, depth: int | None) -> None:
-    fields = walk(reader, draft, [asked.key], EdgeKind.FIELD, DOWN, depth)
-    holders = _add_what_holds(reader, draft, fields, [asked.key])
+def impact_of_fields(
+    reader: LineageReader, holder: Node, fields: Sequence[Node], *, depth: int | None = None
+) -> Answer:
+    """Return what a change of several fields of one dataset affects together, marked as `impact` does.
+
+    Without any field it is what nobody can tell: the readers of the dataset whose column lineage is not
+    known, and all behind them. Dataset and fields are nodes as the store gives them.
+
+    Raises:
+        InvalidQueryError: a depth below 1.
+    """
+    check_depth(depth)
+    draft = Draft()
+    keys = [each.key for each in fields]
+    _of_fields(reader, draft, holder, keys, depth)
+    for key in keys:
+        draft.impact.pop(key, None)
+    return draft.finish(reader, {"question": "impact", "node": holder.id, "depth": depth})
+
+
+def _of_fields(
+    reader: LineageReader, draft: Draft, holder: Node, keys: Sequence[int], depth: int | None
+) -> None:
+    draft.place(holder.key, 0)
+    fields = walk(reader, draft, keys, EdgeKind.FIELD, DOWN, depth)
+    holders = _add_what_holds(reader, draft, fields, keys) if keys else {}
+    holders.setdefault(holder.key, Holder(0))
     add_unknown(reader, draft, holders, depth)
-    draft.impact.pop(dataset(asked.namespace, asked.name).key, None)
+    draft.impact.pop(holder.key, None)
 
 
 def _of_dataset(reader: LineageReader, draft: Draft, asked: Node, depth: int | None) -> None:
