@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -107,12 +108,19 @@ def dump(store: LineageStore) -> dict[str, Any]:
     """Return all that questions can see, in a form that equal stores share."""
     nodes = dict(store.all_nodes(list(NodeType), limit=1_000_000))
     jobs = [key for key, node in nodes.items() if node.type is NodeType.JOB]
+    datasets = [key for key, node in nodes.items() if node.type is NodeType.DATASET]
+    ever = datetime(9999, 1, 1, tzinfo=UTC)
     names = ("schema", "ownership", "datasetType", "documentation", "sql", "dataSource", "columnLineage")
     return {
         "nodes": nodes,
         "edges": {kind: sorted(store.edges(kind), key=repr) for kind in EdgeKind},
         "runs": store.runs(limit=1_000_000),
         "parents": store.parents(jobs),
+        "latest": store.latest_event_time(),
+        "writers": store.writers(datasets),
+        "history": store.job_runs(jobs, until=ever, limit=1_000_000),
+        "tests": store.test_runs(datasets, until=ever, limit=1_000_000),
+        "versions": store.versions([*datasets, *jobs], until=ever),
         "facets": {name: store.facets(list(nodes), name) for name in names},
         "fields": {key: store.fields(node) for key, node in nodes.items() if node.type is NodeType.DATASET},
     }

@@ -10,6 +10,7 @@ import msgspec
 
 from graph import nodes
 from graph.ingest.decode import Entity, Event
+from graph.ingest.observe import code_version, observations, says_schemas, schemas
 from graph.ingest.shape import build_shape, dataset_node, shape_content
 from graph.nodes import Node, hash63
 from graph.store.changes import Alias, Changes, EventKind, FacetChange, RunChange
@@ -22,18 +23,22 @@ def plan(event: Event) -> Changes:
     """Return what an accepted event changes."""
     content = shape_content(event)
     owner = _owner(event)
+    shape_key = hash63(_encode(content))
     return Changes(
         event_id=event.event_id,
         event_time=event.time,
         kind=event.kind,
         body=event.body,
         owner=owner,
-        shape_key=hash63(_encode(content)),
+        shape_key=shape_key,
         shape=partial(build_shape, event),
         run=_run(event) if event.kind is EventKind.RUN else None,
         declares=_declares(event),
         facets=tuple(_facets(event)),
         parent=_parent(event),
+        observed=tuple(observations(event, shape_key)),
+        schemas=partial(schemas, event) if says_schemas(event) else None,
+        code_version=code_version(event),
     )
 
 

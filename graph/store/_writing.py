@@ -11,7 +11,8 @@ from dataclasses import astuple, dataclass, field, replace
 import msgspec
 
 from graph.nodes import Node, NodeType, dataset, hash63
-from graph.records import RunState
+from graph.records import EdgeKind, RunState
+from graph.store._observing import Observing
 from graph.store._projecting import refresh
 from graph.store._reading import TYPE_NUMBER, nodes
 from graph.store.changes import (
@@ -44,6 +45,7 @@ class Batch:
     """By job: event time and key of the latest parent job."""
     parent_jobs: dict[int, Node] = field(default_factory=dict)
     owners: set[int] = field(default_factory=set)
+    observing: Observing = field(default_factory=Observing)
 
 
 def apply(
@@ -69,6 +71,7 @@ def apply(
         """,
         [(job, *parent) for job, parent in pending.parents.items()],
     )
+    pending.observing.flush(db)
     refresh(db, pending.owners)
     return outcomes
 
@@ -108,6 +111,7 @@ def _accept(
         _declare(db, item)
         pending.owners.add(item.owner)
     _note_facets(item, pending)
+    pending.observing.note(item)
     if item.parent is not None:
         parent = (item.event_time, item.parent.key)
         pending.parents[item.owner] = max(parent, pending.parents.get(item.owner, parent))
@@ -304,9 +308,11 @@ def record_derivations(db: sqlite3.Connection, derived: Mapping[int, Sequence[De
         for number, one in enumerate(statements, 1):
             put_nodes(db, one.nodes)
             _put_claims(db, shape, one.claims)
+            writes = sorted({claim.target for claim in one.claims if claim.kind is EdgeKind.WRITES})
+            said = (int(one.certain), json.dumps(one.problems), json.dumps(writes), now)
             db.execute(
-                "INSERT INTO derivation VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (shape, number, one.engine, one.version, int(one.certain), json.dumps(one.problems), now),
+                "INSERT INTO derivation VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (shape, number, one.engine, one.version, *said),
             )
         certain = int(all(one.certain for one in statements)) if statements else None
         db.execute("UPDATE shape SET waiting = 0, certain = ? WHERE key = ?", (certain, shape))

@@ -8,11 +8,13 @@ words.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts
 from graph.store.changes import Changes, DeadLetter, Derivation, Outcome, Rejected, Underived
+from graph.store.history import JobRun, TestRun, Version
 
 
 class LineageReader(Protocol):
@@ -77,6 +79,27 @@ class LineageReader(Protocol):
 
         `after` is the run id that the page before ended with.
         """
+
+    def latest_event_time(self) -> datetime | None:
+        """Return the latest time of any event, None when there is none."""
+
+    def columns(self, datasets: Collection[int]) -> dict[int, int]:
+        """Return the dataset of each field of these datasets, also of fields that are no more; by keys."""
+
+    def writers(self, datasets: Collection[int]) -> dict[int, set[int]]:
+        """Return the jobs of which any event ever named these datasets as outputs, also of failed runs."""
+
+    def job_runs(self, jobs: Collection[int], *, until: datetime, limit: int) -> list[JobRun]:
+        """Return up to `limit` runs of each job that began by `until`, the latest first.
+
+        A run that ended later is RUNNING.
+        """
+
+    def test_runs(self, datasets: Collection[int], *, until: datetime, limit: int) -> list[TestRun]:
+        """Return up to `limit` runs that tested each dataset by `until`, the latest first."""
+
+    def versions(self, entities: Collection[int], *, until: datetime) -> list[Version]:
+        """Return the schemas of these datasets and code versions of these jobs first said by `until`."""
 
     def counts(self) -> StoreCounts:
         """Return how much the store holds."""

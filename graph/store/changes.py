@@ -10,6 +10,7 @@ from typing import Any
 
 from graph.nodes import Node, hash63
 from graph.records import EdgeKind, Transformation
+from graph.store.history import Observation, Saying
 
 
 class EventKind(IntEnum):
@@ -110,7 +111,8 @@ class Changes:
 
     `owner` is the key of the job, or minus the key of the dataset of a DatasetEvent. `shape` builds what
     `shape_key` stands for and is called only when the store does not know that key. `declares` says whether
-    a JobEvent or DatasetEvent speaks of lineage at all.
+    a JobEvent or DatasetEvent speaks of lineage at all. `schemas` builds what the event says of schemas, None
+    where that does not count.
     """
 
     event_id: bytes
@@ -124,6 +126,9 @@ class Changes:
     declares: bool = False
     facets: tuple[FacetChange, ...] = ()
     parent: Node | None = None
+    observed: tuple[Observation, ...] = ()
+    schemas: Callable[[], tuple[Saying, ...]] | None = None
+    code_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import contextlib
 import time
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 from graph.errors import StoreError
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
+from graph.store import _history as past
 from graph.store import _reading as read
 from graph.store import _writing as write
 from graph.store._writing import KeyCollisionError
 from graph.store.changes import Changes, DeadLetter, Derivation, Outcome, Rejected, Underived
+from graph.store.history import JobRun, TestRun, Version
 from graph.store.sqlite_file import PATIENCE_SECONDS, connect, set_patience, sqlite_errors
 
 _SHAPES_REMEMBERED = 100_000
@@ -126,6 +129,36 @@ class SqliteStore:
         """See LineageReader."""
         with self._errors():
             return read.runs(self._db, jobs, states, after, limit)
+
+    def latest_event_time(self) -> datetime | None:
+        """See LineageReader."""
+        with self._errors():
+            return past.latest_event_time(self._db)
+
+    def columns(self, datasets: Collection[int]) -> dict[int, int]:
+        """See LineageReader."""
+        with self._errors():
+            return past.columns(self._db, datasets)
+
+    def writers(self, datasets: Collection[int]) -> dict[int, set[int]]:
+        """See LineageReader."""
+        with self._errors():
+            return past.writers(self._db, datasets)
+
+    def job_runs(self, jobs: Collection[int], *, until: datetime, limit: int) -> list[JobRun]:
+        """See LineageReader."""
+        with self._errors():
+            return past.job_runs(self._db, jobs, until, limit)
+
+    def test_runs(self, datasets: Collection[int], *, until: datetime, limit: int) -> list[TestRun]:
+        """See LineageReader."""
+        with self._errors():
+            return past.test_runs(self._db, datasets, until, limit)
+
+    def versions(self, entities: Collection[int], *, until: datetime) -> list[Version]:
+        """See LineageReader."""
+        with self._errors():
+            return past.versions(self._db, entities, until)
 
     def counts(self) -> StoreCounts:
         """See LineageReader."""

@@ -78,7 +78,9 @@ CREATE TABLE shape_edge (
     transformation INTEGER NOT NULL,
     PRIMARY KEY (shape, origin, kind, source, target, transformation)
 ) WITHOUT ROWID;
+CREATE INDEX shape_edge_writes ON shape_edge (target, source) WHERE kind = 4;
 
+-- writes: JSON list of the datasets that the statement writes.
 CREATE TABLE derivation (
     shape INTEGER NOT NULL,
     statement INTEGER NOT NULL,
@@ -86,6 +88,7 @@ CREATE TABLE derivation (
     version TEXT NOT NULL,
     certain INTEGER NOT NULL,
     problems TEXT NOT NULL,
+    writes TEXT NOT NULL,
     derived_at INTEGER NOT NULL,
     PRIMARY KEY (shape, statement)
 ) WITHOUT ROWID;
@@ -167,4 +170,35 @@ CREATE TABLE job_parent (
     job INTEGER PRIMARY KEY,
     event_time INTEGER NOT NULL,
     parent INTEGER NOT NULL
+);
+
+-- What was observed of a run, where there was something to observe (kinds: `Observed` in history.py).
+-- entity: the dataset, or the shape whose statements were counted. The latest counts, then the greater body.
+CREATE TABLE observation (
+    run INTEGER NOT NULL,
+    entity INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    event_time INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (run, entity, kind)
+) WITHOUT ROWID;
+CREATE INDEX observation_tests ON observation (entity, event_time) WHERE kind = 2;
+
+-- What an owner (a job, or minus a dataset) said of a dataset or job, and from when to when (kinds: `Said`).
+-- A row for each thing that is different, however many events say it.
+CREATE TABLE saying (
+    entity INTEGER NOT NULL,
+    owner INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    digest INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    first_time INTEGER NOT NULL,
+    last_time INTEGER NOT NULL,
+    PRIMARY KEY (entity, owner, kind, digest)
+) WITHOUT ROWID;
+
+-- One row: the latest time of any event.
+CREATE TABLE latest (
+    only INTEGER PRIMARY KEY,
+    event_time INTEGER NOT NULL
 );

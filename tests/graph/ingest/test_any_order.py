@@ -37,12 +37,30 @@ def some_dataset(random: Random) -> dict[str, Any]:
         source = dict(zip(("namespace", "name"), random.choice(NAMES), strict=True))
         inputs = [{**source, "field": random.choice("xyz")}]
         facets["columnLineage"] = {"fields": {random.choice("xyz"): {"inputFields": inputs}}}
-    return dataset(name, namespace, **facets)
+    assertions = [{"assertion": random.choice("tu"), "success": random.random() < 0.5}]
+    made = dataset(name, namespace, **facets)
+    if random.random() < 0.2:
+        made["outputFacets"] = {"outputStatistics": {"rowCount": random.randint(0, 3)}}
+    if random.random() < 0.2:
+        made["inputFacets"] = {"dataQualityAssertions": {"assertions": assertions}}
+    return made
 
 
 def some_entry(random: Random) -> dict[str, Any]:
     target, source = (dict(zip(("namespace", "name"), random.choice(NAMES), strict=True)) for _ in range(2))
     return {**target, "type": "DATASET", "inputs": [{**source, "type": "DATASET"}]}
+
+
+def some_run_facets(random: Random) -> dict[str, Any]:
+    facets: dict[str, Any] = {}
+    if random.random() < 0.2:
+        facets["errorMessage"] = {"message": random.choice("uv")}
+    if random.random() < 0.3:
+        counted = [{"statement": 0, "rowCount": random.randint(0, 3)}]
+        facets["lineageGraph_outputStatistics"] = {"statistics": counted}
+    if random.random() < 0.2:
+        facets["test"] = {"tests": [{"name": "x", "status": random.choice(["pass", "fail", "skip"])}]}
+    return facets
 
 
 def some_event(random: Random) -> dict[str, Any]:
@@ -52,6 +70,9 @@ def some_event(random: Random) -> dict[str, Any]:
     facets: dict[str, Any] = {}
     if random.random() < 0.3:
         facets["sql"] = {"query": random.choice(QUERIES)}
+        facets["lineageGraph_statements"] = {"statements": [facets["sql"]]}
+    if random.random() < 0.2:
+        facets["sourceCodeLocation"] = {"version": random.choice("vw")}
     if random.random() < 0.15:
         facets["lineage"] = {"entries": [some_entry(random)]}
     lists = {
@@ -69,7 +90,7 @@ def some_event(random: Random) -> dict[str, Any]:
         job=job,
         job_facets=facets,
         parent=random.choice([None, "p", "q"]),
-        run_facets={"errorMessage": {"message": random.choice("uv")}} if random.random() < 0.2 else {},
+        run_facets=some_run_facets(random),
         **lists,
     )
     if "parent" in event["run"]["facets"]:
@@ -99,3 +120,6 @@ def test_any_order_gives_the_same_store(seed: int) -> None:
         store.close()
     assert dumps[0] == dumps[1] == dumps[2]
     assert len(dumps[0]["runs"]) > 5
+    assert dumps[0]["tests"]
+    assert dumps[0]["versions"]
+    assert any(written.rows for run in dumps[0]["history"] for written in run.wrote.values())

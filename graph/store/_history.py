@@ -1,0 +1,192 @@
+"""The questions of `LineageReader` about the past as SQL. Every function takes an open connection."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from graph.records import EdgeKind, RunState
+from graph.store._reading import moment
+from graph.store.changes import Origin
+from graph.store.history import JobRun, Observed, Said, Test, TestRun, Version, Written
+
+_WRITES = int(EdgeKind.WRITES)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = 2**63 - 1
+_Amounts = dict[int, Written]
+
+
+def latest_event_time(db: sqlite3.Connection) -> datetime | None:
+    """See `LineageReader.latest_event_time`."""
+    row = db.execute("SELECT event_time FROM latest").fetchone()
+    return moment(row[0]) if row else None
+
+
+def columns(db: sqlite3.Connection, datasets: Collection[int]) -> dict[int, int]:
+    """See `LineageReader.columns`."""
+    sql = "SELECT key, dataset FROM node WHERE dataset IN (SELECT value FROM json_each(?))"
+    return dict(db.execute(sql, (json.dumps(list(datasets)),)).fetchall())
+
+
+def writers(db: sqlite3.Connection, datasets: Collection[int]) -> dict[int, set[int]]:
+    """See `LineageReader.writers`."""
+    found: dict[int, set[int]] = defaultdict(set)
+    rows = db.execute(
+        f"""
+        SELECT DISTINCT e.target, e.source FROM json_each(?) AS k
+        CROSS JOIN shape_edge AS e ON e.kind = {_WRITES} AND e.target = k.value
+        """,
+        (json.dumps(list(datasets)),),
+    )
+    for target, source in rows:
+        found[target].add(source)
+    return dict(found)
+
+
+def job_runs(db: sqlite3.Connection, jobs: Collection[int], until: datetime, limit: int) -> list[JobRun]:
+    """See `LineageReader.job_runs`."""
+    rows = db.execute(
+        """
+        SELECT r.key, r.run_id, r.job, r.state, r.first_time, r.started_at, r.ended_at, r.parent_run_id,
+            r.error, j.shapes
+        FROM json_each(?1) AS k
+        CROSS JOIN run AS r ON r.key IN (
+            SELECT key FROM run WHERE job = k.value AND first_time <= ?2 ORDER BY first_time DESC LIMIT ?3)
+        JOIN job_run AS j ON j.run = r.key AND j.job = r.job
+        ORDER BY r.first_time DESC, r.run_id
+        """,
+        (json.dumps(list(jobs)), _nanoseconds(until), limit),
+    ).fetchall()
+    outputs = _outputs(db, {row[-1] for row in rows})
+    amounts = _amounts(db, [row[0] for row in rows])
+    return [_job_run(row, outputs.get(row[-1], ()), amounts.get(row[0], {}), until) for row in rows]
+
+
+def _job_run(row: tuple[Any, ...], outputs: Iterable[int], amounts: _Amounts, until: datetime) -> JobRun:
+    _, run_id, job, state, first, started, ended, parent, error, _ = row
+    when_ended = moment(ended)
+    if when_ended is not None and when_ended > until:
+        state, when_ended, error = RunState.RUNNING, None, None
+    began = moment(first)
+    assert began is not None, "every run has a first event"
+    wrote = {each: amounts.get(each, Written()) for each in outputs}
+    return JobRun(
+        run_id, job, RunState(state), began, when_ended, moment(started), parent, error, {**wrote, **amounts}
+    )
+
+
+def _outputs(db: sqlite3.Connection, sets: Collection[int]) -> dict[int, set[int]]:
+    """Return the datasets that each set of shapes names as written."""
+    # With the origins spelt out the primary key is searched: most edges of a shape are of fields.
+    origins = ", ".join(str(int(origin)) for origin in Origin)
+    rows = db.execute(
+        f"""
+        SELECT DISTINCT s.shapes, e.target FROM json_each(?) AS k
+        CROSS JOIN shape_set AS s ON s.shapes = k.value
+        CROSS JOIN shape_edge AS e ON e.shape = s.shape AND e.origin IN ({origins}) AND e.kind = {_WRITES}
+        """,
+        (json.dumps(list(sets)),),
+    )
+    found: dict[int, set[int]] = defaultdict(set)
+    for shapes, target in rows:
+        found[shapes].add(target)
+    return found
+
+
+def _amounts(db: sqlite3.Connection, runs: Collection[int]) -> dict[int, _Amounts]:
+    """Return how much each run wrote to which dataset; statements that write the same one are added up."""
+    rows = db.execute(
+        f"""
+        SELECT o.run, o.entity, o.kind, o.body FROM json_each(?) AS k
+        CROSS JOIN observation AS o ON o.run = k.value
+        WHERE o.kind IN ({int(Observed.STATISTICS)}, {int(Observed.STATEMENT_STATISTICS)})
+        """,
+        (json.dumps(list(runs)),),
+    ).fetchall()
+    shapes = {entity for _, entity, kind, _ in rows if kind == Observed.STATEMENT_STATISTICS}
+    targets = _statement_targets(db, shapes)
+    found: dict[int, _Amounts] = defaultdict(dict)
+    for run, entity, kind, body in sorted(rows, key=lambda row: -row[2]):
+        if kind == Observed.STATISTICS:  # comes last: what is said of the dataset itself counts
+            found[run][entity] = Written(*msgspec.json.decode(body))
+            continue
+        for statement, count, size in msgspec.json.decode(body):
+            for target in targets.get((entity, statement), ()):
+                known = found[run].get(target, Written())
+                found[run][target] = Written(_added(known.rows, count), _added(known.size, size))
+    return found
+
+
+def _added(one: int | None, other: int | None) -> int | None:
+    return one if other is None else other if one is None else one + other
+
+
+def _statement_targets(db: sqlite3.Connection, shapes: Collection[int]) -> dict[tuple[int, int], list[int]]:
+    """Return the datasets that each statement of these shapes writes, by shape and statement from 0."""
+    if not shapes:
+        return {}
+    rows = db.execute(
+        "SELECT shape, statement, writes FROM derivation WHERE shape IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(shapes)),),
+    )
+    return {(shape, statement - 1): json.loads(writes) for shape, statement, writes in rows}
+
+
+def test_runs(
+    db: sqlite3.Connection, datasets: Collection[int], until: datetime, limit: int
+) -> list[TestRun]:
+    """See `LineageReader.test_runs`."""
+    rows = db.execute(
+        f"""
+        SELECT o.entity, r.run_id, r.job, r.parent_run_id, o.event_time, o.body
+        FROM json_each(?1) AS k
+        CROSS JOIN observation AS o ON (o.run, o.entity, o.kind) IN (
+            SELECT run, entity, kind FROM observation
+            WHERE kind = {int(Observed.TESTS)} AND entity = k.value AND event_time <= ?2
+            ORDER BY event_time DESC LIMIT ?3)
+        JOIN run AS r ON r.key = o.run
+        ORDER BY o.event_time DESC, r.run_id
+        """,
+        (json.dumps(list(datasets)), _nanoseconds(until), limit),
+    )
+    found = []
+    for entity, run_id, job, parent, when, body in rows:
+        at = moment(when)
+        assert at is not None, "every observation has a time"
+        tests = tuple(Test(*row) for row in msgspec.json.decode(body))
+        found.append(TestRun(entity, run_id, job, parent, at, tests))
+    return found
+
+
+def versions(db: sqlite3.Connection, entities: Collection[int], until: datetime) -> list[Version]:
+    """See `LineageReader.versions`."""
+    rows = db.execute(
+        """
+        SELECT s.entity, s.owner, s.kind, s.body, s.first_time, min(s.last_time, ?2) FROM json_each(?1) AS k
+        CROSS JOIN saying AS s ON s.entity = k.value WHERE s.first_time <= ?2
+        ORDER BY s.entity, s.kind, s.owner, s.first_time, s.digest
+        """,
+        (json.dumps(list(entities)), _nanoseconds(until)),
+    )
+    found = []
+    for entity, owner, number, body, first, last in rows:
+        kind, from_, to = Said(number), moment(first), moment(last)
+        assert from_ is not None
+        assert to is not None
+        if kind is Said.CODE_VERSION:
+            said: tuple[tuple[str, str], ...] = ((body.decode("utf-8", "surrogatepass"), ""),)
+        else:
+            said = tuple((name, type_) for name, type_ in msgspec.json.decode(body))
+        found.append(Version(entity, owner, kind, said, from_, to))
+    return found
+
+
+def _nanoseconds(time: datetime) -> int:
+    """Return a time as the store has it, with the whole of its last microsecond."""
+    return min((time - _EPOCH) // timedelta(microseconds=1) * 1000 + 999, _LATEST)
