@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from graph.queries.chains import upstream as upstream
     from graph.queries.change_impact import ChangeImpact as ChangeImpact
     from graph.queries.change_impact import impact_of_changes as impact_of_changes
+    from graph.queries.diagnosis import Diagnosis as Diagnosis
+    from graph.queries.diagnosis import diagnose_metric as diagnose_metric
     from graph.queries.field_sources import columns as columns
     from graph.queries.impacts import impact as impact
     from graph.queries.names import resolve as resolve
@@ -45,7 +47,9 @@ _HOME = {
     "Impact": "answer",
     "Rename": "schema_changes",
     "Retype": "schema_changes",
+    "Diagnosis": "diagnosis",
     "columns": "field_sources",
+    "diagnose_metric": "diagnosis",
     "downstream": "chains",
     "impact": "impacts",
     "impact_of_changes": "change_impact",

@@ -1,0 +1,231 @@
+"""What is known of a dataset or job on the way: updates, rhythm, failures, amounts, schema, tests, code."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from graph.queries.diagnosis.past import Past
+from graph.queries.diagnosis.statistics import Jump, Rhythm, jump, rhythm, too_few
+from graph.queries.diagnosis.versions import CodeChange, SchemaChange, code_change, schema_change
+from graph.records import RunState
+from graph.store.history import JobRun, Said, Test
+
+_BROKEN = (RunState.FAIL, RunState.ABORT)
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """The last result of one test; `since` is when it began to fail, `passed_at` when it last passed."""
+
+    test: Test
+    at: datetime
+    run_id: str
+    job: int
+    parent_run_id: str | None
+    since: datetime
+    passed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """How many rows a job writes to a dataset: the last count, and its jump where it is one.
+
+    `rows` is None when the last run did not say; `usual` is None when there are too few counts before.
+    """
+
+    job: int
+    rows: int | None
+    usual: float | None
+    jump: Jump | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What is known of a job. `failures` are the failed or aborted runs that no good run made up for.
+
+    `missed` is how many runs are missing by its rhythm, None when that is not known.
+    """
+
+    job: int
+    runs: int
+    last: JobRun | None
+    last_good: JobRun | None
+    failures: tuple[JobRun, ...]
+    rhythm: Rhythm | None
+    missed: int | None
+    seconds: float | None
+    duration: Jump | None
+    code: CodeChange | None
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFacts:
+    """What is known of a dataset; None is always *not known*. `late` is None when the rhythm is not known."""
+
+    dataset: int
+    updated: datetime | None
+    updated_by: JobRun | None
+    age: timedelta | None
+    rhythm: Rhythm | None
+    late: bool | None
+    writers: tuple[int, ...]
+    amounts: tuple[Amounts, ...]
+    schema: SchemaChange | None
+    schema_known: bool
+    tests: tuple[TestResult, ...]
+    writes: int
+    """How many writes are known."""
+
+    @property
+    def unknown(self) -> list[str]:
+        """What is not known, a phrase each."""
+        said = []
+        if not self.writers:
+            said.append("nothing in the store writes it, so its freshness is not known")
+        elif self.updated is None:
+            said.append("no completed run that wrote it is known")
+        elif self.rhythm is None:
+            said.append(f"its rhythm is not known ({_counted(self.writes, 'write')} in the store)")
+        if self.writers and all(each.rows is None for each in self.amounts):
+            said.append("no row counts")
+        elif self.writers and all(each.usual is None for each in self.amounts):
+            said.append("too few row counts to tell what is usual")
+        if not self.schema_known:
+            said.append("no schema")
+        return said
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def job_facts(past: Past, job: int) -> JobFacts:
+    """Return what is known of a job."""
+    runs = past.runs.get(job, ())
+    good = [run for run in runs if run.state is RunState.COMPLETE]
+    last_good = max(good, key=lambda run: (run.began, run.run_id), default=None)
+    beat = rhythm(_occasions(good))
+    missed = None
+    if beat is not None and last_good is not None:
+        missed = max(0, int((past.until - _ended(last_good) - beat.late_after) / beat.usual) + 1)
+        if past.until - _ended(last_good) <= beat.late_after:
+            missed = 0
+    took = [(run.began, run.seconds) for run in sorted(good, key=_ended) if run.seconds is not None]
+    said = past.of_kind(job, Said.CODE_VERSION)
+    return JobFacts(
+        job=job,
+        runs=len(runs),
+        last=runs[0] if runs else None,
+        last_good=last_good,
+        failures=_failures(runs, last_good),
+        rhythm=beat,
+        missed=missed,
+        seconds=took[-1][1] if took else None,
+        duration=jump(took),
+        code=code_change(said, runs),
+        version=max(said, key=lambda each: each.last).body[0][0] if said else None,
+    )
+
+
+def _failures(runs: Sequence[JobRun], last_good: JobRun | None) -> tuple[JobRun, ...]:
+    """Return the failed runs, latest first, that no run made up for which began after them and completed."""
+    return tuple(
+        run for run in runs if run.state in _BROKEN and (last_good is None or _ended(run) > last_good.began)
+    )
+
+
+def dataset_facts(past: Past, dataset: int) -> DatasetFacts:
+    """Return what is known of a dataset."""
+    wrote = past.wrote(dataset)
+    occasions = _occasions(wrote)
+    beat = rhythm(occasions)
+    updated = _ended(wrote[0]) if wrote else None
+    age = past.until - updated if updated is not None else None
+    writers = tuple(sorted(past.writers.get(dataset, ())))
+    schemas = [*past.of_kind(dataset, Said.WRITTEN_SCHEMA), *past.of_kind(dataset, Said.READ_SCHEMA)]
+    return DatasetFacts(
+        dataset=dataset,
+        updated=updated,
+        updated_by=wrote[0] if wrote else None,
+        age=age,
+        rhythm=beat,
+        late=None if beat is None or age is None else age > beat.late_after,
+        writers=writers,
+        amounts=tuple(_amounts([run for run in wrote if run.job == job], dataset) for job in writers),
+        schema=schema_change(schemas, wrote, past.runs),
+        schema_known=bool(schemas),
+        tests=tuple(_results(past, dataset)),
+        writes=len(occasions),
+    )
+
+
+def _ended(run: JobRun) -> datetime:
+    return run.ended or run.began
+
+
+def _group(run: JobRun) -> tuple[int, str]:
+    return run.job, run.parent_run_id or run.run_id
+
+
+def _occasions(runs: Iterable[JobRun]) -> list[datetime]:
+    """Return when something was written, ascending: the runs under one parent run are one occasion."""
+    latest: dict[str, datetime] = {}
+    for run in runs:
+        group = run.parent_run_id or run.run_id
+        latest[group] = max(_ended(run), latest.get(group, _ended(run)))
+    return sorted(latest.values())
+
+
+def _amounts(runs: Sequence[JobRun], dataset: int) -> Amounts:
+    """Return the row counts of the runs of one job; mapped runs under one parent run are added up."""
+    counted: dict[tuple[int, str], list[tuple[datetime, int | None]]] = defaultdict(list)
+    for run in runs:
+        counted[_group(run)].append((_ended(run), run.wrote[dataset].rows))
+    series = sorted(
+        (max(when for when, _ in rows), _sum(row for _, row in rows)) for rows in counted.values()
+    )
+    known = [(when, float(rows)) for when, rows in series if rows is not None]
+    last = series[-1][1] if series else None
+    found = jump(known) if last is not None else None
+    before = sorted(rows for _, rows in known[:-1])
+    usual = None if last is None or too_few(known) else before[len(before) // 2]
+    return Amounts(runs[0].job if runs else 0, last, usual, found)
+
+
+def _sum(rows: Iterable[int | None]) -> int | None:
+    total = 0
+    for each in rows:
+        if each is None:
+            return None
+        total += each
+    return total
+
+
+def _results(past: Past, dataset: int) -> Iterable[TestResult]:
+    """Yield the last result of each test of a dataset."""
+    seen: dict[tuple[str, str | None], list[TestResult]] = defaultdict(list)
+    for run in past.tests.get(dataset, ()):
+        for test in run.tests:
+            result = TestResult(test, run.at, run.run_id, run.job, run.parent_run_id, run.at, None)
+            seen[test.name, test.column].append(result)
+    for results in seen.values():
+        last = results[0]
+        passed = next((each for each in results if each.test.passed), None)
+        since = last.at
+        for each in results:
+            if each.test.passed:
+                break
+            since = each.at
+        yield TestResult(
+            last.test,
+            last.at,
+            last.run_id,
+            last.job,
+            last.parent_run_id,
+            since,
+            passed.at if passed else None,
+        )
