@@ -17,8 +17,8 @@ app = typer.Typer(
     help="Ask where data comes from, where it goes, and what a change affects.",
     epilog="Exit codes: 0 answered, 1 a check failed, 2 wrong usage or unknown name, 3 store unreachable.",
     context_settings={"help_option_names": ["-h", "--help"]},
-    add_completion=False,
-    no_args_is_help=True,
+    add_completion=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -32,12 +32,15 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def lineage(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Stand before every command."""
+    """Stand before every command; alone, show the help."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:

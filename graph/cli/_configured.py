@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lineage.config import Destination, current_config, load_config
+from lineage.config import current_config, load_config
+from lineage.destination import Destination
 from lineage.openlineage_config import read_openlineage_config
 
 _OPENLINEAGE = ("OPENLINEAGE_CONFIG", "OPENLINEAGE__TRANSPORT", "OPENLINEAGE_URL")

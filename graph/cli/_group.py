@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from lineage.errors import DeliveryError, LineageError, OutboxError
 
@@ -24,16 +24,36 @@ COMMANDS = {
     "runs": "List the runs of jobs, the latest first.",
     "sql": "Show the tables and columns that a SQL text reads and writes.",
     "ship": "Deliver the events in the outbox to the configured backend.",
+    "deadletters": "Show, retry or drop events that were rejected or refused.",
     "export": "Write the graph, or the events, as text for other programs.",
 }
-"""Each command and its line in the help; the module and the function in it have the command's name."""
+"""Each command and its line in the help; its module and the function or group in it have its name."""
 
 _UNREACHABLE = 3
 _WRONG = 2
 _INTERRUPTED = 130
 
 
-class LazyGroup(TyperGroup):
+class SuggestingGroup(TyperGroup):
+    """Commands of which a mistyped name is answered with the nearest ones."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that the first argument names."""
+        known = self.list_commands(ctx)
+        if args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"there is no command {args[0]!r}.{_suggestion(args[0], known)}")
+        return super().resolve_command(ctx, args)
+
+
+def _suggestion(typed: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    word = typed.lower()
+    near = get_close_matches(word, known) or [name for name in known if word[:3] == name[:3]]
+    return f" Did you mean {', '.join(near)}?" if near else ""
+
+
+class LazyGroup(SuggestingGroup):
     """Commands that are imported when they are invoked, so that help and every other command start fast."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -44,15 +64,25 @@ class LazyGroup(TyperGroup):
         """Import and return a command; None when there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        function = getattr(import_module(f"graph.cli.{cmd_name}"), cmd_name)
+        found = getattr(import_module(f"graph.cli.{cmd_name}"), cmd_name)
+        if isinstance(found, typer.Typer):
+            return typer.main.get_command(found)
         single = typer.Typer(
             add_completion=False,
             rich_markup_mode=None,
             pretty_exceptions_enable=False,
             context_settings={"help_option_names": ["-h", "--help"]},
         )
-        single.command(cmd_name)(function)
+        single.command(cmd_name)(found)
         return typer.main.get_command(single)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Complete the names of commands from their list, without importing them."""
+        listed: dict[str, Any] = {
+            name: TyperCommand(name, short_help=line) for name, line in COMMANDS.items()
+        }
+        ctx.command = TyperGroup(name=self.name, commands=listed, params=self.params)
+        return ctx.command.shell_complete(ctx, incomplete)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list of commands without importing them."""

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from graph.cli._completion import complete_name
+
 Store = Annotated[
     str | None,
     typer.Option(
@@ -20,6 +22,7 @@ Name = Annotated[
     typer.Argument(
         metavar="NAME",
         help="A URI, an id, the end of a name that is like no other, or NAMESPACE and NAME as two words.",
+        autocompletion=complete_name,
     ),
 ]
 Depth = Annotated[

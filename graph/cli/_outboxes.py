@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from lineage.config import Destination
+from lineage.destination import Destination
 from lineage.errors import OutboxError
 from lineage.outbox import OutboxStats, open_existing, outbox_files
 

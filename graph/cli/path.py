@@ -7,14 +7,17 @@ from typing import Annotated
 import typer
 
 from graph.cli._answers import Format, FormatOption, name_text, print_answer
+from graph.cli._completion import complete_name
 from graph.cli._options import Json, Store
 from graph.cli._output import print_note
 from graph.cli._store import opened
 from graph.exports.labels import one_line
 from graph.queries.answer import Answer
 
-From = Annotated[str, typer.Argument(metavar="FROM", help="Where the data comes from.")]
-To = Annotated[str, typer.Argument(metavar="TO", help="Where it goes.")]
+From = Annotated[
+    str, typer.Argument(metavar="FROM", help="Where the data comes from.", autocompletion=complete_name)
+]
+To = Annotated[str, typer.Argument(metavar="TO", help="Where it goes.", autocompletion=complete_name)]
 
 
 def path(

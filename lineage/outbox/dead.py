@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from lineage.outbox.records import Refused
 
+_NO_SEQ = 2**63 - 1
 DROP = "DELETE FROM dead WHERE seq = ?"
-_SELECT = "SELECT seq, body, run_id, attempts, reason FROM dead WHERE seq > ? ORDER BY seq LIMIT ?"
+_SELECT = "SELECT seq, body, run_id, attempts, reason FROM dead WHERE seq < ? ORDER BY seq DESC LIMIT ?"
 # An event that came while the clock was set back may have the number by now.
 _PUT_BACK = """
 INSERT INTO waiting (seq, run_id, body)
@@ -20,11 +21,11 @@ FROM dead WHERE seq = ?
 """
 
 
-def letters(connection: sqlite3.Connection, after: int, limit: int, most_bytes: int) -> list[Refused]:
-    """Return dead letters by seq, up to about this many bytes."""
+def letters(connection: sqlite3.Connection, before: int | None, limit: int, most_bytes: int) -> list[Refused]:
+    """Return dead letters by seq, the latest first, up to about this many bytes."""
     found: list[Refused] = []
     size = 0
-    rows = connection.execute(_SELECT, (after, limit))
+    rows = connection.execute(_SELECT, (_NO_SEQ if before is None else before, limit))
     for row in rows:
         found.append(Refused(*row))
         size += len(row[1])

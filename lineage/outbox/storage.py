@@ -244,10 +244,10 @@ class Outbox:
 
         self._patiently(move)
 
-    def refused(self, limit: int, *, after: int = -1) -> list[Refused]:
-        """Return up to `limit` dead letters of about 8 MiB at most, oldest first, behind the seq `after`."""
+    def refused(self, limit: int, *, before: int | None = None) -> list[Refused]:
+        """Return up to `limit` dead letters, of about 8 MiB at most, the latest first, from before a seq."""
         with self._main.reading() as connection:
-            return dead.letters(connection, after, limit, READ_BYTES)
+            return dead.letters(connection, before, limit, READ_BYTES)
 
     def put_back(self, seqs: Iterable[int]) -> int:
         """Let dead letters wait again, in the order they had; return how many. All, or with an error none."""

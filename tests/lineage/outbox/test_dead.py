@@ -24,14 +24,16 @@ def outbox_with(path: Path, *bodies: bytes) -> tuple[Outbox, list[int]]:
     return outbox, seqs
 
 
-def test_dead_letters_are_listed_oldest_first_in_pages(tmp_path: Path) -> None:
+def test_dead_letters_are_listed_latest_first_in_pages(tmp_path: Path) -> None:
     outbox, seqs = outbox_with(tmp_path, b"a", b"b", b"c")
 
     first = outbox.refused(2)
-    rest = outbox.refused(2, after=first[-1].seq)
+    rest = outbox.refused(2, before=first[-1].seq)
 
-    assert [(one.seq, one.body) for one in first + rest] == list(zip(seqs, [b"a", b"b", b"c"], strict=True))
-    assert [(one.run_id, one.attempts, one.reason) for one in rest] == [("run", 1, f"400: {seqs[2]}")]
+    assert [(one.seq, one.body) for one in first + rest] == list(zip(seqs, [b"a", b"b", b"c"], strict=True))[
+        ::-1
+    ]
+    assert [(one.run_id, one.attempts, one.reason) for one in rest] == [("run", 1, f"400: {seqs[0]}")]
 
 
 def test_what_is_put_back_waits_where_it_was_in_the_order(tmp_path: Path) -> None:
@@ -73,12 +75,12 @@ def test_putting_back_is_all_or_nothing(tmp_path: Path) -> None:
         outbox.put_back(seqs)
 
     assert outbox.waiting(100) == []
-    assert [one.seq for one in outbox.refused(100)] == seqs
+    assert [one.seq for one in outbox.refused(100)] == seqs[::-1]
 
 
 def test_dead_letters_are_forgotten_by_seq(tmp_path: Path) -> None:
     outbox, seqs = outbox_with(tmp_path, b"a", b"b", b"c")
 
     assert outbox.drop_refused([seqs[1], seqs[1], 7]) == 1
-    assert [one.body for one in outbox.refused(100)] == [b"a", b"c"]
+    assert [one.body for one in outbox.refused(100)] == [b"c", b"a"]
     assert outbox.stats().dead_letters == 2
