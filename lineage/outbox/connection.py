@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,10 @@ PATIENCE_SECONDS = 5.0
 """How long those who empty a file wait for it."""
 
 BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+forking: int | None = None
+"""The thread that is about to fork. The others let it pass, or it would starve behind busy ones and the
+child would inherit SQLite's mutexes in whatever state they are."""
 
 _abandoned: list[sqlite3.Connection] = []
 """Connections inherited open. They are kept so that the garbage collector does not close them."""
@@ -82,6 +87,8 @@ class Connection:
         self.leave_unseen_fork()
         if self.void:
             raise OutboxError(self.path, "this process was forked while the file was open")
+        if forking is not None:
+            _let_pass(seconds)
         lock = self._lock
         if not lock.acquire(timeout=seconds):
             raise BusyError(self.path, "busy in another thread")
@@ -154,6 +161,18 @@ class Connection:
     def after_fork_in_parent(self) -> None:
         """Release what `before_fork` took."""
         self._lock.release()
+
+
+def announce_fork(thread: int | None) -> None:
+    """Let a thread that forks go before the others, until None ends it."""
+    global forking
+    forking = thread
+
+
+def _let_pass(seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while forking not in (None, threading.get_ident()) and time.monotonic() < deadline:
+        time.sleep(0.0005)
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from lineage.destination import Destination
 from lineage.errors import OutboxError
 from lineage.outbox import files
-from lineage.outbox.connection import Connection
+from lineage.outbox.connection import Connection, announce_fork
 from lineage.outbox.files import outbox_path, usable_folder
 from lineage.outbox.storage import Outbox
 
@@ -60,12 +60,14 @@ def close_all() -> None:
 
 def _before_fork() -> None:
     _lock.acquire()
+    announce_fork(threading.get_ident())
     for outbox in list(_outboxes.values()):
         _held.extend(outbox.before_fork())
     files.making.acquire()
 
 
 def _after_fork_in_parent() -> None:
+    announce_fork(None)
     files.making.release()
     while _held:
         _held.pop().after_fork_in_parent()
@@ -76,6 +78,7 @@ def _after_fork_in_child() -> None:
     global _lock
     _lock = threading.RLock()
     _held.clear()
+    announce_fork(None)
     files.start_over()
     for outbox in _outboxes.values():
         outbox.after_fork_in_child()

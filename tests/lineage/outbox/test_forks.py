@@ -75,14 +75,13 @@ def test_parent_and_children_emit_at_the_same_time(outbox: Outbox) -> None:
 def test_a_child_outlives_its_parent_while_the_file_is_drained_in_between(tmp_path: Path) -> None:
     """A child that inherited an open connection would lose its rows with the parent's write-ahead log."""
     outbox = open_outbox(tmp_path / "outbox", STORE)
-    go_on, parent_ended = os.pipe(), os.pipe()
+    go_on, child_lives = os.pipe(), os.pipe()
 
     def parent() -> None:
         outbox.append(b"parent")
         child = os.fork()
         if child == 0:
             outbox.append(b"child, early")
-            os.close(parent_ended[1])
             os.read(go_on[0], 1)
             outbox.append(b"child, late")
             os._exit(0)
@@ -90,13 +89,13 @@ def test_a_child_outlives_its_parent_while_the_file_is_drained_in_between(tmp_pa
         outbox.close()
 
     assert ended_well(forked(parent))
-    os.close(parent_ended[1])
-    time.sleep(0.1)
-    early = stored(outbox)
+    os.close(child_lives[1])
+    while "child, early" not in (early := stored(outbox)):
+        time.sleep(0.01)
     outbox.remove([event.seq for event in outbox.waiting(10)])
     outbox.close()
     os.write(go_on[1], b"x")
-    assert os.read(parent_ended[0], 1) == b"", "the child has ended"
+    assert os.read(child_lives[0], 1) == b"", "the child has ended"
 
     assert {"parent", "parent, last"} <= set(early)
     assert sorted(early + stored(outbox)) == ["child, early", "child, late", "parent", "parent, last"]
