@@ -136,6 +136,8 @@ def _is_glued(before2: str, before: str, token: str) -> bool:
     """Whether two tokens stand without a space; decided by tokens alone, so that the result is stable."""
     if token in (",", ";", ")", "]") or before in ("(", "["):
         return True
+    if token == "." and before[:1] == "@":
+        return False  # glued, they would be one stage when they are read again
     if token == "." and (before == "." or _is_word(before)):
         return True
     if token in (".", ":", "::"):

@@ -41,7 +41,8 @@ def test_a_run_loads_openlineage_and_no_parser_graph_or_web_framework() -> None:
     loaded = loaded_after(
         "import lineage\nwith lineage.track_run('x') as run:\n    run.sql('select 1')\n    pass"
     )
-    assert {name.split(".")[0] for name in loaded} == {"openlineage"}
+    # Old versions of openlineage-python bring rich along.
+    assert {name.split(".")[0] for name in loaded} - {"rich"} == {"openlineage"}
 
 
 def test_importing_lineage_adds_little_to_importing_the_official_client() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from graph.cli import app
+
+# Before click 8.2 the two streams had to be kept apart by asking for it.
+RUNNER = CliRunner(**({"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}))
 
 ROOT = Path(__file__).resolve().parents[3]
 FIXTURES = ROOT / "tests" / "fixtures" / "events"
@@ -51,7 +55,7 @@ def lineage() -> Callable[..., Said]:
     """Run the command with these arguments; what it raises is raised here."""
 
     def run(*arguments: str, input: str | bytes | None = None) -> Said:
-        done = CliRunner().invoke(app, [str(each) for each in arguments], input=input, catch_exceptions=False)
+        done = RUNNER.invoke(app, [str(each) for each in arguments], input=input, catch_exceptions=False)
         return Said(done.stdout, done.stderr, done.exit_code)
 
     return run
