@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -49,7 +49,8 @@ class Finding:
     distance: int = 0
     dataset: int | None = None
     job: int | None = None
-    parent_run_id: str | None = None
+    runs: frozenset[str] = frozenset()
+    """The failed runs that it is made from."""
     fields: frozenset[str] = frozenset()
     up: bool | None = None
     late: timedelta = timedelta()
@@ -97,9 +98,9 @@ def findings(
 
 def _of_dataset(past: Past, facts: DatasetFacts, distance: int) -> Iterable[Finding]:
     node = past.names[facts.dataset]
-    for result in facts.tests:
-        if not result.test.passed:
-            yield _failed_test(past, facts, result, node, distance)
+    failed = [result for result in facts.tests if not result.test.passed]
+    if failed:
+        yield _failed_tests(past, facts, failed, node, distance)
     if facts.late and facts.updated is not None and facts.rhythm is not None and facts.age is not None:
         usual = facts.rhythm.usual
         missed = max(1, int(facts.age / usual))
@@ -130,44 +131,60 @@ def _of_dataset(past: Past, facts: DatasetFacts, distance: int) -> Iterable[Find
             yield _row_count(past, facts, amounts, amounts.jump, node, distance)
 
 
-def _failed_test(past: Past, facts: DatasetFacts, result: TestResult, node: Node, distance: int) -> Finding:
+def _failed_tests(
+    past: Past, facts: DatasetFacts, failed: Sequence[TestResult], node: Node, distance: int
+) -> Finding:
+    latest = max(failed, key=lambda result: (result.at, result.run_id))
+    unchanged = all(_unchanged(facts, result) for result in failed)
+    severities = {(result.test.severity or "error").lower() for result in failed}
+    return Finding(
+        Kind.FAILED_TEST,
+        node,
+        min(result.since for result in failed),
+        tuple(line for result in failed for line in _test_lines(facts, result)),
+        {
+            "tests": [
+                {
+                    "test": result.test.name,
+                    "column": result.test.column,
+                    "severity": result.test.severity,
+                    "expected": result.test.expected,
+                    "actual": result.test.actual,
+                    "since": when_text(result.since),
+                    "lastPassed": when_text(result.passed_at),
+                    "runId": result.run_id,
+                    "job": past.names[result.job].id if result.job in past.names else None,
+                }
+                for result in failed
+            ],
+            "unchangedSincePassed": unchanged,
+            "severity": "warn" if severities == {"warn"} else "error",
+        },
+        distance,
+        facts.dataset,
+        job=latest.job,
+        runs=frozenset(result.run_id for result in failed),
+    )
+
+
+def _unchanged(facts: DatasetFacts, result: TestResult) -> bool:
+    """Tell whether the test passed on the very data that it failed on."""
+    return result.passed_at is not None and facts.updated is not None and facts.updated < result.passed_at
+
+
+def _test_lines(facts: DatasetFacts, result: TestResult) -> Iterable[str]:
     test = result.test
     said = f"test {test.name} failed {when_text(result.at)}"
     said += f" on column {test.column}" if test.column else ""
     if test.actual is not None or test.expected is not None:
         said += f": found {test.actual}, expected {test.expected}"
-    evidence = [said + (f" (severity {test.severity})" if test.severity else "")]
+    yield said + (f" (severity {test.severity})" if test.severity else "")
     if result.since < result.at:
-        evidence.append(f"failing since {when_text(result.since)}")
-    unchanged = (
-        result.passed_at is not None and facts.updated is not None and facts.updated < result.passed_at
-    )
-    if unchanged:
-        evidence.append(f"the same data passed it {when_text(result.passed_at)}: nothing was written since")
+        yield f"  failing since {when_text(result.since)}"
+    if _unchanged(facts, result):
+        yield f"  the same data passed it {when_text(result.passed_at)}: nothing was written since"
     elif result.passed_at is not None:
-        evidence.append(f"last passed {when_text(result.passed_at)}")
-    return Finding(
-        Kind.FAILED_TEST,
-        node,
-        result.since,
-        tuple(evidence),
-        {
-            "test": test.name,
-            "column": test.column,
-            "severity": test.severity,
-            "expected": test.expected,
-            "actual": test.actual,
-            "at": when_text(result.at),
-            "runId": result.run_id,
-            "job": past.names[result.job].id if result.job in past.names else None,
-            "lastPassed": when_text(result.passed_at),
-            "unchangedSincePassed": unchanged,
-        },
-        distance,
-        facts.dataset,
-        job=result.job,
-        parent_run_id=result.parent_run_id,
-    )
+        yield f"  last passed {when_text(result.passed_at)}"
 
 
 def _schema_change(past: Past, facts: DatasetFacts, node: Node, distance: int) -> Finding:
@@ -304,7 +321,7 @@ def _failed_run(job: Node, facts: JobFacts, node: Node, key: int | None, distanc
         distance,
         key,
         job=facts.job,
-        parent_run_id=last.parent_run_id,
+        runs=frozenset(run.run_id for run in facts.failures),
     )
 
 

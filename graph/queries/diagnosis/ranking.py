@@ -37,7 +37,7 @@ def ranked(
 
 
 def _order(finding: Finding) -> tuple[int, int, int, str, str]:
-    warning = int(str(finding.data.get("severity")).lower() == "warn")
+    warning = int(finding.data.get("severity") == "warn")
     return finding.distance, HARDNESS[finding.kind], warning, finding.node.id, finding.evidence[0]
 
 
@@ -67,6 +67,8 @@ def _root(causes: Mapping[int, int], place: int) -> int:
 
 def _explains(cause: Finding, effect: Finding, behind: Mapping[int, Collection[int]]) -> bool:
     """Tell whether one finding is a consequence of another; docs/diagnosing.md lists these rules."""
+    if effect.kind is Kind.FAILED_RUN:
+        return cause.kind is Kind.FAILED_TEST and effect.runs <= cause.runs
     if cause.dataset is None or effect.dataset is None:
         return False
     before = cause.dataset in behind[effect.dataset]

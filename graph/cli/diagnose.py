@@ -1,0 +1,52 @@
+"""`lineage diagnose DATASET[.FIELD]`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from graph.cli._options import Json, Name, Store
+from graph.cli._output import print_json, print_note
+from graph.cli._store import opened
+
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help="Judge as of this time, such as 2026-01-31T12:00:00Z: ages are counted to it, and what happened"
+        " later is left out.  [default: now]",
+    ),
+]
+
+
+def diagnose(name: Name, at: At = None, json: Json = False, store: Store = None) -> None:
+    """Show why a number may be wrong: the way to its sources, what is known on it, and the suspects.
+
+    Suspects are what failed, is late or has changed on the way, the nearest first, each with its evidence. Of
+    a job: what it writes (or reads, if it writes nothing), and what depends on that.
+    """
+    from graph.queries import diagnose_metric
+
+    now = datetime.now(UTC) if at is None else _time(at)
+    with opened(store) as asked:
+        found = diagnose_metric(asked.reader, name, now=now).incomplete(asked.incomplete)
+    if json:
+        print_json(found.as_json())
+        return
+    from graph.cli._diagnosis import print_diagnosis
+
+    print_diagnosis(found)
+    if found.answer.incomplete:
+        print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
+
+
+def _time(text: str) -> datetime:
+    from graph.ingest.decode import parse_time
+
+    nanoseconds = parse_time(text)
+    if nanoseconds is None:
+        raise typer.BadParameter(f"{text!r} is not a time such as 2026-01-31T12:00:00Z", param_hint="--at")
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanoseconds // 1000)
