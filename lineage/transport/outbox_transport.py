@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import attr
-from openlineage.client.serde import Serde
 from openlineage.client.transport.transport import Config as TransportConfig
 from openlineage.client.transport.transport import Transport
 
 from lineage._guard import guard
 from lineage.config import current_config
 from lineage.destination import Destination, store_destination, transport_destination
+from lineage.encoding import encode
 from lineage.errors import ConfigError
 from lineage.transport.delivery import EXIT_SECONDS, Delivery, delivery_to
 
@@ -81,7 +81,7 @@ class OutboxTransport(Transport):
         if self._settings.disabled:
             return
         with guard("queueing an event of an OpenLineage client"):
-            body = Serde.to_json(event).encode("utf-8", "replace")
+            body = encode(event)
             run = getattr(event, "run", None)
             self._delivery.put(body, getattr(run, "runId", None))
 
