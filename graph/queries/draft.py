@@ -58,48 +58,45 @@ class Draft:
         jobs = [key for key in self.distance if key in names and names[key].type is NodeType.JOB]
         types = _dataset_types(reader, datasets)
         parents = _parents(reader, jobs)
-        nodes = sorted(
-            (
-                AnswerNode(
-                    node=names[key],
-                    distance=distance,
-                    via=min((names[each] for each in self.before[key] if each in names), default=None),
-                    impact=self.impact.get(key),
-                    dataset_type=types.get(key),
-                    parents=parents.get(key, ()),
-                )
-                for key, distance in self.distance.items()
-                if key in names
-            ),
-            key=lambda node: node.place,
-        )
-        return Answer(query=query, nodes=tuple(nodes), edges=self._finished_edges(names, nodes))
+        nodes = {
+            key: AnswerNode(
+                node=names[key],
+                distance=distance,
+                via=min((names[each] for each in self.before[key] if each in names), default=None),
+                impact=self.impact.get(key),
+                dataset_type=types.get(key),
+                parents=parents.get(key, ()),
+            )
+            for key, distance in self.distance.items()
+            if key in names
+        }
+        order = sorted(nodes, key=lambda key: nodes[key].place)
+        edges = self._finished_edges(names, {key: rank for rank, key in enumerate(order)})
+        return Answer(query=query, nodes=tuple(nodes[key] for key in order), edges=edges)
 
     def _keys(self) -> set[int]:
         labels = {job for jobs, _ in self._edges.values() for job in jobs}
         return labels | self.distance.keys()
 
-    def _finished_edges(
-        self, names: Mapping[int, Node], nodes: Collection[AnswerNode]
-    ) -> tuple[AnswerEdge, ...]:
-        rank = {node.node: place for place, node in enumerate(nodes)}
-        edges = [
-            AnswerEdge(
-                source=names[source],
-                target=names[target],
-                kind=kind,
-                jobs=tuple(sorted(names[job] for job in jobs if job in names)),
-                transformations=tuple(sorted(transformations)),
-            )
-            for (kind, source, target), (jobs, transformations) in self._edges.items()
-            if source in names and target in names
-        ]
+    def _finished_edges(self, names: Mapping[int, Node], rank: Mapping[int, int]) -> tuple[AnswerEdge, ...]:
+        """Return the edges in the order of their farther ends, then of their nearer ones."""
 
-        def order(edge: AnswerEdge) -> tuple[int, int, int]:
-            ends = (rank[edge.source], rank[edge.target])
-            return (max(ends), min(ends), edge.kind)
+        def order(ends: _Ends) -> tuple[int, int, int, int]:
+            source, target = rank[ends[1]], rank[ends[2]]
+            return (max(source, target), min(source, target), ends[0], target)
 
-        return tuple(sorted(edges, key=lambda edge: (*order(edge), rank[edge.target])))
+        known = [ends for ends in self._edges if ends[1] in names and ends[2] in names]
+        return tuple(self._finished(ends, names) for ends in sorted(known, key=order))
+
+    def _finished(self, ends: _Ends, names: Mapping[int, Node]) -> AnswerEdge:
+        jobs, transformations = self._edges[ends]
+        return AnswerEdge(
+            source=names[ends[1]],
+            target=names[ends[2]],
+            kind=ends[0],
+            jobs=tuple(sorted(names[job] for job in jobs if job in names)),
+            transformations=tuple(sorted(transformations)),
+        )
 
 
 def _dataset_types(reader: LineageReader, keys: Collection[int]) -> dict[int, str]:
