@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import typer
@@ -13,7 +13,7 @@ from graph.cli._markdown import escaped, print_markdown_table
 from graph.cli._output import print_json, print_note, print_table
 from graph.exports.labels import one_line
 from graph.nodes import Node, NodeType, dataset
-from graph.queries.answer import Impact
+from graph.queries.answer import AnswerNode, Impact
 from graph.queries.change_impact import ChangedField, ChangeImpact, Verdict
 from graph.queries.critical import CriticalHit
 from graph.queries.schema_changes import Add, Retype
@@ -72,10 +72,10 @@ def _print(found: ChangeImpact, table: Table, *, heading: str, item: str) -> Non
         table(["change", "what it does"], [[str(each.change), _told(each)] for each in found.changes])
     else:
         typer.echo("Nothing changes.")
-    rows = _rows(found)
-    if rows:
+    hits = _hits(found)
+    if hits:
         typer.echo("")
-        table(["impact", "type", "name", "changes", "owners", "namespace"], rows)
+        _print_hits(found, hits, table)
     if found.critical:
         typer.echo("")
         typer.echo(heading.format("Critical:"))
@@ -92,7 +92,7 @@ def _comparison(compared: SchemaComparison) -> Iterator[str]:
         yield f"Types not compared, as one side does not tell them: {', '.join(compared.untyped)}."
     if compared.only_in_lineage:
         yield (
-            "Not compared, as only lineage names them and neither schema does:"
+            "Not compared, as lineage names them and the schema that the store knows does not:"
             f" {', '.join(compared.only_in_lineage)}."
         )
 
@@ -125,25 +125,28 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _rows(found: ChangeImpact) -> list[list[str]]:
-    """Return a row for each node that is hit: the gravest first, then by distance."""
-    verdicts = [(found.verdict(each.node), each) for each in found.answer.nodes]
+def _print_hits(found: ChangeImpact, hits: Sequence[tuple[Verdict, AnswerNode]], table: Table) -> None:
+    """Print a row for each node that is hit; changes and namespaces only where there are several."""
+    several_changes = len(found.changes) > 1
+    several_namespaces = len({each.node.namespace for _, each in hits}) > 1
+    columns = ["impact", "type", "name", *["changes"] * several_changes, "owners"]
+    rows = []
+    for verdict, each in hits:
+        by = ", ".join(str(change.change) for change in found.changes if each.node in change.marks)
+        row = [verdict.value, kind_text(each), each.node.label, *[by] * several_changes]
+        row.append(_owner_text(found, each.node))
+        rows.append(row + [each.node.namespace] * several_namespaces)
+    table(columns + ["namespace"] * several_namespaces, rows)
+
+
+def _hits(found: ChangeImpact) -> list[tuple[Verdict, AnswerNode]]:
+    """Return what is hit: the gravest first, then by distance."""
+    verdicts = ((found.verdict(each.node), each) for each in found.answer.nodes)
     order = list(Verdict)
-    hit = sorted(
+    return sorted(
         ((verdict, each) for verdict, each in verdicts if verdict is not None),
         key=lambda pair: (order.index(pair[0]), pair[1].place),
     )
-    return [
-        [
-            verdict.value,
-            kind_text(each),
-            each.node.label,
-            ", ".join(str(by.change) for by in found.changes if each.node in by.marks),
-            _owner_text(found, each.node),
-            each.node.namespace,
-        ]
-        for verdict, each in hit
-    ]
 
 
 def _owner_text(found: ChangeImpact, node: Node) -> str:

@@ -162,8 +162,8 @@ def impact_of_changes(
         renames = [change for change in named if isinstance(change, Rename)]
         compared = compare_schemas(reader, asked, schema, renames)
         named += compared.changes
-    wanted = check_changes(asked, list(fields), named)
     types = known_schema(reader, asked)
+    wanted = check_changes(asked, list(fields), types or fields, named)
     each = [_impact_of_one(reader, asked, fields, types, change, depth) for change in wanted]
     harmful = [change.change for change in each if not change.compatible]
     touched = _touched(fields, harmful)
@@ -199,14 +199,11 @@ def _impact_of_one(
 
 
 def _touched(fields: Mapping[str, Node], changes: Iterable[Change]) -> list[Node]:
-    """Return the fields that the changes take or alter, with those nested in what is dropped or renamed."""
-    found: dict[str, Node] = {}
-    for change in changes:
-        if isinstance(change, Drop | Rename):
-            found |= {name: fields[name] for name in nested_in(change.field, fields)}
-        elif isinstance(change, Retype):
-            found[change.field] = fields[change.field]
-    return list(found.values())
+    """Return the fields that the changes take or alter, with what is nested in them."""
+    altered = [change.field for change in changes if not isinstance(change, Add)]
+    return [
+        fields[name] for name in dict.fromkeys(each for one in altered for each in nested_in(one, fields))
+    ]
 
 
 def _together(

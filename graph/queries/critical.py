@@ -96,7 +96,9 @@ def _path(answer: Answer, starts: Sequence[Node], target: Node, impact: Impact) 
             # A job is an end and no way on: what it makes of one thing does not come from another.
             graph.add_edges_from((edge.source, job) for job in edge.jobs)
     for each in [node for node in graph.nodes if node.type is NodeType.FIELD]:
-        graph.add_edge(each, dataset(each.namespace, each.name))
+        holder = dataset(each.namespace, each.name)
+        if impact is not Impact.UNKNOWN or holder != target:  # what nobody can tell comes between datasets
+            graph.add_edge(each, holder)
     try:
         _, found = nx.multi_source_dijkstra(graph, sources, target)
     except nx.NetworkXNoPath:

@@ -62,10 +62,13 @@ def nested_in(name: str, known: Iterable[str]) -> list[str]:
     return [each for each in known if each == name or each.startswith(f"{name}.")]
 
 
-def check_changes(dataset: Node, known: Sequence[str], changes: Iterable[Change]) -> list[Change]:
+def check_changes(
+    dataset: Node, known: Sequence[str], there: Collection[str], changes: Iterable[Change]
+) -> list[Change]:
     """Return the changes, each once, when the dataset has the fields they name and they go together.
 
-    `known` are the names of the dataset's fields. A field may be renamed and get another type at once.
+    `known` are the names of the dataset's fields, `there` those that a new one cannot have: lineage may
+    already name a field that is still to come. A field may be renamed and get another type at once.
 
     Raises:
         UnknownNameError: the dataset has no such field; `.suggestions` are up to three near names.
@@ -83,12 +86,12 @@ def check_changes(dataset: Node, known: Sequence[str], changes: Iterable[Change]
         if len(together) > len(kinds) or (len(kinds) > 1 and kinds != {Rename, Retype}):
             said = " and ".join(map(str, together))
             raise InvalidQueryError(f"{name} cannot change in two ways at once: {said}")
-    _check_new_names(known, each_once)
+    _check_new_names(there, each_once)
     return each_once
 
 
-def _check_new_names(known: Collection[str], changes: Iterable[Change]) -> None:
-    taken = set(known) - {each.field for each in changes if isinstance(each, Drop | Rename)}
+def _check_new_names(there: Collection[str], changes: Iterable[Change]) -> None:
+    taken = set(there) - {each.field for each in changes if isinstance(each, Drop | Rename)}
     for change in changes:
         new = change.to if isinstance(change, Rename) else change.field
         if isinstance(change, Rename | Add):

@@ -22,8 +22,8 @@ class SchemaComparison:
     """What leads from the known schema to the new one, and what was compared.
 
     `known` and `new` count the fields of the two schemas. `untyped` are fields in both whose type one of them
-    does not tell. `only_in_lineage` are fields that lineage names and neither schema has: nothing is said of
-    them.
+    does not tell. `only_in_lineage` are fields that lineage names and the known schema lacks: whether they
+    come or go is not known.
     """
 
     changes: tuple[Change, ...]
@@ -59,9 +59,13 @@ def compare_schemas(
         )
     renames = list(renames)
     renamed = {each.field: each.to for each in renames}
-    names = [each.field or "" for each in reader.fields(dataset)]
+    unlisted = [each.field or "" for each in reader.fields(dataset) if each.field not in known]
     return SchemaComparison(
-        changes=tuple(schema_difference(known, new, renames)),
+        changes=tuple(
+            change
+            for change in schema_difference(known, new, renames)
+            if not (isinstance(change, Add) and change.field in unlisted)
+        ),
         known=len(known),
         new=len(new),
         untyped=tuple(
@@ -69,7 +73,7 @@ def compare_schemas(
             for name, type_ in known.items()
             if (now := _new_name(name, renamed)) in new and (type_ is None or new[now] is None)
         ),
-        only_in_lineage=tuple(name for name in names if name not in known and name not in new),
+        only_in_lineage=tuple(unlisted),
     )
 
 
