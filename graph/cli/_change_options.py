@@ -72,7 +72,7 @@ def schema_in(file: Path) -> Schema:
     """
     try:
         value = json.loads(_text(file, "--schema"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"{file} is not JSON: {error}", param_hint="--schema") from error
     try:
         return read_schema(value)

@@ -49,6 +49,8 @@ def print_changes(
         for hit in found.critical:
             if hit.impact is not None:
                 print_note(f"Critical: {critical_text(hit)}")
+    if found.critical and found.answer.incomplete:
+        print_note("Critical: what was not read yet may lead to more of them.")
 
 
 def print_report(found: ChangeImpact) -> None:

@@ -102,7 +102,13 @@ class ChangeImpact:
     compared: SchemaComparison | None = None
 
     def hits_critical(self, *, ignore_unknown: bool = False) -> bool:
-        """Tell whether a critical thing is hit; one that may be, as nobody can tell, is unless ignored."""
+        """Tell whether a critical thing is hit.
+
+        One that may be, as nobody can tell, is unless that is ignored; of an incomplete answer nobody can
+        tell of any.
+        """
+        if self.critical and self.answer.incomplete and not ignore_unknown:
+            return True
         mattering = {Impact.DIRECT, Impact.INDIRECT} if ignore_unknown else set(Impact)
         return any(hit.impact in mattering for hit in self.critical)
 

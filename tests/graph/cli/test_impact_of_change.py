@@ -530,6 +530,23 @@ def test_what_nobody_can_tell_fails_unless_it_is_ignored(lineage: Lineage) -> No
     assert lineage(*amount, "--ignore-unknown").code == 1
 
 
+def test_an_incomplete_answer_fails_unless_the_unknown_is_ignored(
+    lineage: Lineage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DD-21: while SQL waits to be read, nobody can tell that nothing critical is hit."""
+    assert lineage("ingest", EVENTS / "airflow_failed_task.jsonl").code == 0
+    asked = ["impact", "shop.silver.refunds", "--drop", "refunded", "--critical", "revenue_board"]
+
+    with monkeypatch.context() as hurry:
+        hurry.setattr("graph.cli._store.SECONDS", 0.0)
+        said = lineage(*asked)
+        assert said.code == 1
+        assert said.err.splitlines()[-1] == "Critical: what was not read yet may lead to more of them."
+        assert lineage(*asked, "--ignore-unknown").code == 0
+        assert lineage(*asked[:-2]).code == 0
+    assert lineage(*asked).code == 0
+
+
 def test_critical_names_come_from_a_file_too(lineage: Lineage, tmp_path: Path) -> None:
     """DD-21: one name a line; empty lines and comments are none."""
     file = tmp_path / "critical.txt"
@@ -564,6 +581,7 @@ def test_critical_names_come_from_a_file_too(lineage: Lineage, tmp_path: Path) -
         (["--ignore-unknown"], "give --drop, --rename, --type or --schema"),
         (["--schema", "missing.json"], "missing.json cannot be read"),
         (["--schema", "broken.json"], "broken.json is not JSON"),
+        (["--schema", "deep.json"], "deep.json is not JSON"),
         (["--schema", "number.json"], "number.json: that is no schema"),
         (["--drop", "note", "--critical-file", "missing.txt"], "missing.txt cannot be read"),
     ],
@@ -575,6 +593,7 @@ def test_a_change_that_cannot_be_asked_about_ends_with_2_and_says_why(
     """DD-21: an unknown field is named with the nearest ones."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
+    (tmp_path / "deep.json").write_text("[" * 100_000, encoding="utf-8")
     (tmp_path / "number.json").write_text("3", encoding="utf-8")
 
     done = lineage("impact", "shop.silver.orders", *arguments)
