@@ -14,6 +14,7 @@ from graph.nodes import Node, NodeType
 from graph.queries.answer import Answer, AnswerNode
 
 PAGE = 1_000
+_DRAWN = 50
 
 Table = Callable[[Sequence[str], Sequence[Sequence[str]]], None]
 """How columns and rows are printed."""
@@ -33,7 +34,8 @@ FormatOption = Annotated[
     Format,
     typer.Option(
         "--format",
-        help="markdown is a table for a review; mermaid and dot draw the whole answer, without pages.",
+        help="markdown is a table and, of a small answer, a drawing, for a review; mermaid and dot draw the"
+        " whole answer, without pages.",
     ),
 ]
 
@@ -57,7 +59,11 @@ def print_answer(
         print_json(page.as_json())
         return
     if format_ is Format.MARKDOWN:
-        (markdown or _print_nodes_as_markdown)(page)
+        if markdown is None:
+            print_nodes(page, print_markdown_table)
+            draw_in_markdown(answer, page)
+        else:
+            markdown(page)
     else:
         (table or print_nodes)(page)
     if page.next is not None:
@@ -74,8 +80,12 @@ def _draw(answer: Answer, format_: Format) -> None:
         typer.echo(line)
 
 
-def _print_nodes_as_markdown(answer: Answer) -> None:
-    print_nodes(answer, print_markdown_table)
+def draw_in_markdown(answer: Answer, page: Answer) -> None:
+    """Draw an answer below its table, if the page holds all of it and it is not too large to be looked at."""
+    if page.nodes == answer.nodes and answer.edges and len(answer.nodes) <= _DRAWN:
+        typer.echo("\n```mermaid")
+        _draw(answer, Format.MERMAID)
+        typer.echo("```")
 
 
 def print_nodes(answer: Answer, table: Table = print_table) -> None:

@@ -41,7 +41,7 @@ class SuggestingGroup(TyperGroup):
         """Find the command that the first argument names."""
         known = self.list_commands(ctx)
         if args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
-            ctx.fail(f"there is no command {args[0]!r}.{_suggestion(args[0], known)}")
+            ctx.fail(f"No such command {args[0]!r}.{_suggestion(args[0], known)}")
         return super().resolve_command(ctx, args)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import typer
 
 from graph.exports.labels import one_line
 
-_MEANINGFUL = "\\`*[]<|"
+# An underscore within a word is none.
+_MEANINGFUL = re.compile(r"[\\`*\[\]<|~&$]|(?<![^\W_])_+|_+(?![^\W_])")
 
 
 def print_markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -21,4 +23,8 @@ def print_markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) 
 
 def escaped(text: str) -> str:
     """Return the text on one line, shown as it is: what Markdown or HTML reads as markup is escaped."""
-    return "".join(f"\\{char}" if char in _MEANINGFUL else char for char in one_line(text))
+    return _MEANINGFUL.sub(_with_backslashes, one_line(text))
+
+
+def _with_backslashes(found: re.Match[str]) -> str:
+    return "".join(f"\\{char}" for char in found[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -26,10 +27,16 @@ def print_items(
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table: for a terminal fitted to its width, else as text columns with nothing cut."""
+    """Print a table: for a terminal fitted to its width, else as text columns with nothing cut.
+
+    Colours are for terminals, and for anything where FORCE_COLOR is set; NO_COLOR and TERM=dumb forbid them.
+    """
     rows = [[one_line(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        _print_rich(columns, rows)
+    terminal = sys.stdout.isatty()
+    if terminal or _colours_are_forced():
+        from graph.cli._table import print_on_terminal
+
+        print_on_terminal(columns, rows, fit=terminal)
         return
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     for row in (columns, *rows):
@@ -37,36 +44,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         typer.echo("  ".join(cells).rstrip())
 
 
-def _print_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column, *cells in zip(columns, *rows, strict=True):
-        table.add_column(column, overflow="fold", no_wrap=max(map(len, (column, *cells))) <= _SHORT)
-    for row in rows:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    Console().print(table)
-
-
-_SHORT = 12
-"""Columns up to this width stay whole on a narrow terminal; the longer ones are folded."""
-
-_STYLES = {
-    "dataset": "green",
-    "dashboard": "magenta",
-    "job": "yellow",
-    "field": "cyan",
-    "direct": "red",
-    "indirect": "yellow",
-    "unknown": "dim",
-    "COMPLETE": "green",
-    "FAIL": "red",
-    "ABORT": "yellow",
-    "RUNNING": "cyan",
-}
+def _colours_are_forced() -> bool:
+    forbidden = os.environ.get("NO_COLOR") or os.environ.get("TERM") in ("dumb", "unknown")
+    return bool(os.environ.get("FORCE_COLOR")) and not forbidden
 
 
 def print_note(text: str) -> None:

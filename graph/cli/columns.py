@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from graph.cli._answers import PAGE, name_text, print_answer
+from graph.cli._answers import PAGE, Format, FormatOption, Table, draw_in_markdown, name_text, print_answer
+from graph.cli._markdown import print_markdown_table
 from graph.cli._options import Cursor, Json, Limit, Name, Store
 from graph.cli._output import print_table
 from graph.cli._store import opened
@@ -25,6 +26,7 @@ def columns(
     limit: Limit = PAGE,
     cursor: Cursor = None,
     json: Json = False,
+    format_: FormatOption = Format.TABLE,
     store: Store = None,
 ) -> None:
     """Show for each field of a dataset, or for one field, the fields it is made from and how."""
@@ -32,10 +34,23 @@ def columns(
 
     with opened(store) as asked:
         answer = asked.said(queries.columns(asked.reader, name, depth=None if all_ else depth))
-    print_answer(answer, json=json, limit=limit, cursor=cursor, table=_print_sources)
+    print_answer(
+        answer,
+        json=json,
+        format_=format_,
+        limit=limit,
+        cursor=cursor,
+        table=_print_sources,
+        markdown=lambda page: _print_markdown(answer, page),
+    )
 
 
-def _print_sources(answer: Answer) -> None:
+def _print_markdown(answer: Answer, page: Answer) -> None:
+    _print_sources(page, print_markdown_table)
+    draw_in_markdown(answer, page)
+
+
+def _print_sources(answer: Answer, table: Table = print_table) -> None:
     distances = {node.node: node.distance for node in answer.nodes}
     sources: dict[Node, list[AnswerEdge]] = {}
     for edge in answer.edges:
@@ -45,7 +60,7 @@ def _print_sources(answer: Answer) -> None:
         if target not in sources and distances[target]:
             continue  # a source that is made from nothing: it stands in its targets' rows
         rows += _rows(target, sources.get(target, []))
-    print_table(["field", "made from", "how", "by"], rows)
+    table(["field", "made from", "how", "by"], rows)
 
 
 def _rows(target: Node, edges: list[AnswerEdge]) -> list[list[str]]:

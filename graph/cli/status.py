@@ -150,9 +150,9 @@ def _outbox_lines(state: OutboxState) -> dict[str, str]:
 
 
 def _print_block(title: str, value: str, lines: dict[str, str]) -> None:
-    typer.echo(one_line(f"{title:<14}{value}"))
+    typer.echo(one_line(f"{title:<16}{value}"))
     for key, text in lines.items():
-        typer.echo(one_line(f"  {key:<12}{text}"))
+        typer.echo(one_line(f"  {key:<14}{text}"))
 
 
 def _words(key: str) -> str:

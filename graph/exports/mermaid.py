@@ -5,25 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from graph.exports.labels import edge_label, one_line
-from graph.nodes import Node, NodeType
+from graph.nodes import Node, NodeType, dataset
 from graph.queries.answer import AnswerEdge, AnswerNode
 
 _SHAPES = {NodeType.DATASET: '[("{}")]', NodeType.JOB: '["{}"]', NodeType.FIELD: '("{}")'}
-_MEANINGFUL = '"#&<>`\\[]{}()|;'
+_MEANINGFUL = '"#&<>`\\[]{}()|;$'
 
 
 def mermaid(nodes: Iterable[Node | AnswerNode], edges: Iterable[AnswerEdge]) -> Iterator[str]:
-    """Yield a flowchart from left to right: datasets are cylinders, jobs boxes and edge labels."""
+    """Yield a flowchart from left to right: datasets are cylinders, jobs boxes and edge labels.
+
+    Fields stand in a frame of their dataset; a dataset that is there itself stands in it too.
+    """
     yield "flowchart LR"
-    numbers: dict[Node, str] = {}
-    for each in nodes:
-        node = each.node if isinstance(each, AnswerNode) else each
-        numbers[node] = f"n{len(numbers)}"
-        yield f"  {numbers[node]}{_SHAPES[node.type].format(_escaped(node.label))}"
+    plain = [each.node if isinstance(each, AnswerNode) else each for each in nodes]
+    numbers = {node: f"n{number}" for number, node in enumerate(plain)}
+    fields: dict[Node, list[Node]] = {}
+    for node in plain:
+        if node.type is NodeType.FIELD:
+            fields.setdefault(dataset(node.namespace, node.name), []).append(node)
+    for node in plain:
+        if node.type is not NodeType.FIELD and node not in fields:
+            yield f"  {_box(node, numbers[node], node.label)}"
+    for number, (owner, framed) in enumerate(fields.items()):
+        yield f'  subgraph d{number}["{_escaped(owner.label)}"]'
+        if owner in numbers:
+            yield f"    {_box(owner, numbers[owner], owner.label)}"
+        for node in framed:
+            yield f"    {_box(node, numbers[node], node.field or '')}"
+        yield "  end"
     for edge in edges:
         label = edge_label(edge)
         arrow = f'-->|"{_escaped(label)}"|' if label else "-->"
         yield f"  {numbers[edge.source]} {arrow} {numbers[edge.target]}"
+
+
+def _box(node: Node, number: str, text: str) -> str:
+    return number + _SHAPES[node.type].format(_escaped(text))
 
 
 def _escaped(text: str) -> str:

@@ -71,7 +71,7 @@ def in_shell(command: Path, shell: str, script: str) -> Sequence[str]:
 
 def test_commands_and_options_are_completed(command: Path) -> None:
     assert offered(command, "up") == ["upstream"]
-    assert offered(command, "d") == ["demo", "downstream", "deadletters"]
+    assert {"demo", "downstream", "deadletters"} <= set(offered(command, "d"))
     assert offered(command, "deadletters", "re") == ["retry"]
     assert offered(command, "upstream", "--d") == ["--depth"]
     assert "--version" in offered(command, "--")

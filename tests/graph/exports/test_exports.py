@@ -54,16 +54,38 @@ def test_dot_draws_nodes_by_type_and_jobs_on_edges() -> None:
 
 
 def test_mermaid_draws_nodes_by_type_and_jobs_on_edges() -> None:
-    a, b, j = dataset("ns", "a"), field("ns", "b", "x"), job("ns", "j")
+    a, b, j = dataset("ns", "a"), dataset("ns", "b"), job("ns", "j")
 
     assert list(mermaid([a, AnswerNode(b, 1), j], [edge(a, b, j), edge(a, j, j, kind=EdgeKind.READS)])) == [
         "flowchart LR",
         '  n0[("a")]',
-        '  n1("b.x")',
+        '  n1[("b")]',
         '  n2["j"]',
         '  n0 -->|"j"| n1',
         "  n0 --> n2",
     ]
+
+
+def test_mermaid_frames_the_fields_of_each_dataset() -> None:
+    a, b, x, y = dataset("ns", "a"), dataset("ns", "b"), field("ns", "b", "x"), field("ns", "b", "y")
+    elsewhere = field("other", "b", NASTY)
+
+    lines = list(mermaid([a, x, b, elsewhere, y], [edge(a, b), edge(elsewhere, y, kind=EdgeKind.FIELD)]))
+
+    assert lines[:8] == [
+        "flowchart LR",
+        '  n0[("a")]',
+        '  subgraph d0["b"]',
+        '    n2[("b")]',
+        '    n1("x")',
+        '    n4("y")',
+        "  end",
+        '  subgraph d1["b"]',
+    ]
+    label = re.fullmatch(r'    n3\("(.*)"\)', lines[8])
+    assert label is not None
+    assert read_entities(label[1]) == shown(NASTY)
+    assert lines[9:] == ["  end", "  n0 --> n2", "  n3 --> n4"]
 
 
 def test_jsonl_gives_a_node_or_an_edge_a_line() -> None:
