@@ -102,7 +102,8 @@ def _path(answer: Answer, starts: Sequence[Node], target: Node, impact: Impact) 
     try:
         _, found = nx.multi_source_dijkstra(graph, sources, target)
     except nx.NetworkXNoPath:
-        return (target,)
+        # An answer has one edge for several jobs: beside an INDIRECT one, a job that did not say is not seen.
+        return _path(answer, starts, target, Impact.INDIRECT) if impact is Impact.DIRECT else (target,)
     way = cast("list[Node]", found)  # the type stubs know the form without a target alone
     whole = way[:1]
     for hop in pairwise(way):

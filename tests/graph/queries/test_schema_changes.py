@@ -227,6 +227,21 @@ def test_a_field_behind_a_blind_reader_may_be_hit_and_its_neighbour_surely(
     assert not impact_of_changes(graph, HERE, [Drop("x")], critical=["z.y"]).hits_critical()
 
 
+def test_a_direct_path_is_found_beside_a_job_that_only_filters(graph_of: Build, job_of: Build) -> None:
+    """DD-21: a job that says nothing of how, and one that filters, make the same field."""
+    graph = graph_of(
+        [
+            job_of("plain", ["a"], ["b"], {"b.x": {"a.x": ""}}),
+            job_of("filter", ["a"], ["b"], {"b.x": {"a.x": "INDIRECT"}}),
+        ]
+    )
+
+    (hit,) = impact_of_changes(graph, HERE, [Drop("x")], critical=["b.x"]).critical
+
+    assert hit.impact is Impact.DIRECT
+    assert (hit.path[0], hit.path[-1], len(hit.path)) == (field("ns", "a", "x"), field("ns", "b", "x"), 3)
+
+
 random_jobs = st.lists(
     st.tuples(
         st.integers(0, 4),
