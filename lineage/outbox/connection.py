@@ -88,7 +88,7 @@ class Connection:
         if self.void:
             raise OutboxError(self.path, "this process was forked while the file was open")
         if forking is not None:
-            _let_pass(seconds)
+            _let_pass()
         lock = self._lock
         if not lock.acquire(timeout=seconds):
             raise BusyError(self.path, "busy in another thread")
@@ -152,8 +152,8 @@ class Connection:
         self._pid = os.getpid()
 
     def before_fork(self) -> bool:
-        """Take the lock and close; False when the lock cannot be had within a second."""
-        held = self._lock.acquire(timeout=1.0)
+        """Take the lock and close; False when the lock cannot be had within five seconds."""
+        held = self._lock.acquire(timeout=PATIENCE_SECONDS)
         if held:
             self._close()
         return held
@@ -169,8 +169,9 @@ def announce_fork(thread: int | None) -> None:
     forking = thread
 
 
-def _let_pass(seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def _let_pass() -> None:
+    # Longer than BUSY_SECONDS: an own file that came up meanwhile has no lock that the fork holds.
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while forking not in (None, threading.get_ident()) and time.monotonic() < deadline:
         time.sleep(0.0005)
 

@@ -65,7 +65,7 @@ class Outbox:
         self.identity = identity
         self.limit = limit
         self._main = Connection(path, durability, identity)
-        self._own: Connection | None = None
+        self._owns: list[Connection] = []
         self._avoid_main_until = 0.0
         self._make_room_after = 0.0
         self._uncounted = 0
@@ -157,8 +157,7 @@ class Outbox:
             self._tell_of_drops()
 
     def _append_own(self, body: bytes, run_id: str | None) -> None:
-        own = self._own
-        if own is not None and not own.void:
+        for own in [file for file in self._owns if not file.void]:
             try:
                 self._insert(own, body, run_id)
                 return
@@ -172,7 +171,8 @@ class Outbox:
         except (OSError, sqlite3.Error) as fault:
             self._uncounted += 1
             raise OutboxError(path, _reason(fault)) from None
-        self._own = Connection(path, self._main.durability)
+        # Never dropped while it is open: the garbage collector would close it without its lock.
+        self._owns.append(Connection(path, self._main.durability))
 
     def _patiently(self, work: Callable[[sqlite3.Connection], _T], patience: float = PATIENCE_SECONDS) -> _T:
         """Do something to the file in one transaction, waiting for other processes."""
@@ -301,9 +301,8 @@ class Outbox:
         An own file of a process that is gone is deleted here once nothing is left in it.
         """
         self._main.close()
-        if self._own is not None:
-            self._own.close()
-            self._own = None
+        for own in self._owns:
+            own.close()
         self.delete_if_done()
 
     def delete_if_done(self) -> None:
@@ -315,14 +314,13 @@ class Outbox:
                 delete_if_empty(self.path)
 
     def before_fork(self) -> list[Connection]:
-        """Close all connections; return those whose lock is held now. An own file is never reopened."""
-        own, self._own = self._own, None
-        return [file for file in (self._main, own) if file is not None and file.before_fork()]
+        """Close all connections; return those whose lock is held now."""
+        return [file for file in (self._main, *self._owns) if file.before_fork()]
 
     def after_fork_in_child(self) -> None:
         """Start over in a forked child, with fresh locks and no connection."""
         self._main.start_over()
-        self._own = None
+        self._owns = []
         self._uncounted = 0
 
 
