@@ -25,6 +25,22 @@ _LONG = timedelta(days=1)
 _UNATTENDED = timedelta(minutes=1)
 """How long events wait for another backend before it is told that nobody delivers them."""
 
+_HELD = {
+    "error": "error",
+    "bytes": "size",
+    "format": "format",
+    "lastIngest": "last ingest",
+    "events": "events",
+    "runs": "runs",
+    "jobs": "jobs",
+    "datasets": "datasets",
+    "fields": "fields",
+    "edges": "edges",
+    "underived": "unread SQL",
+    "deadLetters": "dead letters",
+}
+"""What is said of a store: the keys of its item, and their words for people."""
+
 
 def status(json: Json = False, store: Store = None) -> None:
     """Show where events go, what the store holds, and what waits in each outbox. Nothing is drained.
@@ -123,8 +139,8 @@ def _print(
 ) -> None:
     goes = "nowhere: recording is disabled" if going.disabled else in_words(going.destination)
     _print_block("events go to", f"{goes} ({going.setting})", {"version": VERSION})
-    shown = {key: _text(key, value) for key, value in held.items() if key not in ("kind", "location")}
-    _print_block("store", held["location"], {_words(key): text for key, text in shown.items()})
+    missing = "" if held["exists"] else " (not there yet)"
+    _print_block("store", f"{held['location']}{missing}", _held_lines(held))
     if not outboxes and not unreadable:
         _print_block("outbox", f"none in {current_config().outbox}", {})
     for state in outboxes:
@@ -133,14 +149,21 @@ def _print(
         _print_block("outbox", str(each.file), {"error": each.reason})
 
 
+def _held_lines(held: dict[str, Any]) -> dict[str, str]:
+    texts = dict(held)
+    if "bytes" in held:
+        texts["bytes"] = size_text(held["bytes"])
+        texts["lastIngest"] = held["lastIngest"] or "never"
+    return {word: str(texts[key]) for key, word in _HELD.items() if key in texts}
+
+
 def _outbox_lines(state: OutboxState) -> dict[str, str]:
     own = len(state.files) - 1
+    at_rest = state.waiting > 0 and state.destination.is_store
     lines = {
         "file": str(state.files[0]) + (f" and {own} of processes beside it" if own else ""),
-        "waiting": str(state.waiting),
-        "oldest": ""
-        if state.oldest is None
-        else f"{_age_text(state.oldest)} ago ({time_text(state.oldest)})",
+        "waiting": str(state.waiting) + (", until the store is asked" if at_rest else ""),
+        "oldest": f"{_age_text(state.oldest)} ago ({time_text(state.oldest)})" if state.oldest else "",
         "dropped": str(state.dropped),
         "dead letters": str(state.dead_letters),
         "last error": state.last_error or "",
@@ -153,18 +176,6 @@ def _print_block(title: str, value: str, lines: dict[str, str]) -> None:
     typer.echo(one_line(f"{title:<16}{value}"))
     for key, text in lines.items():
         typer.echo(one_line(f"  {key:<14}{text}"))
-
-
-def _words(key: str) -> str:
-    return "".join(f" {char.lower()}" if char.isupper() else char for char in key)
-
-
-def _text(key: str, value: object) -> str:
-    if value is None:
-        return "never" if key == "lastIngest" else "unknown"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return size_text(value) if key == "bytes" and isinstance(value, int) else str(value)
 
 
 def _age(time: datetime) -> timedelta:
