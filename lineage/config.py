@@ -169,7 +169,7 @@ def _from_file(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return what lineage.toml says: the file in LINEAGE_CONFIG, else the one in the working directory."""
     named = environment.get("LINEAGE_CONFIG")
     path = Path(named).expanduser() if named else Path.cwd() / _FILE_NAME
-    if not named and not path.is_file():
+    if not named and not os.path.isfile(path):
         return {}
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

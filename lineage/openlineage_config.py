@@ -8,6 +8,7 @@ openlineage-python writes into `os.environ` on the way is worked out here withou
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -119,7 +120,8 @@ def _from_file(environment: Mapping[str, str]) -> dict[str, Any]:
     candidates = [Path.cwd() / _FILE_NAME, Path("~/.openlineage").expanduser() / _FILE_NAME]
     if named := environment.get("OPENLINEAGE_CONFIG"):
         candidates.insert(0, Path(named))
-    path = next((path for path in candidates if path.is_file()), None)
+    # A folder that may not be looked into counts as empty, as it does for openlineage-python.
+    path = next((path for path in candidates if os.path.isfile(path)), None)
     if path is None:
         return {}
     import yaml

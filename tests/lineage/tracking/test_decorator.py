@@ -138,6 +138,8 @@ def test_coroutines_are_runs_around_their_body(lineage_events: CapturedEvents) -
 
 
 def test_a_generator_starts_at_the_first_item_and_ends_with_the_last(lineage_events: CapturedEvents) -> None:
+    """PV-09: decorated generator functions are runs from their first item to their last."""
+
     @track_lineage(outputs=[SILVER])
     def rows(count: int) -> Iterator[int]:
         yield from range(count)

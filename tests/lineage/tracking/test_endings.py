@@ -37,6 +37,8 @@ from lineage.testing import CapturedEvents
 def test_each_exception_has_its_ending(
     lineage_events: CapturedEvents, error: BaseException, state: str
 ) -> None:
+    """DD-01: each run has exactly one terminal event, and FAIL has the error's details."""
+
     @track_lineage(outputs=["orders"])
     def work() -> None:
         raise error

@@ -239,6 +239,7 @@ def same_lines(one: tuple[Any, ...]) -> tuple[Any, ...]:
 def test_tracking_changes_nothing_and_says_how_it_ended(
     kind: Callable[[Track, Callable[[], str]], Any], end: Callable[[], str], lineage_events: CapturedEvents
 ) -> None:
+    """DD-07: sync, async, generators, cancelled: START before, one end after, the outcome as it was."""
     expected = outcome(kind, untracked, end)
     got = outcome(kind, track_lineage(outputs="orders"), end)
 
