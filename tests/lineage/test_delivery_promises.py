@@ -58,7 +58,7 @@ def emit_all() -> list[float]:
 def test_a_backend_in_trouble_delays_nobody_and_loses_nothing(
     backend: Receiver, mode: str, tmp_path: Path
 ) -> None:
-    """PV-34: results right, events spooled, later delivered; exactly once in our store."""
+    """PV-34, PV-38: nobody waits, events are spooled and later delivered, exactly once in our store."""
     place = str(tmp_path / "lineage.db")
 
     def store(bodies: list[bytes]) -> None:
