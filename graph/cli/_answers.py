@@ -66,6 +66,8 @@ def print_answer(
             markdown(page)
     else:
         (table or print_nodes)(page)
+    for note in page.notes:
+        print_note(note[0].upper() + note[1:] + ".")
     if page.next is not None:
         print_note(f"There is more: --cursor {page.next}")
     if page.incomplete:

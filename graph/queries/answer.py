@@ -94,8 +94,9 @@ class AnswerEdge:
 class Answer:
     """The answer to a question: nodes by (distance, type, id), edges by the later of their two ends.
 
-    `incomplete` says that lineage waiting in the store could not all be read in time. `next` is the cursor of
-    the next page, None on the last one.
+    `notes` say what people should know about it, such as why nothing is downstream. `incomplete` says that
+    lineage waiting in the store could not all be read in time. `next` is the cursor of the next page, None on
+    the last one.
     """
 
     query: Mapping[str, Any]
@@ -103,16 +104,18 @@ class Answer:
     edges: tuple[AnswerEdge, ...] = ()
     incomplete: bool = False
     next: str | None = None
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the envelope as plain dicts and lists."""
-        return {
+        said = {
             "query": dict(self.query),
             "nodes": [node.as_json() for node in self.nodes],
             "edges": [edge.as_json() for edge in self.edges],
             "incomplete": self.incomplete,
             "next": self.next,
         }
+        return {**said, "notes": list(self.notes)} if self.notes else said
 
     def page(self, *, limit: int | None = None, cursor: str | None = None) -> Answer:
         """Return the nodes behind `cursor`, at most `limit`, with the edges whose later end is among them.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from graph.nodes import Node, NodeType, dataset
 from graph.queries.answer import Answer
 from graph.queries.certainty import direct_keys, is_indirect, mark_feeds
+from graph.queries.dead_ends import why_nothing_downstream
 from graph.queries.draft import Draft
 from graph.queries.names import resolve
 from graph.queries.unknown import Holder, add_unknown
@@ -30,6 +32,8 @@ def impact(reader: LineageReader, node: Node | str | Sequence[str], *, depth: in
     jobs that read a dataset which holds one of these fields and whose column lineage nobody gave, with
     everything behind them.
 
+    Where no dataset is downstream `notes` say why.
+
     Raises:
         UnknownNameError, AmbiguousNameError: the name, where one is given, is not that of one node.
         InvalidQueryError: a depth below 1.
@@ -42,7 +46,11 @@ def impact(reader: LineageReader, node: Node | str | Sequence[str], *, depth: in
     else:
         _of_dataset(reader, draft, asked, depth)
     draft.impact.pop(asked.key, None)
-    return draft.finish(reader, {"question": "impact", "node": asked.id, "depth": depth})
+    answer = draft.finish(reader, {"question": "impact", "node": asked.id, "depth": depth})
+    if any(each.distance and each.node.type is NodeType.DATASET for each in answer.nodes):
+        return answer
+    why = why_nothing_downstream(reader, asked)
+    return answer if why is None else replace(answer, notes=(why,))
 
 
 def impact_of_fields(

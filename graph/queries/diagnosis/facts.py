@@ -190,7 +190,7 @@ def _amounts(runs: Sequence[JobRun], dataset: int) -> Amounts:
     )
     known = [(when, float(rows)) for when, rows in series if rows is not None]
     last = series[-1][1] if series else None
-    found = jump(known) if last is not None else None
+    found = jump(known, counts=True) if last is not None else None
     before = sorted(rows for _, rows in known[:-1])
     usual = None if last is None or too_few(known) else before[len(before) // 2]
     return Amounts(runs[0].job if runs else 0, last, usual, found)

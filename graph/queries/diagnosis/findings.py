@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -53,6 +54,8 @@ class Finding:
     """The failed runs that it is made from."""
     fields: frozenset[str] = frozenset()
     up: bool | None = None
+    hint: bool = False
+    """Whether it counts only as the cause of something else."""
     late: timedelta = timedelta()
     """How much later than the cause this may have begun and still be its consequence."""
     consequences: tuple[str, ...] = field(default=())
@@ -230,16 +233,19 @@ def _row_count(
             f"{job.label} wrote {number_text(jump.value)} rows; usual is {number_text(jump.usual)}"
             f" ({times_text(jump.factor)}, {abs(jump.spreads):.1f} spreads off, {jump.values} writes before)",
         ),
-        {"job": job.id, "rows": int(jump.value), "usualRows": jump.usual, **_jump_data(jump)},
+        {"job": job.id, "rows": int(jump.value), "usualRows": jump.usual, **jump_data(jump)},
         distance,
         facts.dataset,
         job=amounts.job,
         up=jump.up,
+        hint=jump.hint,
     )
 
 
-def _jump_data(jump: Jump) -> dict[str, Any]:
-    return {"factor": jump.factor, "spreads": jump.spreads, "values": jump.values}
+def jump_data(jump: Jump) -> dict[str, Any]:
+    """Return how far a value jumped, for programs; there is no factor where it was none before."""
+    factor = None if math.isinf(jump.factor) else jump.factor
+    return {"factor": factor, "spreads": jump.spreads, "values": jump.values}
 
 
 def _of_job(past: Past, facts: JobFacts, written: DatasetFacts | None, distance: int) -> Iterable[Finding]:
@@ -248,7 +254,7 @@ def _of_job(past: Past, facts: JobFacts, written: DatasetFacts | None, distance:
     key = written.dataset if written is not None else None
     if facts.failures and not _made_up_for(facts, written):
         yield _failed_run(job, facts, node, key, distance)
-    if facts.duration is not None:
+    if facts.duration is not None and not facts.duration.hint:
         slow = facts.duration
         yield Finding(
             Kind.DURATION,
@@ -259,7 +265,7 @@ def _of_job(past: Past, facts: JobFacts, written: DatasetFacts | None, distance:
                 f" {age_text(timedelta(seconds=slow.usual))} ({times_text(slow.factor)},"
                 f" {abs(slow.spreads):.1f} spreads off, {slow.values} runs before)",
             ),
-            {"job": job.id, "seconds": slow.value, "usualSeconds": slow.usual, **_jump_data(slow)},
+            {"job": job.id, "seconds": slow.value, "usualSeconds": slow.usual, **jump_data(slow)},
             distance,
             key,
             job=facts.job,

@@ -30,10 +30,15 @@ def ranked(
     suspects = [
         replace(found[place], consequences=_consequences(past, found[place], folded[place], traced, datasets))
         for place in range(len(found))
-        if _root(causes, place) == place
+        if _root(causes, place) == place and _counts(found[place], folded[place])
     ]
     suspects.sort(key=_order)
     return tuple(replace(each, rank=rank) for rank, each in enumerate(suspects, 1))
+
+
+def _counts(finding: Finding, folded: Sequence[Finding]) -> bool:
+    """Tell whether a finding stands: a hint does when something that is more than a hint follows from it."""
+    return not finding.hint or any(not each.hint for each in folded)
 
 
 def _order(finding: Finding) -> tuple[int, int, int, str, str]:
@@ -105,9 +110,9 @@ def _consequences(
 ) -> tuple[str, ...]:
     """Say what was folded into a cause and, where it stops the flow, what was not renewed since."""
     said = [
-        f"{each.node.label}: {each.evidence[0]}"
+        each.evidence[0] if each.kind is Kind.FAILED_RUN else f"{each.node.label}: {each.evidence[0]}"
         for each in sorted(folded, key=_order)
-        if each.kind is not Kind.STALE or each.dataset == cause.dataset
+        if not each.hint and (each.kind is not Kind.STALE or each.dataset == cause.dataset)
     ]
     stale = {each.dataset for each in folded if each.kind is Kind.STALE} - {cause.dataset}
     if cause.kind in (*_HARD, Kind.STALE):

@@ -14,7 +14,7 @@ from typing import Any
 from graph.nodes import Node
 from graph.queries.answer import Answer, AnswerNode
 from graph.queries.diagnosis.facts import Amounts, DatasetFacts, JobFacts, TestResult
-from graph.queries.diagnosis.findings import Finding
+from graph.queries.diagnosis.findings import Finding, jump_data
 from graph.queries.diagnosis.statistics import Jump, Rhythm
 from graph.queries.diagnosis.text import when_text
 from graph.store.history import JobRun
@@ -150,12 +150,7 @@ def _amounts_json(amounts: Amounts, names: Mapping[int, Node]) -> dict[str, Any]
 def _jump_json(jump: Jump | None) -> dict[str, Any] | None:
     if jump is None:
         return None
-    return {
-        "since": when_text(jump.since),
-        "factor": jump.factor,
-        "spreads": jump.spreads,
-        "values": jump.values,
-    }
+    return {"since": when_text(jump.since), "hint": jump.hint, **jump_data(jump)}
 
 
 def _test_json(result: TestResult) -> dict[str, Any]:

@@ -22,14 +22,23 @@ LATE_FACTOR = 1.5
 LATE_SPREADS = 6.0
 """An age is late from this many spreads beyond the usual interval on."""
 
-JUMP_SPREADS = 4.0
+JUMP_SPREADS = 3.5
 """A value jumps from this many spreads beyond the usual on, on the scale of logarithms."""
-
-SPREAD_FLOOR = 0.1
-"""The least spread of logarithms that is reckoned with: about 10 %."""
 
 JUMP_FLOOR = math.log(1.5)
 """The least distance of logarithms that is a jump: half as much again, or a third less."""
+
+HINT_SPREADS = 2.5
+"""From this many spreads on a value is a hint: no jump by itself, but it explains a jump of what it feeds."""
+
+WINDOW = 3
+"""Up to this many last values may have jumped together; their mean is then held against those before."""
+
+PRIOR_SPREAD, PRIOR_VALUES = 0.12, 5
+"""The spread of logarithms that is expected beforehand, and how many values that expectation weighs."""
+
+_SHARE = 0.6
+"""Each value of a window is off by at least this part of their mean: one wild value is no window."""
 
 _TO_DEVIATION = 1.4826
 """From a median absolute deviation to the standard deviation of a normal distribution."""
@@ -50,7 +59,11 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class Jump:
-    """A value against what was usual before it; `factor` is value / usual, `spreads` how far off it is."""
+    """A value against what was usual before it; `factor` is value / usual, `spreads` how far off it is.
+
+    `since` is the time of the first value that jumped, `values` how many there were before. A `hint` is not
+    enough to be a jump by itself.
+    """
 
     value: float
     usual: float
@@ -58,11 +71,12 @@ class Jump:
     spreads: float
     values: int
     since: datetime
+    hint: bool
 
     @property
     def up(self) -> bool:
         """Whether the value is more than usual."""
-        return self.value > self.usual
+        return self.spreads > 0
 
 
 def rhythm(times: Sequence[datetime]) -> Rhythm | None:
@@ -82,23 +96,20 @@ def rhythm(times: Sequence[datetime]) -> Rhythm | None:
     )
 
 
-def jump(values: Sequence[tuple[datetime, float]]) -> Jump | None:
+def jump(values: Sequence[tuple[datetime, float]], *, counts: bool = False) -> Jump | None:
     """Return how the last value, in order of time, jumps from those before; None when it does not.
 
-    Where values before it jumped the same way without a return, `since` is the time of the first of them.
+    The last two or three values count as one jump where that stands out more. `counts` says that the
+    values are numbers of things: small ones double by chance.
     """
-    if len(values) <= LEAST:
-        return None
-    last = _against(values[-1], [value for _, value in values[:-1]])
-    if last is None:
-        return None
-    since = values[-1][0]
-    for place in range(len(values) - 2, LEAST - 1, -1):
-        earlier = _against(values[place], [value for _, value in values[:place]])
-        if earlier is None or earlier.up is not last.up:
+    best: Jump | None = None
+    for width in range(1, WINDOW + 1):
+        if len(values) - width < LEAST:
             break
-        since = values[place][0]
-    return Jump(last.value, last.usual, last.factor, last.spreads, last.values, since)
+        found = _against(values[-width:], [value for _, value in values[:-width]], counts=counts)
+        if found is not None and (best is None or abs(found.spreads) > abs(best.spreads)):
+            best = found
+    return best
 
 
 def too_few(values: Sequence[object]) -> bool:
@@ -106,16 +117,34 @@ def too_few(values: Sequence[object]) -> bool:
     return len(values) <= LEAST
 
 
-def _against(point: tuple[datetime, float], before: Sequence[float]) -> Jump | None:
-    when, value = point
+def _against(
+    window: Sequence[tuple[datetime, float]], before: Sequence[float], *, counts: bool
+) -> Jump | None:
     logs = [math.log1p(each) for each in before]
     usual = median(logs)
-    # Counts scatter by their root: a small table may double by chance.
-    floor = math.hypot(SPREAD_FLOOR, 1 / math.sqrt(max(1.0, math.expm1(usual))))
-    spread = max(_TO_DEVIATION * median(abs(each - usual) for each in logs), floor)
-    off = math.log1p(value) - usual
-    if abs(off) < JUMP_FLOOR or abs(off) < JUMP_SPREADS * spread:
+    offs = [math.log1p(value) - usual for _, value in window]
+    off = sum(offs) / len(offs)
+    if abs(off) < JUMP_FLOOR or min(each / off for each in offs) < _SHARE:
         return None
-    middle = median(before)
-    factor = value / middle if middle else math.inf
-    return Jump(value, middle, factor, off / spread, len(before), when)
+    spreads = off / (_spread(logs, usual, counts=counts) / math.sqrt(len(offs)))
+    if abs(spreads) < HINT_SPREADS:
+        return None
+    value, middle = window[-1][1], median(before)
+    return Jump(
+        value=value,
+        usual=middle,
+        factor=value / middle if middle else math.inf,
+        spreads=spreads,
+        values=len(before),
+        since=window[0][0],
+        hint=abs(spreads) < JUMP_SPREADS,
+    )
+
+
+def _spread(logs: Sequence[float], usual: float, *, counts: bool) -> float:
+    """Return the spread of logarithms; that of a few values is a poor guess and is drawn to the expected."""
+    seen = _TO_DEVIATION * median(abs(each - usual) for each in logs)
+    weight = PRIOR_VALUES + len(logs)
+    spread = math.sqrt((PRIOR_VALUES * PRIOR_SPREAD**2 + len(logs) * seen**2) / weight)
+    # Counts scatter by their root.
+    return math.hypot(spread, 1 / math.sqrt(max(1.0, math.expm1(usual)))) if counts else spread
