@@ -94,12 +94,13 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
         return None
 
 
-def _place(function: Any) -> tuple[str, int]:
+def _place(function: Any) -> tuple[str, int] | None:
+    """Return the file and line of a function; None for one that is not written in Python."""
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)
-    code = getattr(function, "__code__", None) or type(function).__call__.__code__
-    return code.co_filename, code.co_firstlineno
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    return (code.co_filename, code.co_firstlineno) if code is not None else None
 
 
 def _wrapped(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:

@@ -32,7 +32,7 @@ class JobSpec:
     namespace: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str | None = None
-    location: Callable[[], tuple[str, int]] | None = None
+    location: Callable[[], tuple[str, int] | None] = lambda: None
     _facets: tuple[OpenLineageConfig, dict[str, Any]] | None = None
 
     def facets(self, openlineage: OpenLineageConfig) -> dict[str, Any]:
@@ -50,9 +50,10 @@ class JobSpec:
             made["tags"] = events.job_tags_facet(tags)
         if self.description:
             made["documentation"] = events.description_facet(self.description)
-        if self.location is not None and openlineage.source_location:
+        if openlineage.source_location:
             with guard("finding a job's source code"):
-                made["sourceCodeLocation"] = events.source_location_facet(source_location(*self.location()))
+                if (place := self.location()) is not None:
+                    made["sourceCodeLocation"] = events.source_location_facet(source_location(*place))
         return made
 
 

@@ -361,6 +361,15 @@ def test_concurrent_tasks_do_not_share_a_run(lineage_events: CapturedEvents) -> 
     assert tags == {run_id: str(number) for number, run_id in enumerate(run_ids)}
 
 
+def test_a_function_of_somebody_elses_is_wrapped_where_it_is_called(lineage_events: CapturedEvents) -> None:
+    """PV-11: no decorator is needed: wrapping is a call."""
+    tracked = track_lineage(inputs=RAW, outputs=SILVER, name="sort_orders")(sorted)
+
+    assert tracked([2, 1], reverse=True) == [2, 1]
+    assert lineage_events.types == ["START", "COMPLETE"]
+    assert lineage_events[1]["job"]["name"] == "sort_orders"
+
+
 def test_an_openlineage_client_can_take_the_events_instead(tmp_path: Path) -> None:
     """PV-11: events can be handed to any OpenLineage client or transport."""
     from openlineage.client import OpenLineageClient
