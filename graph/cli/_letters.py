@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from graph.cli._outboxes import UnreadableOutbox, destination_of
@@ -17,12 +18,13 @@ from graph.cli._store import location_of
 from graph.errors import InvalidQueryError
 from graph.nodes import Node, job
 from graph.store import LineageStore, open_store
-from graph.store.changes import Outcome
+from graph.store.changes import DeadLetter, Outcome
 from lineage.config import current_config
 from lineage.errors import OutboxError
 from lineage.outbox import Outbox, open_existing, outbox_files
 
 _PAGE = 100
+_TOLD = 5
 _ID_DIGITS = 32
 
 
@@ -90,12 +92,15 @@ class DeadLetters:
 
         Raises InvalidQueryError when one of the prefixes fits none, or several.
         """
-        wanted = [prefix.lower() for prefix in dict.fromkeys(prefixes)]
-        fits: dict[str, list[Letter]] = {prefix: [] for prefix in wanted}
-        for letter in self:
-            for prefix in wanted:
+        fits: dict[str, list[Letter]] = {prefix.lower(): [] for prefix in prefixes}
+        for prefix, letters in fits.items():
+            if self.store is not None:
+                found = self.store.dead_letters_like(prefix, limit=_TOLD + 1)
+                letters += [_of_store(self.store, one) for one in found]
+        for letter in chain.from_iterable(map(self._refused, self.outboxes)):
+            for prefix, letters in fits.items():
                 if letter.id.startswith(prefix):
-                    fits[prefix].append(letter)
+                    letters.append(letter)
         for prefix, letters in fits.items():
             if len(letters) != 1:
                 raise InvalidQueryError(_told(prefix, letters))
@@ -105,16 +110,19 @@ class DeadLetters:
 def _told(prefix: str, letters: list[Letter]) -> str:
     if not letters:
         return f"no dead letter has an id that begins with {prefix!r}: see lineage deadletters list"
-    shown = ", ".join(letter.id for letter in letters[:5])
-    return f"{len(letters)} dead letters have ids that begin with {prefix!r}: {shown}"
+    shown = ", ".join(letter.id for letter in letters[:_TOLD]) + (", ..." if len(letters) > _TOLD else "")
+    return f"several dead letters have ids that begin with {prefix!r}: {shown}"
 
 
 def _rejected(store: LineageStore) -> Iterator[Letter]:
     after = None
     while page := store.dead_letters(after=after, limit=_PAGE):
         after = page[-1].id
-        for one in page:
-            yield Letter(one.id, store.location, one.received_at, one.reasons, one.body)
+        yield from (_of_store(store, one) for one in page)
+
+
+def _of_store(store: LineageStore, one: DeadLetter) -> Letter:
+    return Letter(one.id, store.location, one.received_at, one.reasons, one.body)
 
 
 def _outbox_id(path: Path, seq: int) -> str:

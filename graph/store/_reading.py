@@ -306,7 +306,10 @@ def dead_letters(db: sqlite3.Connection, after: str | None, limit: int) -> list[
             raise InvalidQueryError(
                 f"there is no dead letter {after!r} to go on from; start at the first page"
             )
-        behind, values = "WHERE (-received_at, digest) > (?, ?)", [-row[0], _digest(after)]
+        behind, values = (
+            "WHERE received_at <= ? AND (received_at < ? OR digest > ?)",
+            [*row * 2, _digest(after)],
+        )
     rows = db.execute(f"{_DEAD_LETTER} {behind} ORDER BY received_at DESC, digest LIMIT ?", (*values, limit))
     return list(map(_dead_letter, rows))
 

@@ -18,6 +18,7 @@ CREATE TABLE dead_letter (
     reasons TEXT NOT NULL,
     body BLOB NOT NULL
 );
+CREATE INDEX dead_letter_received ON dead_letter (received_at DESC, digest);
 
 -- Everything from here on is a projection of the log.
 -- type: 1 dataset, 2 field, 3 job. A field has its dataset and no names of its own.
