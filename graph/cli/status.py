@@ -52,7 +52,7 @@ def status(json: Json = False, store: Store = None) -> None:
     held = _store_item(location)
     outboxes, unreadable = outbox_states(current_config().outbox)
     if json:
-        items = [_going_item(going), held, *map(_outbox_item, outboxes), *map(_unreadable_item, unreadable)]
+        items = [held, _going_item(going), *map(_outbox_item, outboxes), *map(_unreadable_item, unreadable)]
         print_items({"store": location}, items)
     else:
         _print(going, held, outboxes, unreadable)
