@@ -9,10 +9,10 @@ from typing import Any
 
 from lineage.config import current_config, load_config
 from lineage.destination import Destination
+from lineage.errors import ConfigError
 from lineage.openlineage_config import read_openlineage_config
 
 _OPENLINEAGE = ("OPENLINEAGE_CONFIG", "OPENLINEAGE__TRANSPORT", "OPENLINEAGE_URL")
-_STORE = ("LINEAGE_STORE", "LINEAGE_CONFIG")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +27,21 @@ class Configured:
 def configured() -> Configured:
     """Return where events of this environment and working directory go."""
     config = current_config()
-    setting = (
-        _openlineage_setting(os.environ) if not _is_plain_store(os.environ) else _store_setting(os.environ)
-    )
+    transport = read_openlineage_config(os.environ).transport
+    setting = _store_setting(os.environ) if transport is None else _transport_setting(os.environ, transport)
     return Configured(config.destination, setting, config.disabled)
 
 
-def _is_plain_store(environment: Mapping[str, str]) -> bool:
-    return read_openlineage_config(environment).transport is None
-
-
-def _openlineage_setting(environment: Mapping[str, str]) -> str:
+def _transport_setting(environment: Mapping[str, str], named: Mapping[str, Any]) -> str:
     """Return what has to be taken away for the transport to be another one."""
-    named = read_openlineage_config(environment).transport
     for setting in _OPENLINEAGE:
-        if read_openlineage_config(_without(environment, setting)).transport != named:
+        without = {name: value for name, value in environment.items() if not name.startswith(setting)}
+        try:
+            other = read_openlineage_config(without).transport
+        except ConfigError:
+            # It kept a broken file from being read.
+            return setting
+        if other != named:
             return setting
     return "openlineage.yml"
 
@@ -53,7 +53,3 @@ def _store_setting(environment: Mapping[str, str]) -> str:
     if here == load_config({}, {**environment, "LINEAGE_CONFIG": os.devnull}).store:
         return "default"
     return "LINEAGE_CONFIG" if environment.get("LINEAGE_CONFIG") else "lineage.toml"
-
-
-def _without(environment: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    return {name: value for name, value in environment.items() if not name.startswith(prefix)}

@@ -138,7 +138,7 @@ def _print(
     going: Configured, held: dict[str, Any], outboxes: list[OutboxState], unreadable: list[UnreadableOutbox]
 ) -> None:
     goes = "nowhere: recording is disabled" if going.disabled else in_words(going.destination)
-    _print_block("events go to", f"{goes} ({going.setting})", {"version": VERSION})
+    _print_block("events go to", f"{goes} ({going.setting})", {})
     missing = "" if held["exists"] else " (not there yet)"
     _print_block("store", f"{held['location']}{missing}", _held_lines(held))
     if not outboxes and not unreadable:
@@ -152,6 +152,7 @@ def _print(
 def _held_lines(held: dict[str, Any]) -> dict[str, str]:
     texts = dict(held)
     if "bytes" in held:
+        texts["format"] = f"{held['format']} (lineage-graph {VERSION})"
         texts["bytes"] = size_text(held["bytes"])
         texts["lastIngest"] = held["lastIngest"] or "never"
     return {word: str(texts[key]) for key, word in _HELD.items() if key in texts}

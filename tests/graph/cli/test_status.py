@@ -192,6 +192,8 @@ def test_files_that_say_where_events_go_are_named(
     (tmp_path / "named.yml").write_text("transport: {type: http, url: 'http://c:1'}", encoding="utf-8")
     monkeypatch.setenv("OPENLINEAGE_CONFIG", str(tmp_path / "named.yml"))
     assert setting() == "OPENLINEAGE_CONFIG"
+    (tmp_path / "openlineage.yml").write_text("transport: [broken", encoding="utf-8")
+    assert setting() == "OPENLINEAGE_CONFIG"
 
 
 def test_that_nothing_is_recorded_is_told(lineage: Lineage, monkeypatch: pytest.MonkeyPatch) -> None:
