@@ -11,6 +11,16 @@ _NO_SEQ = 2**63 - 1
 DROP = "DELETE FROM dead WHERE seq = ?"
 _SELECT = "SELECT seq, body, run_id, attempts, reason FROM dead WHERE seq < ? ORDER BY seq DESC LIMIT ?"
 # An event that came while the clock was set back may have the number by now.
+_BURY = """
+INSERT INTO dead (seq, run_id, attempts, reason, body)
+SELECT
+    CASE WHEN seq IN (SELECT seq FROM dead) THEN (SELECT max(seq) + 1 FROM dead) ELSE seq END,
+    run_id,
+    attempts,
+    ?,
+    body
+FROM waiting WHERE seq = ?
+"""
 _PUT_BACK = """
 INSERT INTO waiting (seq, run_id, body)
 SELECT
@@ -33,6 +43,11 @@ def letters(connection: sqlite3.Connection, before: int | None, limit: int, most
             break
     rows.close()
     return found
+
+
+def bury(connection: sqlite3.Connection, seq: int, reason: str) -> None:
+    """Copy a waiting event to the dead letters inside a transaction; nothing happens when it is unknown."""
+    connection.execute(_BURY, (reason, seq))
 
 
 def put_back(connection: sqlite3.Connection, seqs: Iterable[int]) -> int:

@@ -35,10 +35,6 @@ _INSERT = (
 )
 _REMOVE = "DELETE FROM waiting WHERE seq = ?"
 _POSTPONE = "UPDATE waiting SET attempts = attempts + 1, retry_at = ? WHERE seq = ?"
-_BURY = (
-    "INSERT OR REPLACE INTO dead (seq, run_id, attempts, reason, body) "
-    "SELECT seq, run_id, attempts, ?, body FROM waiting WHERE seq = ?"
-)
 _DUE = """
 SELECT seq, body, run_id, attempts FROM waiting AS event
 WHERE (retry_at <= :now OR retry_at > :far) AND NOT EXISTS (
@@ -238,7 +234,7 @@ class Outbox:
         """Move an event that was refused for good to the dead letters, with the reason (no credentials)."""
 
         def move(connection: sqlite3.Connection) -> None:
-            connection.execute(_BURY, (reason, seq))
+            dead.bury(connection, seq, reason)
             connection.execute(_REMOVE, (seq,))
             _note_error(connection, reason)
 

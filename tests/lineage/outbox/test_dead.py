@@ -62,6 +62,17 @@ def test_an_event_that_has_the_number_by_now_is_not_overwritten(tmp_path: Path) 
     assert outbox.refused(100) == []
 
 
+def test_a_refused_event_does_not_take_the_place_of_one_with_its_number(tmp_path: Path) -> None:
+    outbox, (seq,) = outbox_with(tmp_path, b"first")
+    with sqlite3.connect(outbox.path) as other:
+        other.execute("INSERT INTO waiting (seq, body) VALUES (?, ?)", (seq, b"second"))
+    other.close()
+
+    outbox.bury(seq, "400")
+
+    assert [one.body for one in outbox.refused(100)] == [b"second", b"first"]
+
+
 def test_putting_back_is_all_or_nothing(tmp_path: Path) -> None:
     outbox, seqs = outbox_with(tmp_path, b"a", b"b", b"c")
     with sqlite3.connect(outbox.path) as other:
