@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from difflib import get_close_matches
 
 from graph.errors import InvalidQueryError, UnknownNameError
 from graph.nodes import Node, NodeType, dataset
 from graph.queries.answer import AnswerNode
 from graph.queries.dead_ends import why_nothing_downstream
-from graph.queries.diagnosis.facts import dataset_facts, job_facts
+from graph.queries.diagnosis.facts import DatasetFacts, dataset_facts, job_facts
 from graph.queries.diagnosis.findings import findings
 from graph.queries.diagnosis.past import past
 from graph.queries.diagnosis.ranking import ranked
@@ -30,7 +32,8 @@ def diagnose_metric(
 ) -> Diagnosis:
     """Trace a field or dataset back to its sources and say what on the way may be the reason it is wrong.
 
-    `metric` is a name as in every question, or (dataset, column). Of a job the answer is about what it
+    `metric` is a name as in every question, or (dataset, column); data comes before a job of the same name.
+    Of a job the answer is about what it
     writes (what it reads, where it writes nothing) and has what it affects as well.
 
     `now` is the time that ages are counted to, by default that of the latest event in the store, so that
@@ -62,23 +65,28 @@ def diagnose_metric(
         datasets={known.names[key]: facts for key, facts in datasets.items()},
         jobs={known.names[key]: facts for key, facts in of_jobs.items()},
         names=known.names,
-        notes=(*_notes(reader, traced), *_dead_end(reader, asked, starts)),
+        notes=(
+            *_all_late(reader, datasets, until),
+            *_notes(reader, traced),
+            *_dead_end(reader, asked, starts),
+        ),
         downstream=_downstream(reader, starts, until) if asked.type is NodeType.JOB else None,
     )
 
 
 def _asked(reader: LineageReader, metric: Node | str | Sequence[str]) -> Node:
+    """Return what is asked about: data before a job, NAMESPACE NAME before dataset and column."""
+    for types in ((NodeType.DATASET, NodeType.FIELD), (NodeType.JOB,)):
+        with suppress(UnknownNameError):
+            return resolve(reader, metric, types)
     if isinstance(metric, Node | str) or len(metric) != 2:
         return resolve(reader, metric)
     holder, column = metric
-    try:
-        return resolve(reader, metric)
-    except UnknownNameError:
-        parent = resolve(reader, holder, (NodeType.DATASET,))
-        known = {node.field: node for node in reader.fields(parent)}
-        if column not in known:
-            raise UnknownNameError(f"{parent.label}.{column}", sorted(filter(None, known))[:3]) from None
-        return known[column]
+    parent = resolve(reader, holder, (NodeType.DATASET,))
+    known = {node.field: node for node in reader.fields(parent) if node.field is not None}
+    if column not in known:
+        raise UnknownNameError(f"{parent.label}.{column}", get_close_matches(column, known))
+    return known[column]
 
 
 def _starts(reader: LineageReader, asked: Node, until: datetime) -> tuple[list[Node], list[int]]:
@@ -91,6 +99,14 @@ def _starts(reader: LineageReader, asked: Node, until: datetime) -> tuple[list[N
     if not keys:
         keys = {edge.source for edge in reader.incident([asked.key], EdgeKind.READS, Direction.UPSTREAM)}
     return sorted(reader.nodes(keys).values()), [asked.key]
+
+
+def _all_late(reader: LineageReader, datasets: Mapping[int, DatasetFacts], until: datetime) -> Iterator[str]:
+    """Say when the store itself has nothing new: then everything is late, whatever became of the data."""
+    late = [facts.late for facts in datasets.values() if facts.late is not None]
+    latest = reader.latest_event_time()
+    if late and all(late) and latest is not None and latest < until:
+        yield f"everything on the way is late: the latest event in the store is of {when_text(latest)}"
 
 
 def _notes(reader: LineageReader, traced: Trace) -> list[str]:

@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from graph.queries.diagnosis.ancestry import Ancestry
 from graph.queries.diagnosis.facts import DatasetFacts
 from graph.queries.diagnosis.findings import HARDNESS, Finding, Kind
 from graph.queries.diagnosis.past import Past
 from graph.queries.diagnosis.text import when_text
 from graph.queries.diagnosis.tracing import Trace
 
-_HARD = (Kind.FAILED_RUN, Kind.FAILED_TEST)
+_STOPPING = (Kind.FAILED_RUN, Kind.FAILED_TEST, Kind.STALE)
+"""Causes that keep what lies behind them from being renewed."""
+
+_EXPLAINED_BY: Mapping[Kind, tuple[Kind, ...]] = {
+    Kind.FAILED_RUN: (Kind.FAILED_TEST,),
+    Kind.FAILED_TEST: _STOPPING,
+    Kind.STALE: _STOPPING,
+    Kind.SCHEMA_CHANGE: (Kind.SCHEMA_CHANGE,),
+    Kind.ROW_COUNT: (Kind.ROW_COUNT,),
+    Kind.DURATION: (Kind.ROW_COUNT,),
+    Kind.CODE_CHANGE: (Kind.CODE_CHANGE,),
+}
 
 
 def ranked(
     past: Past, found: Sequence[Finding], traced: Trace, datasets: Mapping[int, DatasetFacts]
 ) -> tuple[Finding, ...]:
     """Return the suspects, ranked from 1, each with the consequences that were folded into it."""
-    places = {each.dataset for each in found if each.dataset is not None}
-    behind = {key: traced.behind(key) for key in places}
-    causes = _causes(found, behind)
+    ancestry = Ancestry(traced.steps)
+    causes = _causes(found, ancestry)
     folded: dict[int, list[Finding]] = defaultdict(list)
-    for effect in range(len(found)):
-        root = _root(causes, effect)
-        if root != effect:
-            folded[root].append(found[effect])
-    suspects = [
-        replace(found[place], consequences=_consequences(past, found[place], folded[place], traced, datasets))
-        for place in range(len(found))
-        if _root(causes, place) == place and _counts(found[place], folded[place])
-    ]
+    for effect in causes:
+        folded[_root(causes, effect)].append(found[effect])
+    suspects = []
+    for place, finding in enumerate(found):
+        if place not in causes and _counts(finding, folded[place]):
+            said = _explained(finding, folded[place])
+            said += _not_renewed(past, finding, folded[place], traced, ancestry, datasets)
+            suspects.append(replace(finding, consequences=tuple(said)))
     suspects.sort(key=_order)
     return tuple(replace(each, rank=rank) for rank, each in enumerate(suspects, 1))
 
@@ -46,21 +56,23 @@ def _order(finding: Finding) -> tuple[int, int, int, str, str]:
     return finding.distance, HARDNESS[finding.kind], warning, finding.node.id, finding.evidence[0]
 
 
-def _causes(found: Sequence[Finding], behind: Mapping[int, Collection[int]]) -> dict[int, int]:
+def _causes(found: Sequence[Finding], ancestry: Ancestry) -> dict[int, int]:
     """Return for each consequence the place of its cause: of several the hardest, then the nearest to it."""
+    places: dict[Kind, list[int]] = defaultdict(list)
+    for place in sorted(range(len(found)), key=lambda place: _order(found[place])):
+        places[found[place].kind].append(place)
     causes: dict[int, int] = {}
-    # From the sources on, so that what is folded is known before what lies behind it is looked at.
-    for place in sorted(range(len(found)), key=lambda n: (-found[n].distance, HARDNESS[found[n].kind])):
-        effect = found[place]
-        able = [
-            other
-            for other in range(len(found))
-            if other != place and _explains(found[other], effect, behind) and _root(causes, other) != place
-        ]
-        if able:
-            causes[place] = min(
-                able, key=lambda n: (HARDNESS[found[n].kind], found[n].distance, _order(found[n]))
-            )
+    for effect in range(len(found)):
+        able = (
+            place
+            for kind in _EXPLAINED_BY[found[effect].kind]
+            for place in places[kind]
+            if place != effect and _explains(found[place], found[effect], ancestry)
+        )
+        # What follows from this one is no cause of it: on a circle the first that is looked at is the cause.
+        cause = next((place for place in able if _root(causes, place) != effect), None)
+        if cause is not None:
+            causes[effect] = cause
     return causes
 
 
@@ -70,57 +82,65 @@ def _root(causes: Mapping[int, int], place: int) -> int:
     return place
 
 
-def _explains(cause: Finding, effect: Finding, behind: Mapping[int, Collection[int]]) -> bool:
+def _explains(cause: Finding, effect: Finding, ancestry: Ancestry) -> bool:
     """Tell whether one finding is a consequence of another; docs/diagnosing.md lists these rules."""
     if effect.kind is Kind.FAILED_RUN:
-        return cause.kind is Kind.FAILED_TEST and effect.runs <= cause.runs
+        return effect.runs <= cause.runs
     if cause.dataset is None or effect.dataset is None:
         return False
-    before = cause.dataset in behind[effect.dataset]
-    here = cause.dataset == effect.dataset
-    in_time = cause.since <= effect.since + effect.late
+    if effect.kind is Kind.CODE_CHANGE:
+        nearer = (cause.distance, cause.node.id, cause.job) < (effect.distance, effect.node.id, effect.job)
+        return nearer and cause.data["to"] == effect.data["to"]
+    if cause.since > effect.since + effect.late:
+        return False
+    if cause.dataset == effect.dataset:
+        may_be_here = effect.kind is Kind.DURATION or cause.kind is Kind.FAILED_RUN
+        return may_be_here and effect.kind in (Kind.STALE, Kind.DURATION) and _alike(cause, effect)
+    return ancestry.behind(cause.dataset, effect.dataset) and _alike(cause, effect)
+
+
+def _alike(cause: Finding, effect: Finding) -> bool:
+    """Tell whether what the two are about is the same."""
     match effect.kind:
-        case Kind.STALE:
-            if cause.kind is Kind.FAILED_RUN:
-                return (before or here) and in_time
-            return before and in_time and cause.kind in (Kind.FAILED_TEST, Kind.STALE)
         case Kind.FAILED_TEST:
-            stopped = cause.kind in (*_HARD, Kind.STALE)
-            return before and in_time and stopped and bool(effect.data["unchangedSincePassed"])
-        case Kind.ROW_COUNT:
-            return before and in_time and cause.kind is Kind.ROW_COUNT and cause.up is effect.up
-        case Kind.DURATION:
-            return (before or here) and in_time and cause.kind is Kind.ROW_COUNT and cause.up is effect.up
+            return bool(effect.data["unchangedSincePassed"])
         case Kind.SCHEMA_CHANGE:
-            same = bool(cause.fields & effect.fields)
-            return before and in_time and cause.kind is Kind.SCHEMA_CHANGE and same
-        case Kind.CODE_CHANGE:
-            same = cause.data.get("to") == effect.data["to"]
-            nearer = (cause.distance, cause.node.id) < (effect.distance, effect.node.id)
-            return cause.kind is Kind.CODE_CHANGE and same and nearer
-    return False
+            return bool(cause.fields & effect.fields)
+        case Kind.ROW_COUNT | Kind.DURATION:
+            return cause.up is effect.up
+    return True
 
 
-def _consequences(
-    past: Past,
-    cause: Finding,
-    folded: Sequence[Finding],
-    traced: Trace,
-    datasets: Mapping[int, DatasetFacts],
-) -> tuple[str, ...]:
-    """Say what was folded into a cause and, where it stops the flow, what was not renewed since."""
-    said = [
+def _explained(cause: Finding, folded: Sequence[Finding]) -> list[str]:
+    """Say what was folded into a cause; what is only stale is said by `_not_renewed`."""
+    return [
         each.evidence[0] if each.kind is Kind.FAILED_RUN else f"{each.node.label}: {each.evidence[0]}"
         for each in sorted(folded, key=_order)
         if not each.hint and (each.kind is not Kind.STALE or each.dataset == cause.dataset)
     ]
-    stale = {each.dataset for each in folded if each.kind is Kind.STALE} - {cause.dataset}
-    if cause.kind in (*_HARD, Kind.STALE):
-        nearer = [key for key in datasets if traced.distance[key] < cause.distance]
-        for key in sorted(nearer, key=lambda key: (-traced.distance[key], past.names[key].id)):
-            facts = datasets[key]
-            waits = key in stale or (facts.updated is not None and facts.updated < cause.since)
-            if waits and cause.dataset in traced.behind(key):
-                updated = when_text(facts.updated) if facts.updated is not None else "never"
-                said.append(f"{past.names[key].label} was not renewed since (last {updated})")
-    return tuple(said)
+
+
+def _not_renewed(
+    past: Past,
+    cause: Finding,
+    folded: Sequence[Finding],
+    traced: Trace,
+    ancestry: Ancestry,
+    datasets: Mapping[int, DatasetFacts],
+) -> list[str]:
+    """Say which datasets between a cause and the metric were not written since it began."""
+    if cause.kind not in _STOPPING or cause.dataset is None:
+        return []
+    stale = {each.dataset for each in folded if each.kind is Kind.STALE}
+    waiting = [
+        key
+        for key, facts in datasets.items()
+        if ancestry.behind(cause.dataset, key)
+        and traced.distance[key] < cause.distance
+        and (key in stale or (facts.updated is not None and facts.updated < cause.since))
+    ]
+    said = []
+    for key in sorted(waiting, key=lambda key: (-traced.distance[key], past.names[key].id)):
+        updated = when_text(datasets[key].updated) or "never"
+        said.append(f"{past.names[key].label} was not renewed since (last {updated})")
+    return said

@@ -50,11 +50,6 @@ class Trace:
     field_edges: set[Edge] = field(default_factory=set)
     feeds: set[Edge] = field(default_factory=set)
 
-    def behind(self, key: int) -> Collection[int]:
-        """Return the datasets that a dataset is made from, directly or not; never itself."""
-        graph: nx.DiGraph[int] = nx.DiGraph([(target, source) for source, target in self.steps])
-        return set(nx.descendants(graph, key)) - {key} if key in graph else set()
-
 
 def trace(reader: LineageReader, draft: Draft, starts: Collection[Node]) -> Trace:
     """Trace fields or whole datasets back to their sources, and put what was met into the draft."""

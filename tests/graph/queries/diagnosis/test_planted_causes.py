@@ -1,7 +1,7 @@
 """Ten days of twelve tables with a cause planted: it is the first suspect, and a healthy history has none.
 
-The seeds were never looked at while the thresholds were chosen. Of each kind of cause at least 17 of 20 must
-come first, of all of them at least 95 %.
+The seeds were never looked at while the thresholds were chosen. Of each kind of cause at least 19 of 20 must
+come first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from made_history import KINDS, METRIC, History, healthy, with_cause, with_two_causes
+from made_history import DISTANCE, KINDS, METRIC, History, healthy, with_cause, with_two_causes
 
 from graph.queries import diagnose_metric
 from graph.queries.diagnosis import Diagnosis
@@ -35,24 +35,14 @@ def test_a_healthy_history_has_no_suspects(store_of: Build) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_planted_cause_is_the_first_suspect(store_of: Build, kind: str) -> None:
-    """DD-15: for each kind of cause in nearly every history."""
+    """DD-15: for each kind of cause in at least 95 of 100 histories."""
     wrong = {}
     for seed in SEEDS:
         history = with_cause(seed, kind)
         found = suspects(diagnosed(store_of, history))
         if found[:1] != [(kind, history.causes[0].table)]:
             wrong[seed] = (history.causes[0], found)
-    assert len(wrong) <= len(SEEDS) * 0.15, wrong
-
-
-def test_planted_causes_come_first_in_at_least_95_of_100_histories(store_of: Build) -> None:
-    """DD-15: over all kinds of cause together."""
-    planted = [with_cause(seed, kind) for kind in KINDS for seed in SEEDS]
-    first = 0
-    for history in planted:
-        cause = history.causes[0]
-        first += suspects(diagnosed(store_of, history))[:1] == [(cause.kind, cause.table)]
-    assert first >= 0.95 * len(planted), f"{first} of {len(planted)}"
+    assert len(wrong) <= 0.05 * len(SEEDS), wrong
 
 
 def test_two_causes_are_both_named_the_nearer_one_first(store_of: Build) -> None:
@@ -78,8 +68,6 @@ def test_every_kind_of_cause_is_missing_from_the_history_without_it(store_of: Bu
 
 def test_the_metric_is_traced_to_all_its_sources(store_of: Build) -> None:
     """DD-15: over four hops, each table at the distance counted by hand, with the transformations."""
-    from made_history import DISTANCE
-
     found = diagnose_metric(store_of(healthy(3).bodies()), METRIC)
     distance = {
         each.node.name.removeprefix("shop."): each.distance
