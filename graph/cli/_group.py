@@ -19,6 +19,7 @@ COMMANDS = {
     "upstream": "Show what a dataset, field or job is made from.",
     "downstream": "Show what is made from a dataset, field or job.",
     "impact": "Show what a change of a dataset, field or job affects, and how surely.",
+    "diagnose": "Show why a number may be wrong, back to its sources.",
     "columns": "Show which fields the fields of a dataset are made from.",
     "path": "Show a shortest path from one name to another.",
     "runs": "List the runs of jobs, the latest first.",
