@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from graph import open_store
 from graph.ingest import ingest
 from graph.nodes import NodeType
 from graph.records import EdgeKind
@@ -104,6 +106,13 @@ def edges(store: LineageStore, kind: EdgeKind) -> set[str]:
     return {f"{nodes[edge.source].label} -> {nodes[edge.target].label}" for edge in found}
 
 
+def dump_of(bodies: Iterable[bytes]) -> dict[str, Any]:
+    """Return what a fresh store shows that took these events."""
+    with closing(open_store(":memory:")) as store:
+        ingest(store, bodies)
+        return dump(store)
+
+
 def dump(store: LineageStore) -> dict[str, Any]:
     """Return all that questions can see, in a form that equal stores share."""
     nodes = dict(store.all_nodes(list(NodeType), limit=1_000_000))
@@ -119,7 +128,7 @@ def dump(store: LineageStore) -> dict[str, Any]:
         "latest": store.latest_event_time(),
         "writers": store.writers(datasets),
         "history": store.job_runs(jobs, until=ever, limit=1_000_000),
-        "tests": store.test_runs(datasets, until=ever, limit=1_000_000),
+        "tests": store.assertions(datasets, until=ever, limit=1_000_000),
         "versions": store.versions([*datasets, *jobs], until=ever),
         "facets": {name: store.facets(list(nodes), name) for name in names},
         "fields": {key: store.fields(node) for key, node in nodes.items() if node.type is NodeType.DATASET},

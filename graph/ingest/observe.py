@@ -37,7 +37,7 @@ def observations(event: Event, shape_key: int) -> Iterator[Observation]:
     yield from _statement_statistics(event, shape_key)
     for key, rows in _tests(event).items():
         kept = sorted(rows, key=lambda row: row[1])[:_TESTS_KEPT]
-        yield Observation(key, Observed.TESTS, _encode(kept))
+        yield Observation(key, Observed.ASSERTIONS, _encode(kept))
 
 
 def schemas(event: Event) -> tuple[Saying, ...]:

@@ -14,7 +14,7 @@ import msgspec
 from graph.records import EdgeKind, RunState
 from graph.store._reading import moment
 from graph.store.changes import Origin
-from graph.store.history import JobRun, Observed, Said, Test, TestRun, Version, Written
+from graph.store.history import Assertion, Assertions, JobRun, Observed, Said, Version, Written
 
 _WRITES = int(EdgeKind.WRITES)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -138,17 +138,17 @@ def _statement_targets(db: sqlite3.Connection, shapes: Collection[int]) -> dict[
     return {(shape, statement - 1): json.loads(writes) for shape, statement, writes in rows}
 
 
-def test_runs(
+def assertions(
     db: sqlite3.Connection, datasets: Collection[int], until: datetime, limit: int
-) -> list[TestRun]:
-    """See `LineageReader.test_runs`."""
+) -> list[Assertions]:
+    """See `LineageReader.assertions`."""
     rows = db.execute(
         f"""
         SELECT o.entity, r.run_id, r.job, r.parent_run_id, o.event_time, o.body
         FROM json_each(?1) AS k
         CROSS JOIN observation AS o ON (o.run, o.entity, o.kind) IN (
             SELECT run, entity, kind FROM observation
-            WHERE kind = {int(Observed.TESTS)} AND entity = k.value AND event_time <= ?2
+            WHERE kind = {int(Observed.ASSERTIONS)} AND entity = k.value AND event_time <= ?2
             ORDER BY event_time DESC LIMIT ?3)
         JOIN run AS r ON r.key = o.run
         ORDER BY o.event_time DESC, r.run_id
@@ -159,8 +159,8 @@ def test_runs(
     for entity, run_id, job, parent, when, body in rows:
         at = moment(when)
         assert at is not None, "every observation has a time"
-        tests = tuple(Test(*row) for row in msgspec.json.decode(body))
-        found.append(TestRun(entity, run_id, job, parent, at, tests))
+        tests = tuple(Assertion(*row) for row in msgspec.json.decode(body))
+        found.append(Assertions(entity, run_id, job, parent, at, tests))
     return found
 
 

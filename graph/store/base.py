@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts
 from graph.store.changes import Changes, DeadLetter, Derivation, Outcome, Rejected, Underived
-from graph.store.history import JobRun, TestRun, Version
+from graph.store.history import Assertions, JobRun, Version
 
 
 class LineageReader(Protocol):
@@ -95,7 +95,7 @@ class LineageReader(Protocol):
         A run that ended later is RUNNING.
         """
 
-    def test_runs(self, datasets: Collection[int], *, until: datetime, limit: int) -> list[TestRun]:
+    def assertions(self, datasets: Collection[int], *, until: datetime, limit: int) -> list[Assertions]:
         """Return up to `limit` runs that tested each dataset by `until`, the latest first."""
 
     def versions(self, entities: Collection[int], *, until: datetime) -> list[Version]:

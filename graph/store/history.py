@@ -18,8 +18,8 @@ class Observed(IntEnum):
 
     STATISTICS = 1
     """Of a dataset: `[rows, bytes]` that the run wrote, null where it is not known."""
-    TESTS = 2
-    """Of a dataset: a list of `Test` as arrays."""
+    ASSERTIONS = 2
+    """Of a dataset: a list of `Assertion` as arrays."""
     STATEMENT_STATISTICS = 3
     """Of the shape that holds the statements: a list of `[statement, rows, bytes]`, statements from 0."""
 
@@ -88,8 +88,8 @@ class JobRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
-    """The result of one test; `column` is None when it judges the whole dataset.
+class Assertion:
+    """The result of one data-quality test; `column` is None when it judges the whole dataset.
 
     `expected` and `actual` are as the producer wrote them, None where it gave none.
     """
@@ -103,7 +103,7 @@ class Test:
 
 
 @dataclass(frozen=True, slots=True)
-class TestRun:
+class Assertions:
     """The tests of one dataset in one run."""
 
     dataset: int
@@ -111,7 +111,7 @@ class TestRun:
     job: int
     parent_run_id: str | None
     at: datetime
-    tests: tuple[Test, ...]
+    tests: tuple[Assertion, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from graph.store import _reading as read
 from graph.store import _writing as write
 from graph.store._writing import KeyCollisionError
 from graph.store.changes import Changes, DeadLetter, Derivation, Outcome, Rejected, Underived
-from graph.store.history import JobRun, TestRun, Version
+from graph.store.history import Assertions, JobRun, Version
 from graph.store.sqlite_file import PATIENCE_SECONDS, connect, set_patience, sqlite_errors
 
 _SHAPES_REMEMBERED = 100_000
@@ -150,10 +150,10 @@ class SqliteStore:
         with self._errors():
             return past.job_runs(self._db, jobs, until, limit)
 
-    def test_runs(self, datasets: Collection[int], *, until: datetime, limit: int) -> list[TestRun]:
+    def assertions(self, datasets: Collection[int], *, until: datetime, limit: int) -> list[Assertions]:
         """See LineageReader."""
         with self._errors():
-            return past.test_runs(self._db, datasets, until, limit)
+            return past.assertions(self._db, datasets, until, limit)
 
     def versions(self, entities: Collection[int], *, until: datetime) -> list[Version]:
         """See LineageReader."""

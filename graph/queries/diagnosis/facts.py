@@ -11,16 +11,16 @@ from graph.queries.diagnosis.past import Past
 from graph.queries.diagnosis.statistics import Jump, Rhythm, jump, rhythm, too_few
 from graph.queries.diagnosis.versions import CodeChange, SchemaChange, code_change, schema_change
 from graph.records import RunState
-from graph.store.history import JobRun, Said, Test
+from graph.store.history import Assertion, JobRun, Said
 
 _BROKEN = (RunState.FAIL, RunState.ABORT)
 
 
 @dataclass(frozen=True, slots=True)
-class TestResult:
+class AssertionResult:
     """The last result of one test; `since` is when it began to fail, `passed_at` when it last passed."""
 
-    test: Test
+    test: Assertion
     at: datetime
     run_id: str
     job: int
@@ -76,7 +76,7 @@ class DatasetFacts:
     amounts: tuple[Amounts, ...]
     schema: SchemaChange | None
     schema_known: bool
-    tests: tuple[TestResult, ...]
+    tests: tuple[AssertionResult, ...]
     writes: int
     """How many writes are known."""
 
@@ -205,12 +205,12 @@ def _sum(rows: Iterable[int | None]) -> int | None:
     return total
 
 
-def _results(past: Past, dataset: int) -> Iterable[TestResult]:
+def _results(past: Past, dataset: int) -> Iterable[AssertionResult]:
     """Yield the last result of each test of a dataset."""
-    seen: dict[tuple[str, str | None], list[TestResult]] = defaultdict(list)
+    seen: dict[tuple[str, str | None], list[AssertionResult]] = defaultdict(list)
     for run in past.tests.get(dataset, ()):
         for test in run.tests:
-            result = TestResult(test, run.at, run.run_id, run.job, run.parent_run_id, run.at, None)
+            result = AssertionResult(test, run.at, run.run_id, run.job, run.parent_run_id, run.at, None)
             seen[test.name, test.column].append(result)
     for results in seen.values():
         last = results[0]
@@ -220,7 +220,7 @@ def _results(past: Past, dataset: int) -> Iterable[TestResult]:
             if each.test.passed:
                 break
             since = each.at
-        yield TestResult(
+        yield AssertionResult(
             last.test,
             last.at,
             last.run_id,

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from graph.nodes import Node
-from graph.queries.diagnosis.facts import Amounts, DatasetFacts, JobFacts, TestResult
+from graph.queries.diagnosis.facts import Amounts, AssertionResult, DatasetFacts, JobFacts
 from graph.queries.diagnosis.past import Past
 from graph.queries.diagnosis.statistics import Jump
 from graph.queries.diagnosis.text import age_text, number_text, times_text, when_text
@@ -135,7 +135,7 @@ def _of_dataset(past: Past, facts: DatasetFacts, distance: int) -> Iterable[Find
 
 
 def _failed_tests(
-    past: Past, facts: DatasetFacts, failed: Sequence[TestResult], node: Node, distance: int
+    past: Past, facts: DatasetFacts, failed: Sequence[AssertionResult], node: Node, distance: int
 ) -> Finding:
     latest = max(failed, key=lambda result: (result.at, result.run_id))
     unchanged = all(_unchanged(facts, result) for result in failed)
@@ -170,12 +170,12 @@ def _failed_tests(
     )
 
 
-def _unchanged(facts: DatasetFacts, result: TestResult) -> bool:
+def _unchanged(facts: DatasetFacts, result: AssertionResult) -> bool:
     """Tell whether the test passed on the very data that it failed on."""
     return result.passed_at is not None and facts.updated is not None and facts.updated < result.passed_at
 
 
-def _test_lines(facts: DatasetFacts, result: TestResult) -> Iterable[str]:
+def _test_lines(facts: DatasetFacts, result: AssertionResult) -> Iterable[str]:
     test = result.test
     said = f"test {test.name} failed {when_text(result.at)}"
     said += f" on column {test.column}" if test.column else ""

@@ -10,12 +10,12 @@ from datetime import datetime
 from graph.nodes import Node
 from graph.records import Direction, EdgeKind, RunState
 from graph.store.base import LineageReader
-from graph.store.history import JobRun, Said, TestRun, Version
+from graph.store.history import Assertions, JobRun, Said, Version
 
 RUNS = 60
 """How many runs of each job are looked at."""
 
-TEST_RUNS = 30
+ASSERTION_RUNS = 30
 """How many runs that tested a dataset are looked at."""
 
 
@@ -27,7 +27,7 @@ class Past:
     names: Mapping[int, Node]
     writers: Mapping[int, set[int]]
     runs: Mapping[int, list[JobRun]] = field(default_factory=dict)
-    tests: Mapping[int, list[TestRun]] = field(default_factory=dict)
+    tests: Mapping[int, list[Assertions]] = field(default_factory=dict)
     versions: Mapping[int, list[Version]] = field(default_factory=dict)
 
     def wrote(self, dataset: int) -> list[JobRun]:
@@ -52,8 +52,8 @@ def past(reader: LineageReader, datasets: Collection[int], jobs: Collection[int]
     runs: dict[int, list[JobRun]] = defaultdict(list)
     for run in reader.job_runs(all_jobs, until=until, limit=RUNS):
         runs[run.job].append(run)
-    tests: dict[int, list[TestRun]] = defaultdict(list)
-    for test in reader.test_runs(datasets, until=until, limit=TEST_RUNS):
+    tests: dict[int, list[Assertions]] = defaultdict(list)
+    for test in reader.assertions(datasets, until=until, limit=ASSERTION_RUNS):
         tests[test.dataset].append(test)
     versions: dict[int, list[Version]] = defaultdict(list)
     for version in reader.versions([*datasets, *all_jobs], until=until):

@@ -13,7 +13,7 @@ from typing import Any
 
 from graph.nodes import Node
 from graph.queries.answer import Answer, AnswerNode
-from graph.queries.diagnosis.facts import Amounts, DatasetFacts, JobFacts, TestResult
+from graph.queries.diagnosis.facts import Amounts, AssertionResult, DatasetFacts, JobFacts
 from graph.queries.diagnosis.findings import Finding, jump_data
 from graph.queries.diagnosis.statistics import Jump, Rhythm
 from graph.queries.diagnosis.text import when_text
@@ -153,7 +153,7 @@ def _jump_json(jump: Jump | None) -> dict[str, Any] | None:
     return {"since": when_text(jump.since), "hint": jump.hint, **jump_data(jump)}
 
 
-def _test_json(result: TestResult) -> dict[str, Any]:
+def _test_json(result: AssertionResult) -> dict[str, Any]:
     return {
         "test": result.test.name,
         "column": result.test.column,
