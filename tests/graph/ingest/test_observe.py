@@ -105,7 +105,7 @@ def test_counts_by_statement_are_of_what_the_statement_writes(store: LineageStor
 
 
 def test_a_run_of_our_own_tells_how_much_its_statements_wrote(store: LineageStore) -> None:
-    with capture() as captured, track_run("job", namespace="ns") as run:
+    with capture() as captured, track_run("job", job_namespace="ns") as run:
         run.sql("insert into s.out select * from s.raw", dialect="postgres", namespace="postgres://h:5432",
                 database="db")  # fmt: skip
         run.output_statistics(row_count=42)
