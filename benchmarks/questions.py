@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def load(path: Path, edges: Edges) -> None:
     job = nodes.job("bench", "job")
     ends = {node for _, source, target in edges for node in (source, target)}
     tables = {nodes.dataset(node.namespace, node.name) for node in ends}
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.executemany(
             "INSERT INTO node (key, type, namespace, name, reversed) VALUES (?, ?, ?, ?, ?)",
             [

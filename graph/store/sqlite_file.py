@@ -49,8 +49,10 @@ def connect(location: str, *, read_only: bool, patience: float) -> tuple[sqlite3
         _check_place(location, path, read_only)
         read_only = read_only or (path.exists() and not os.access(path, os.W_OK))
     with sqlite_errors(location):
-        db = _open(location, path, read_only, patience)
+        db = _open(location, path, read_only)
         try:
+            set_patience(db, patience)
+            db.execute("PRAGMA cache_size = -65536")
             _check_identity(db, location)
             if read_only:
                 _require_current(db, location)
@@ -79,16 +81,12 @@ def _check_place(location: str, path: Path, read_only: bool) -> None:
         raise StoreError(location, f"its folder cannot be made: {error.strerror}") from error
 
 
-def _open(location: str, path: Path, read_only: bool, patience: float) -> sqlite3.Connection:
+def _open(location: str, path: Path, read_only: bool) -> sqlite3.Connection:
     if location == ":memory:":
-        db = sqlite3.connect(":memory:", isolation_level=None)
-    elif read_only:
-        db = _open_for_reading(path)
-    else:
-        db = sqlite3.connect(path, isolation_level=None)
-    set_patience(db, patience)
-    db.execute("PRAGMA cache_size = -65536")
-    return db
+        return sqlite3.connect(":memory:", isolation_level=None)
+    if read_only:
+        return _open_for_reading(path)
+    return sqlite3.connect(path, isolation_level=None)
 
 
 def _open_for_reading(path: Path) -> sqlite3.Connection:
@@ -102,6 +100,9 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
         if path.with_name(path.name + "-wal").exists():
             raise
         return sqlite3.connect(uri + "&immutable=1", uri=True, isolation_level=None)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 

@@ -121,7 +121,11 @@ class Connection:
                 isolation_level=None,
                 check_same_thread=False,
             )
-            connection.execute(f"PRAGMA synchronous = {self.durability}")
+            try:
+                connection.execute(f"PRAGMA synchronous = {self.durability}")
+            except BaseException:
+                connection.close()
+                raise
             self._connection, self._file = connection, _file_at(self.path)
         return self._connection
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def test_a_store_that_cannot_be_reached_ends_with_3(
 def test_a_damaged_store_ends_with_3(lineage: Lineage, tmp_path: Path) -> None:
     damaged = tmp_path / "lineage.db"
     assert lineage("ingest", "-", "--store", damaged, input="").code == 0
-    with sqlite3.connect(damaged) as db:
+    with closing(sqlite3.connect(damaged)) as db, db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     content = bytearray(damaged.read_bytes())
     content[4096:] = b"\x5a" * len(content[4096:])

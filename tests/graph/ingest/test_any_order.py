@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from random import Random
 from typing import Any
 
@@ -107,17 +108,16 @@ def test_any_order_gives_the_same_store(seed: int) -> None:
     events = [json.dumps(some_event(random)).encode() for _ in range(60)]
     dumps = []
     for _ in range(3):
-        store = open_store(":memory:")
         waiting = random.sample(events, len(events))
-        while waiting:
-            piece = random.randint(1, 30)
-            ingest(store, waiting[:piece], batch=random.randint(1, 20))
-            del waiting[:piece]
-            if random.random() < 0.3:
-                derive(store)
-        derive(store)
-        dumps.append(dump(store))
-        store.close()
+        with closing(open_store(":memory:")) as store:
+            while waiting:
+                piece = random.randint(1, 30)
+                ingest(store, waiting[:piece], batch=random.randint(1, 20))
+                del waiting[:piece]
+                if random.random() < 0.3:
+                    derive(store)
+            derive(store)
+            dumps.append(dump(store))
     assert dumps[0] == dumps[1] == dumps[2]
     assert len(dumps[0]["runs"]) > 5
     assert dumps[0]["tests"]

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -118,15 +119,15 @@ sys.stdin.read()
 
 def test_a_read_only_store_takes_nothing_and_says_so(store: LineageStore) -> None:
     outbox = fill(store)
-    reader = open_store(store.location, read_only=True)
-    drained = drain(reader)
+    with closing(open_store(store.location, read_only=True)) as reader:
+        drained = drain(reader)
     assert (drained.counts.total, drained.complete) == (0, False)
     assert not outbox.is_empty()
 
 
 def test_events_wait_on_when_the_store_cannot_be_written(store: LineageStore) -> None:
     outbox = fill(store)
-    with sqlite3.connect(store.location) as other:
+    with closing(sqlite3.connect(store.location)) as other, other:
         other.execute("CREATE TRIGGER broken BEFORE INSERT ON run BEGIN SELECT RAISE(ABORT, 'injected'); END")
     with pytest.raises(StoreError, match="injected"):
         drain(store)

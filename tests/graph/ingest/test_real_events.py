@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,19 +72,21 @@ def test_the_order_of_events_and_the_size_of_batches_make_no_difference(
         *fixtures(),
         *lines(shared / "events" / "marquez_seed.jsonl", shared / "events" / "marquez.jsonl"),
     ]
-    straight, shuffled = open_store(tmp_path / "straight.db"), open_store(tmp_path / "shuffled.db")
-    ingest(straight, sent)
-    derive(straight)
+    with closing(open_store(tmp_path / "straight.db")) as straight:
+        ingest(straight, sent)
+        derive(straight)
+        expected = dump(straight)
     random.seed(seed)
     random.shuffle(sent)
-    while sent:
-        piece = random.randint(1, 40)
-        ingest(shuffled, sent[:piece], batch=random.randint(1, 10))
-        del sent[:piece]
-        if random.random() < 0.3:
-            derive(shuffled)
-    derive(shuffled)
-    assert dump(shuffled) == dump(straight)
+    with closing(open_store(tmp_path / "shuffled.db")) as shuffled:
+        while sent:
+            piece = random.randint(1, 40)
+            ingest(shuffled, sent[:piece], batch=random.randint(1, 10))
+            del sent[:piece]
+            if random.random() < 0.3:
+                derive(shuffled)
+        derive(shuffled)
+        assert dump(shuffled) == expected
 
 
 def test_a_store_says_how_much_it_holds(store: LineageStore) -> None:

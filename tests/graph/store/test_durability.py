@@ -10,10 +10,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from made_events import FIXTURES, dump, run_event
+from made_events import FIXTURES, dump, dump_of, run_event
 
 from graph import open_store
 from graph.errors import StoreError
@@ -27,7 +28,7 @@ LINES = [
 
 def content(store: LineageStore) -> dict[str, list[tuple[object, ...]]]:
     """Return every row of the file but for times of arrival."""
-    with sqlite3.connect(store.location) as db:
+    with closing(sqlite3.connect(store.location)) as db, db:
         names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {name: sorted(db.execute(f"SELECT * FROM {name}"), key=repr) for name in names}
 
@@ -38,7 +39,7 @@ def test_a_fault_in_the_middle_of_a_batch_leaves_nothing_of_it(store: LineageSto
     ingest(store, LINES[:20])
     before = content(store)
     rows = len(before[table])
-    with sqlite3.connect(store.location) as other:
+    with closing(sqlite3.connect(store.location)) as other, other:
         # The third new row of the table fails, so that some of the batch is written already.
         other.execute(
             f"CREATE TRIGGER broken BEFORE INSERT ON {table} WHEN (SELECT count(*) FROM {table}) > {rows + 1}"
@@ -47,25 +48,23 @@ def test_a_fault_in_the_middle_of_a_batch_leaves_nothing_of_it(store: LineageSto
     with pytest.raises(StoreError, match="injected"):
         apply_bodies(store, LINES[20:])
     assert content(store) == before
-    with sqlite3.connect(store.location) as other:
+    with closing(sqlite3.connect(store.location)) as other, other:
         other.execute("DROP TRIGGER broken")
     assert ingest(store, LINES).accepted == len(LINES) - 20
-    whole = open_store(":memory:")
-    ingest(whole, LINES)
-    assert dump(store) == dump(whole)
+    assert dump(store) == dump_of(LINES)
 
 
 def test_a_fault_while_sql_is_kept_leaves_the_shape_waiting(store: LineageStore) -> None:
     ingest(store, LINES)
     before = content(store)
-    with sqlite3.connect(store.location) as other:
+    with closing(sqlite3.connect(store.location)) as other, other:
         other.execute(
             "CREATE TRIGGER broken BEFORE INSERT ON derivation BEGIN SELECT RAISE(ABORT, 'injected'); END"
         )
     with pytest.raises(StoreError, match="injected"):
         derive(store)
     assert content(store) == before
-    with sqlite3.connect(store.location) as other:
+    with closing(sqlite3.connect(store.location)) as other, other:
         other.execute("DROP TRIGGER broken")
     assert derive(store).complete
 
@@ -83,11 +82,10 @@ def test_a_full_disk_is_told_and_leaves_nothing_of_the_batch(store: LineageStore
 
 def test_a_store_that_is_busy_for_long_is_told(store: LineageStore) -> None:
     store._db.execute("PRAGMA busy_timeout = 50")  # type: ignore[attr-defined]
-    other = sqlite3.connect(store.location, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreError, match="another process has been writing"):
-        apply_bodies(store, LINES)
-    other.execute("ROLLBACK")
+    with closing(sqlite3.connect(store.location, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="another process has been writing"):
+            apply_bodies(store, LINES)
     assert ingest(store, LINES).accepted == len(LINES)
 
 
@@ -135,18 +133,14 @@ def test_a_killed_process_leaves_what_it_had_acknowledged_whole(tmp_path: Path, 
     assert process.wait() == -signal.SIGKILL
     process.stdout.close()
 
-    store = open_store(place)
-    kept = store.counts().events
-    assert kept % 20 == 0, "a batch was kept in part"
-    assert kept >= acknowledged
-    assert kept < len(lines), "the process ended before it was killed"
-    part = open_store(":memory:")
-    ingest(part, lines[:kept])
-    assert dump(store) == dump(part)
-    assert ingest(store, lines) == IngestCounts(accepted=len(lines) - kept, duplicate=kept)
-    whole = open_store(":memory:")
-    ingest(whole, lines)
-    assert dump(store) == dump(whole)
+    with closing(open_store(place)) as store:
+        kept = store.counts().events
+        assert kept % 20 == 0, "a batch was kept in part"
+        assert kept >= acknowledged
+        assert kept < len(lines), "the process ended before it was killed"
+        assert dump(store) == dump_of(lines[:kept])
+        assert ingest(store, lines) == IngestCounts(accepted=len(lines) - kept, duplicate=kept)
+        assert dump(store) == dump_of(lines)
 
 
 def test_two_writers_and_a_reader_at_once_lose_nothing(tmp_path: Path) -> None:
@@ -157,13 +151,11 @@ def test_two_writers_and_a_reader_at_once_lose_nothing(tmp_path: Path) -> None:
     open_store(place).close()
     command = [sys.executable, "-c", INGESTER, str(place), str(source)]
     writers = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
-    reader = open_store(place, read_only=True)
-    seen = []
-    while any(writer.poll() is None for writer in writers):
-        seen.append(reader.counts().events)
-    assert [writer.wait() for writer in writers] == [0, 0]
-    assert seen == sorted(seen)
-    whole = open_store(":memory:")
-    ingest(whole, lines)
-    assert dump(reader) == dump(whole)
-    assert reader.counts().events == len(lines)
+    with closing(open_store(place, read_only=True)) as reader:
+        seen = []
+        while any(writer.poll() is None for writer in writers):
+            seen.append(reader.counts().events)
+        assert [writer.wait() for writer in writers] == [0, 0]
+        assert seen == sorted(seen)
+        assert dump(reader) == dump_of(lines)
+        assert reader.counts().events == len(lines)

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,25 +23,24 @@ EVENT = run_event("r", "COMPLETE", 0, inputs=["a"], outputs=["b"])
 
 def test_a_store_is_made_with_its_folder_and_keeps_what_it_was_given(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "lineage.db"
-    first = open_store(path)
-    put(first, EVENT)
-    before = dump(first)
-    first.close()
-    again = open_store(str(path))
-    assert dump(again) == before
-    assert again.location == str(path)
+    with closing(open_store(path)) as first:
+        put(first, EVENT)
+        before = dump(first)
+    with closing(open_store(str(path))) as again:
+        assert dump(again) == before
+        assert again.location == str(path)
 
 
 def test_without_a_location_the_setting_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    store = open_store()
-    assert store.location == default_location() == os.environ["LINEAGE_STORE"]
+    with closing(open_store()) as store:
+        assert store.location == default_location() == os.environ["LINEAGE_STORE"]
 
 
 def test_a_store_in_memory_is_for_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    store = open_store(":memory:")
-    put(store, EVENT)
-    assert feeds(store) == {"a -> b"}
+    with closing(open_store(":memory:")) as store:
+        put(store, EVENT)
+        assert feeds(store) == {"a -> b"}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -67,12 +67,13 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(
 def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
     path = tmp_path / "lineage.db"
     path.touch()
-    put(open_store(path), EVENT)
+    with closing(open_store(path)) as store:
+        put(store, EVENT)
 
 
 def test_a_database_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "app.db"
-    with sqlite3.connect(path) as other:
+    with closing(sqlite3.connect(path)) as other, other:
         other.execute("CREATE TABLE customers (id)")
     before = path.read_bytes()
     with pytest.raises(StoreError, match="something else: give another path"):
@@ -105,25 +106,24 @@ def test_reading_what_is_not_there_is_refused_and_makes_nothing(tmp_path: Path) 
 def test_a_store_of_a_newer_release_is_refused_and_left_as_it_is(store: LineageStore) -> None:
     put(store, EVENT)
     store.close()
-    with sqlite3.connect(store.location) as other:
+    with closing(sqlite3.connect(store.location)) as other, other:
         other.execute("PRAGMA user_version = 999")
-    other.close()
     for read_only in (False, True):
         with pytest.raises(StoreError, match=r"newer release \(format 999.*upgrade lineage-graph"):
             open_store(store.location, read_only=read_only)
-    with sqlite3.connect(store.location) as other:
+    with closing(sqlite3.connect(store.location)) as other, other:
         assert other.execute("SELECT count(*) FROM event").fetchone() == (1,)
 
 
 def test_a_store_opened_for_reading_answers_and_refuses_to_be_written(store: LineageStore) -> None:
     put(store, EVENT)
-    reader = open_store(store.location, read_only=True)
-    assert reader.read_only
-    assert feeds(reader) == {"a -> b"}
-    with pytest.raises(StoreError, match="opened read-only"):
-        ingest(reader, [b"{}"])
-    put(store, run_event("r2", "COMPLETE", 1, inputs=["b"], outputs=["c"]))
-    assert feeds(reader) == {"a -> b", "b -> c"}
+    with closing(open_store(store.location, read_only=True)) as reader:
+        assert reader.read_only
+        assert feeds(reader) == {"a -> b"}
+        with pytest.raises(StoreError, match="opened read-only"):
+            ingest(reader, [b"{}"])
+        put(store, run_event("r2", "COMPLETE", 1, inputs=["b"], outputs=["c"]))
+        assert feeds(reader) == {"a -> b", "b -> c"}
 
 
 UNPRIVILEGED = """
@@ -163,8 +163,8 @@ def test_a_damaged_store_gives_an_error_that_says_so(store: LineageStore) -> Non
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
-    with pytest.raises(StoreError, match="damaged"):
-        feeds(open_store(path))
+    with pytest.raises(StoreError, match="damaged"), closing(open_store(path)) as damaged:
+        feeds(damaged)
 
 
 def test_many_processes_may_make_the_same_store_at_once(tmp_path: Path) -> None:
@@ -180,6 +180,6 @@ print(ingest(store, [{str(EVENT)!r}.replace("'", '"').replace("None", "null").en
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)
     ]
     assert [process.communicate()[0] for process in running] == ["1\n"] * 4
-    store = open_store(path)
-    assert store.counts().events == 1
-    assert feeds(store) == {"a -> b"}
+    with closing(open_store(path)) as store:
+        assert store.counts().events == 1
+        assert feeds(store) == {"a -> b"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,8 @@ def test_what_is_put_back_waits_where_it_was_in_the_order(tmp_path: Path) -> Non
 
 def test_an_event_that_has_the_number_by_now_is_not_overwritten(tmp_path: Path) -> None:
     outbox, (seq,) = outbox_with(tmp_path, b"refused")
-    with sqlite3.connect(outbox.path) as other:
+    with closing(sqlite3.connect(outbox.path)) as other, other:
         other.execute("INSERT INTO waiting (seq, body) VALUES (?, ?)", (seq, b"later"))
-    other.close()
 
     assert outbox.put_back([seq]) == 1
 
@@ -64,9 +64,8 @@ def test_an_event_that_has_the_number_by_now_is_not_overwritten(tmp_path: Path) 
 
 def test_a_refused_event_does_not_take_the_place_of_one_with_its_number(tmp_path: Path) -> None:
     outbox, (seq,) = outbox_with(tmp_path, b"first")
-    with sqlite3.connect(outbox.path) as other:
+    with closing(sqlite3.connect(outbox.path)) as other, other:
         other.execute("INSERT INTO waiting (seq, body) VALUES (?, ?)", (seq, b"second"))
-    other.close()
 
     outbox.bury(seq, "400")
 
@@ -75,12 +74,11 @@ def test_a_refused_event_does_not_take_the_place_of_one_with_its_number(tmp_path
 
 def test_putting_back_is_all_or_nothing(tmp_path: Path) -> None:
     outbox, seqs = outbox_with(tmp_path, b"a", b"b", b"c")
-    with sqlite3.connect(outbox.path) as other:
+    with closing(sqlite3.connect(outbox.path)) as other, other:
         other.execute(
             "CREATE TRIGGER fault BEFORE INSERT ON waiting WHEN NEW.body = x'63'"
             " BEGIN SELECT RAISE(ABORT, 'a fault'); END"
         )
-    other.close()
 
     with pytest.raises(sqlite3.Error, match="a fault"):
         outbox.put_back(seqs)

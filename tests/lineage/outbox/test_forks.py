@@ -101,6 +101,8 @@ def test_a_child_outlives_its_parent_while_the_file_is_drained_in_between(tmp_pa
     assert sorted(early + stored(outbox)) == ["child, early", "child, late", "parent", "parent, last"]
 
 
+# From 3.12 on Python warns of what is tried here.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 @pytest.mark.parametrize(("workers", "forks"), [(2, 20), pytest.param(4, 800, marks=pytest.mark.slow)])
 def test_a_fork_while_threads_append_loses_and_blocks_nothing(
     outbox: Outbox, workers: int, forks: int
@@ -118,12 +120,14 @@ def test_a_fork_while_threads_append_loses_and_blocks_nothing(
     for thread in threads:
         thread.start()
     children = []
-    for number in range(forks):
-        children.append(forked(lambda number=number: outbox.append(b"child %d" % number)))  # type: ignore[misc]
-        time.sleep(0.005)
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for number in range(forks):
+            children.append(forked(lambda number=number: outbox.append(b"child %d" % number)))  # type: ignore[misc]
+            time.sleep(0.005)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
     assert all([ended_well(child) for child in children])
     expected = [
