@@ -134,7 +134,7 @@ def job_facts(past: Past, job: int) -> JobFacts:
 def _failures(runs: Sequence[JobRun], last_good: JobRun | None) -> tuple[JobRun, ...]:
     """Return the failed runs, latest first, that no run made up for which began after them and completed."""
     return tuple(
-        run for run in runs if run.state in _BROKEN and (last_good is None or _ended(run) > last_good.began)
+        run for run in runs if run.state in _BROKEN and (last_good is None or _ended(run) >= last_good.began)
     )
 
 

@@ -137,7 +137,7 @@ def _not_renewed(
         for key, facts in datasets.items()
         if ancestry.behind(cause.dataset, key)
         and traced.distance[key] < cause.distance
-        and (key in stale or (facts.updated is not None and facts.updated < cause.since))
+        and (key in stale or (facts.updated is not None and facts.updated <= cause.since))
     ]
     said = []
     for key in sorted(waiting, key=lambda key: (-traced.distance[key], past.names[key].id)):
