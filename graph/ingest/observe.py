@@ -91,9 +91,9 @@ def _tests(event: Event) -> dict[int, list[_TestRow]]:
     """
     found: dict[int, dict[str, _TestRow]] = {}
     for entity in (*(event.inputs or ()), *(event.outputs or ())):
-        key, _ = dataset_node(entity.namespace, entity.name)
         for one in _objects(_facet(entity, "dataQualityAssertions").get("assertions")):
             if isinstance(one.get("success"), bool):
+                key, _ = dataset_node(entity.namespace, entity.name)
                 row = _row(one, one["success"], _text(one.get("column")))
                 found.setdefault(key, {})[f"{row[0]}/{row[2]}"] = row
     asserted = {row[0] for rows in found.values() for row in rows.values()}

@@ -109,11 +109,6 @@ def job_facts(past: Past, job: int) -> JobFacts:
     good = [run for run in runs if run.state is RunState.COMPLETE]
     last_good = max(good, key=lambda run: (run.began, run.run_id), default=None)
     beat = rhythm(_occasions(good))
-    missed = None
-    if beat is not None and last_good is not None:
-        missed = max(0, int((past.until - _ended(last_good) - beat.late_after) / beat.usual) + 1)
-        if past.until - _ended(last_good) <= beat.late_after:
-            missed = 0
     took = [(run.began, run.seconds) for run in sorted(good, key=_ended) if run.seconds is not None]
     said = past.of_kind(job, Said.CODE_VERSION)
     return JobFacts(
@@ -123,7 +118,7 @@ def job_facts(past: Past, job: int) -> JobFacts:
         last_good=last_good,
         failures=_failures(runs, last_good),
         rhythm=beat,
-        missed=missed,
+        missed=None if beat is None or last_good is None else beat.missed(past.until - _ended(last_good)),
         seconds=took[-1][1] if took else None,
         duration=jump(took),
         code=code_change(said, runs),
@@ -155,7 +150,7 @@ def dataset_facts(past: Past, dataset: int) -> DatasetFacts:
         rhythm=beat,
         late=None if beat is None or age is None else age > beat.late_after,
         writers=writers,
-        amounts=tuple(_amounts([run for run in wrote if run.job == job], dataset) for job in writers),
+        amounts=tuple(_amounts(job, [run for run in wrote if run.job == job], dataset) for job in writers),
         schema=schema_change(schemas, wrote, past.runs),
         schema_known=bool(schemas),
         tests=tuple(_results(past, dataset)),
@@ -167,33 +162,31 @@ def _ended(run: JobRun) -> datetime:
     return run.ended or run.began
 
 
-def _group(run: JobRun) -> tuple[int, str]:
-    return run.job, run.parent_run_id or run.run_id
+def _group(run: JobRun) -> str:
+    return run.parent_run_id or run.run_id
 
 
 def _occasions(runs: Iterable[JobRun]) -> list[datetime]:
     """Return when something was written, ascending: the runs under one parent run are one occasion."""
     latest: dict[str, datetime] = {}
     for run in runs:
-        group = run.parent_run_id or run.run_id
-        latest[group] = max(_ended(run), latest.get(group, _ended(run)))
+        latest[_group(run)] = max(_ended(run), latest.get(_group(run), _ended(run)))
     return sorted(latest.values())
 
 
-def _amounts(runs: Sequence[JobRun], dataset: int) -> Amounts:
+def _amounts(job: int, runs: Sequence[JobRun], dataset: int) -> Amounts:
     """Return the row counts of the runs of one job; mapped runs under one parent run are added up."""
-    counted: dict[tuple[int, str], list[tuple[datetime, int | None]]] = defaultdict(list)
+    counted: dict[str, list[tuple[datetime, int | None]]] = defaultdict(list)
     for run in runs:
         counted[_group(run)].append((_ended(run), run.wrote[dataset].rows))
-    series = sorted(
-        (max(when for when, _ in rows), _sum(row for _, row in rows)) for rows in counted.values()
-    )
+    sums = [(max(when for when, _ in rows), _sum(row for _, row in rows)) for rows in counted.values()]
+    series = sorted(sums, key=lambda one: one[0])
     known = [(when, float(rows)) for when, rows in series if rows is not None]
     last = series[-1][1] if series else None
     found = jump(known, counts=True) if last is not None else None
     before = sorted(rows for _, rows in known[:-1])
     usual = None if last is None or too_few(known) else before[len(before) // 2]
-    return Amounts(runs[0].job if runs else 0, last, usual, found)
+    return Amounts(job, last, usual, found)
 
 
 def _sum(rows: Iterable[int | None]) -> int | None:

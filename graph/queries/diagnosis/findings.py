@@ -30,6 +30,7 @@ class Kind(StrEnum):
     CODE_CHANGE = "code_change"
 
 
+_INTERVALS_WITHOUT = 3
 HARDNESS = {kind: place for place, kind in enumerate(Kind)}
 
 
@@ -91,7 +92,7 @@ def findings(
     for job in jobs.keys() - nearest.keys():
         nearest[job] = None
     for key in order:
-        found += _of_dataset(past, datasets[key], distance[key])
+        found += _of_dataset(past, datasets[key], jobs, distance[key])
     for job, at in nearest.items():
         if job in jobs:
             hops = distance[at] if at is not None else 0
@@ -99,14 +100,16 @@ def findings(
     return found
 
 
-def _of_dataset(past: Past, facts: DatasetFacts, distance: int) -> Iterable[Finding]:
+def _of_dataset(
+    past: Past, facts: DatasetFacts, jobs: Mapping[int, JobFacts], distance: int
+) -> Iterable[Finding]:
     node = past.names[facts.dataset]
     failed = [result for result in facts.tests if not result.test.passed]
     if failed:
         yield _failed_tests(past, facts, failed, node, distance)
     if facts.late and facts.updated is not None and facts.rhythm is not None and facts.age is not None:
         usual = facts.rhythm.usual
-        missed = max(1, int(facts.age / usual))
+        missed = facts.rhythm.missed(facts.age)
         writes = "write is" if missed == 1 else "writes are"
         yield Finding(
             Kind.STALE,
@@ -130,7 +133,7 @@ def _of_dataset(past: Past, facts: DatasetFacts, distance: int) -> Iterable[Find
     if facts.schema is not None:
         yield _schema_change(past, facts, node, distance)
     for amounts in facts.amounts:
-        if amounts.jump is not None:
+        if amounts.jump is not None and not _is_replaced(jobs.get(amounts.job), facts):
             yield _row_count(past, facts, amounts, amounts.jump, node, distance)
 
 
@@ -252,7 +255,9 @@ def _of_job(past: Past, facts: JobFacts, written: DatasetFacts | None, distance:
     job = past.names[facts.job]
     node = past.names[written.dataset] if written is not None else job
     key = written.dataset if written is not None else None
-    if facts.failures and not _made_up_for(facts, written):
+    if _is_replaced(facts, written):
+        return
+    if facts.failures:
         yield _failed_run(job, facts, node, key, distance)
     if facts.duration is not None and not facts.duration.hint:
         slow = facts.duration
@@ -287,14 +292,14 @@ def _of_job(past: Past, facts: JobFacts, written: DatasetFacts | None, distance:
         )
 
 
-def _made_up_for(facts: JobFacts, written: DatasetFacts | None) -> bool:
-    """Tell whether another job has written the dataset again and again since this one last failed."""
-    if written is None or written.updated_by is None or written.updated_by.job == facts.job:
+def _is_replaced(facts: JobFacts | None, written: DatasetFacts | None) -> bool:
+    """Tell whether other jobs write the dataset now: for three of its intervals it was not this one."""
+    if facts is None or facts.last is None or written is None:
         return False
-    last = facts.failures[0].ended or facts.failures[0].began
-    if written.rhythm is None or written.updated is None:
+    by, rhythm = written.updated_by, written.rhythm
+    if by is None or by.job == facts.job or rhythm is None or written.updated is None:
         return False
-    return written.updated - last > 3 * written.rhythm.usual
+    return written.updated - _end(facts.last) > _INTERVALS_WITHOUT * rhythm.usual
 
 
 def _failed_run(job: Node, facts: JobFacts, node: Node, key: int | None, distance: int) -> Finding:

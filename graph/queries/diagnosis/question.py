@@ -57,6 +57,9 @@ def diagnose_metric(
     datasets = {key: dataset_facts(known, key) for key in traced.distance if key in known.names}
     of_jobs = {key: job_facts(known, key) for key in {*known.runs, *jobs} if key in known.names}
     found = findings(known, traced.distance, datasets, of_jobs)
+    for key, writers in known.writers.items():
+        for job in writers:
+            draft.place(job, traced.distance[key] + 1)
     query = {"question": "diagnose", "node": asked.id, "at": when_text(until)}
     return Diagnosis(
         answer=draft.finish(reader, query),

@@ -56,6 +56,10 @@ class Rhythm:
     late_after: timedelta
     intervals: int
 
+    def missed(self, age: timedelta) -> int:
+        """Return how many writes are missing at an age: none until it is late, then one for each interval."""
+        return max(1, int(age / self.usual)) if age > self.late_after else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Jump:
@@ -88,6 +92,8 @@ def rhythm(times: Sequence[datetime]) -> Rhythm | None:
     if len(intervals) < LEAST:
         return None
     usual = median(intervals)
+    if usual == 0:
+        return None  # written in bursts: there is nothing to be late for
     spread = _TO_DEVIATION * median(abs(each - usual) for each in intervals)
     longest_but_one = sorted(intervals)[-2]
     late = max(LATE_FACTOR * usual, usual + LATE_SPREADS * spread, 1.1 * longest_but_one)

@@ -39,6 +39,10 @@ def test_an_irregular_rhythm_is_late_later() -> None:
     assert found.late_after > timedelta(hours=5)
 
 
+def test_writes_at_one_moment_are_no_rhythm() -> None:
+    assert rhythm(hourly(*[1] * 10)) is None
+
+
 def test_one_outage_does_not_change_the_rhythm() -> None:
     """The median does not feel it, and one long gap is no custom."""
     found = rhythm(hourly(0, 1, 2, 3, 30, 31, 32, 33))

@@ -27,7 +27,7 @@ def store() -> Iterator[LineageStore]:
 def run(name: str, hour: float, end: str = "COMPLETE", **keys: Any) -> list[dict[str, Any]]:
     """Return start and end of a run of `raw -> a -> b -> mart`: each job is called as what it writes."""
     reads = {"raw": [], "a": ["raw"], "b": ["a"], "mart": ["b"]}[name]
-    key, begin, seconds = f"{name}{hour}", int(hour * HOUR), keys.pop("seconds", 60)
+    key, begin, seconds = f"{name}{hour}{keys.pop('key', '')}", int(hour * HOUR), keys.pop("seconds", 60)
     output = keys.pop("output", name)
     about = {"job": f"job_{name}", "inputs": reads, "outputs": [output], **keys}
     return [run_event(key, "START", begin, **about), run_event(key, end, begin + seconds, **about)]
@@ -90,6 +90,39 @@ def test_a_job_that_always_failed_is_named_though_the_graph_has_no_edge_of_it(st
     found = diagnose_metric(store, "mart")
     assert kinds(found) == [(Kind.FAILED_RUN, "b")]
     assert found.findings[0].data["failedRuns"] == 17
+    facts = {node["id"]: node.get("facts") for node in found.as_json()["nodes"]}
+    assert facts["job:ns:job_b"]["failedSinceGood"] == 17
+
+
+def test_a_job_that_never_completed_is_named_by_what_it_would_have_written(store: LineageStore) -> None:
+    put(store, *run("b", 1, "FAIL"), *run("b", 2, "FAIL"), *run("mart", 3))
+    found = diagnose_metric(store, "mart")
+    assert kinds(found) == [(Kind.FAILED_RUN, "b")]
+    assert "no good run among the 2 that are known" in found.findings[0].evidence
+    facts = {node["id"]: node.get("facts") for node in found.as_json()["nodes"]}
+    assert facts["dataset:ns:b"]["lastUpdate"] is None
+    assert facts["dataset:ns:b"]["unknown"][0] == "no completed run that wrote it is known"
+
+
+def test_runs_that_end_at_one_moment_are_compared(store: LineageStore) -> None:
+    """With and without a row count."""
+    counted = [written("raw", 5), dataset("raw"), written("raw", 6)]
+    put(
+        store,
+        *(event for place, output in enumerate(counted) for event in run("raw", 1, output=output, key=place)),
+    )
+    assert kinds(diagnose_metric(store, "raw")) == []
+
+
+def test_a_job_that_was_replaced_is_no_suspect_any_more(store: LineageStore) -> None:
+    """Its last run failed, with new code; another job writes the table since."""
+    put(store, *hours(3, "raw"))
+    put(store, *run("raw", 3, "FAIL", job="old", job_facets={"sourceCodeLocation": {"version": "1"}}))
+    put(store, *run("raw", 3.5, "FAIL", job="old", job_facets={"sourceCodeLocation": {"version": "2"}}))
+    put(store, *(event for hour in range(4, 6) for event in run("raw", hour)))
+    assert (Kind.FAILED_RUN, "raw") in kinds(diagnose_metric(store, "raw"))
+    put(store, *(event for hour in range(6, 9) for event in run("raw", hour)))
+    assert kinds(diagnose_metric(store, "raw")) == []
 
 
 def test_at_one_distance_the_harder_evidence_comes_first(store: LineageStore) -> None:
