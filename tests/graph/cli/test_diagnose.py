@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,11 @@ import jsonschema
 import pytest
 from made_history import METRIC, with_cause
 from referencing import Registry, Resource
+
+from graph import open_store
+from graph.ingest import derive, ingest
+from graph.nodes import NodeType
+from graph.queries import diagnose_metric
 
 ROOT = Path(__file__).resolve().parents[3]
 FIXTURES = ROOT / "tests" / "fixtures" / "events"
@@ -141,10 +148,20 @@ def test_a_healthy_metric_has_no_suspects(lineage: Lineage) -> None:
     assert "No suspects: nothing that is known on the way failed, is late or has changed." in said.out
 
 
+@pytest.mark.parametrize("name", ["airflow", "airflow_failed_task", "dbt", "dbt_failed_test"])
+def test_everything_in_the_captures_can_be_asked_about(name: str) -> None:
+    """Each dataset, field and job gives an answer that fits the schema."""
+    with closing(open_store(":memory:")) as store:
+        assert ingest(store, (FIXTURES / f"{name}.jsonl").read_bytes().splitlines()).rejected == 0
+        derive(store)
+        nodes = store.all_nodes(list(NodeType), limit=10_000)
+        assert len(nodes) > 20
+        for _, node in nodes:
+            checked(json.dumps(diagnose_metric(store, node).as_json(), allow_nan=False))
+
+
 @pytest.mark.usefixtures("shop")
 def test_by_default_ages_are_counted_to_the_present(lineage: Lineage) -> None:
-    from datetime import UTC, datetime
-
     before = datetime.now(UTC)
     said = checked(lineage("diagnose", "gold.daily_revenue", "--json").out)
     at = datetime.fromisoformat(said["query"]["at"])
