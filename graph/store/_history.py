@@ -55,13 +55,14 @@ def job_runs(db: sqlite3.Connection, jobs: Collection[int], until: datetime, lim
         """
         SELECT r.key, r.run_id, r.job, r.state, r.first_time, r.started_at, r.ended_at, r.parent_run_id,
             r.error, j.shapes
-        FROM json_each(?1) AS k
+        FROM json_each(:keys) AS k
         CROSS JOIN run AS r ON r.key IN (
-            SELECT key FROM run WHERE job = k.value AND first_time <= ?2 ORDER BY first_time DESC LIMIT ?3)
+            SELECT key FROM run WHERE job = k.value AND first_time <= :until
+            ORDER BY first_time DESC LIMIT :limit)
         JOIN job_run AS j ON j.run = r.key AND j.job = r.job
         ORDER BY r.first_time DESC, r.run_id
         """,
-        (json.dumps(list(jobs)), _nanoseconds(until), limit),
+        {"keys": json.dumps(list(jobs)), "until": _nanoseconds(until), "limit": limit},
     ).fetchall()
     outputs = _outputs(db, {row[-1] for row in rows})
     amounts = _amounts(db, [row[0] for row in rows])
@@ -145,15 +146,15 @@ def assertions(
     rows = db.execute(
         f"""
         SELECT o.entity, r.run_id, r.job, r.parent_run_id, o.event_time, o.body
-        FROM json_each(?1) AS k
+        FROM json_each(:keys) AS k
         CROSS JOIN observation AS o ON (o.run, o.entity, o.kind) IN (
             SELECT run, entity, kind FROM observation
-            WHERE kind = {int(Observed.ASSERTIONS)} AND entity = k.value AND event_time <= ?2
-            ORDER BY event_time DESC LIMIT ?3)
+            WHERE kind = {int(Observed.ASSERTIONS)} AND entity = k.value AND event_time <= :until
+            ORDER BY event_time DESC LIMIT :limit)
         JOIN run AS r ON r.key = o.run
         ORDER BY o.event_time DESC, r.run_id
         """,
-        (json.dumps(list(datasets)), _nanoseconds(until), limit),
+        {"keys": json.dumps(list(datasets)), "until": _nanoseconds(until), "limit": limit},
     )
     found = []
     for entity, run_id, job, parent, when, body in rows:
@@ -168,11 +169,12 @@ def versions(db: sqlite3.Connection, entities: Collection[int], until: datetime)
     """See `LineageReader.versions`."""
     rows = db.execute(
         """
-        SELECT s.entity, s.owner, s.kind, s.body, s.first_time, min(s.last_time, ?2) FROM json_each(?1) AS k
-        CROSS JOIN saying AS s ON s.entity = k.value WHERE s.first_time <= ?2
+        SELECT s.entity, s.owner, s.kind, s.body, s.first_time, min(s.last_time, :until)
+        FROM json_each(:keys) AS k
+        CROSS JOIN saying AS s ON s.entity = k.value WHERE s.first_time <= :until
         ORDER BY s.entity, s.kind, s.owner, s.first_time, s.digest
         """,
-        (json.dumps(list(entities)), _nanoseconds(until)),
+        {"keys": json.dumps(list(entities)), "until": _nanoseconds(until)},
     )
     found = []
     for entity, owner, number, body, first, last in rows:

@@ -142,13 +142,13 @@ def closure(
     # CROSS JOIN keeps SQLite from walking the edge table as the outer loop.
     sql = f"""
         WITH RECURSIVE reach (node) AS (
-            SELECT value FROM json_each(?1)
+            SELECT value FROM json_each(:keys)
             UNION
-            SELECT e.{there} FROM reach CROSS JOIN edge AS e ON e.kind = ?2 AND e.{here} = reach.node
+            SELECT e.{there} FROM reach CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = reach.node
         )
-        SELECT {_EDGE} FROM reach CROSS JOIN edge AS e ON e.kind = ?2 AND e.{here} = reach.node
+        SELECT {_EDGE} FROM reach CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = reach.node
     """
-    return db.execute(sql, (json.dumps(list(keys)), int(kind))).fetchall()
+    return db.execute(sql, {"keys": json.dumps(list(keys)), "kind": int(kind)}).fetchall()
 
 
 def closure_to_depth(
@@ -174,10 +174,10 @@ def incident(
     """Return the rows of the edges one hop away."""
     here, _ = _ends(direction)
     sql = f"""
-        SELECT {_EDGE} FROM (SELECT DISTINCT value FROM json_each(?1)) AS k
-        CROSS JOIN edge AS e ON e.kind = ?2 AND e.{here} = k.value
+        SELECT {_EDGE} FROM (SELECT DISTINCT value FROM json_each(:keys)) AS k
+        CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = k.value
     """
-    return db.execute(sql, (json.dumps(list(keys)), int(kind))).fetchall()
+    return db.execute(sql, {"keys": json.dumps(list(keys)), "kind": int(kind)}).fetchall()
 
 
 def whole(db: sqlite3.Connection, kind: EdgeKind) -> Iterator[tuple[int, ...]]:
