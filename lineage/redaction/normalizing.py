@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lineage.redaction import words
 from lineage.redaction.masking import mask, may_hold_credentials
-from lineage.redaction.tokens import tokens
+from lineage.redaction.tokens import Token, tokens
 from lineage.redaction.urls import redact_url
 
 _LITERAL = "?"
@@ -17,8 +17,12 @@ def normalize(text: str, dialect: str | None) -> str:
     """Render a statement as `normalize_sql` promises."""
     if may_hold_credentials(text):
         text = mask(text, dialect)
+    cut = tokens(text, dialect)
+    if any(kind == "comment" for kind, _, _ in cut):
+        # Cut again: what a comment ends with says nothing of the token behind it.
+        cut = tokens(_without_comments(cut), dialect)
     shape = _Shape()
-    for kind, lexeme, _ in tokens(text, dialect):
+    for kind, lexeme, _ in cut:
         if kind == "comment" or kind == "end":
             continue
         if kind == "word":
@@ -34,6 +38,20 @@ def normalize(text: str, dialect: str | None) -> str:
         else:
             shape.literal()
     return _spaced(shape.out)
+
+
+def _without_comments(cut: list[Token]) -> str:
+    pieces: list[str] = []
+    before = ""
+    for kind, lexeme, spaced in cut:
+        if kind == "comment":
+            before = ""
+            continue
+        # Two signs would become a comment where one ended behind them.
+        apart = not before or before == lexeme == "-"
+        pieces.append(f" {lexeme}" if apart else spaced)
+        before = lexeme
+    return "".join(pieces)
 
 
 def _lower(word: str) -> str:
@@ -55,9 +73,16 @@ class _Shape:
         self.out.append(token)
 
     def word(self, word: str) -> None:
+        if word[0].isdecimal() and self._is_behind_variable():
+            self.literal()
+            return
         if word not in _CONSTANTS:
             self._plain[-1] = False
         self.out.append(word)
+
+    def _is_behind_variable(self) -> bool:
+        """Whether a point stands before that will be set apart, so that digits behind it are a number."""
+        return len(self.out) > 1 and self.out[-1] == "." and self.out[-2][:1] == "@"
 
     def literal(self) -> None:
         out = self.out
@@ -124,30 +149,41 @@ def _spaced(out: list[str]) -> str:
         out.pop()
     pieces: list[str] = []
     before = before2 = ""
+    opened = 0
     for token in out:
-        if pieces and not _is_glued(before2, before, token):
+        # A bracket that closes nothing would be part of a quoted name before it.
+        is_stray = token == "]" and not opened
+        if pieces and (is_stray or not _is_glued(before2, before, token)):
             pieces.append(" ")
         pieces.append(token)
+        opened += (token == "[") - (token == "]" and opened > 0)
         before2, before = before, token
     return "".join(pieces)
 
 
+def _would_merge(before2: str, before: str, token: str) -> bool:
+    """Whether two tokens without a space are one, a stage or a placeholder, when they are read again."""
+    if token in (".", ":", "::", "["):
+        return before[:1] == "@"
+    return before == ":" and (before2[:1] == "@" or before2[-1:] in ("$", "#", "-"))
+
+
 def _is_glued(before2: str, before: str, token: str) -> bool:
     """Whether two tokens stand without a space; decided by tokens alone, so that the result is stable."""
+    if _would_merge(before2, before, token):
+        return False
     if token in (",", ";", ")", "]") or before in ("(", "["):
         return True
-    if token == "." and before[:1] == "@":
-        return False  # glued, they would be one stage when they are read again
     if token == "." and (before == "." or _is_word(before)):
         return True
     if token in (".", ":", "::"):
         return _is_operand(before)
     if token == "(":
         return _is_named(before) or before == "]"
+    if before == ".":
+        return token in ("*", "[", _LITERAL) or _is_word(token)
+    if before in (":", "::"):
+        return _is_operand(before2) and (token in ("[", _LITERAL) or _is_word(token))
     if token == "[":
         return _is_operand(before) or before == "array"
-    if before == ".":
-        return token == "*" or token == _LITERAL or _is_word(token)
-    if before in (":", "::"):
-        return _is_operand(before2) and (token == _LITERAL or _is_word(token))
     return False

@@ -205,24 +205,30 @@ def _comments(reading: frozenset[str]) -> str:
         plain = inner
     kinds = [plain, r"--(?=\s|\Z)[^\n]*+" if "spaced_dashes" in reading else r"--[^\n]*+"]
     if "hash" in reading:
-        after_table_word = r"(?<!from\s)(?<!into\s)(?<!join\s)(?<!able\s)"
-        kinds.append(rf"(?i:{after_table_word})#(?!>|-(?!-))[^\n]*+" if "loose" in reading else r"#[^\n]*+")
+        not_after_table_word = rf"(?!{_after('from', 'into', 'join', 'table')})"
+        kinds.append(rf"{not_after_table_word}#(?!>|-(?!-))[^\n]*+" if "loose" in reading else r"#[^\n]*+")
     if "slashes" in reading:
         kinds.append(r"//[^\n]*+")
     return "|".join(kinds)
 
 
+def _after(*table_words: str) -> str:
+    """A place behind one of these words; the end of a longer token is none."""
+    return "(?i:" + "|".join(rf"(?<=(?<![\w@$#:]){word}\s)" for word in table_words) + ")"
+
+
 @cache
 def _pattern(reading: frozenset[str]) -> re.Pattern[str]:
-    after_table_word = r"(?i:(?<=from\s)|(?<=join\s)|(?<=into\s)|(?<=able\s)|(?<=date\s))"
+    after_table_word = _after("from", "join", "into", "table", "update")
     exponent = r"(?:(?<=[eE])[+-][0-9]\w*+)?+"
     fraction = rf"\.(?![.A-DF-Za-df-z_])\w*+{exponent}"
     hashes = "" if reading & {"hash", "loose"} else "#"
     digit_name = r"[0-9]++(?![eE][0-9_]*+(?!\w))[^\W\d]\w*+"
     inner_hash = "" if "hash" in reading or hashes else r"(?:#[\w$]++)*+"
-    stage = r"@(?:~|%?[^\W\d][\w$.]*+|%?\"[^\"\n]*+\"[\w$.\"]*+)(?:/[^\s'\"(),;]*+)?+"
+    sign = "" if "hash" in reading else "#"
+    stage = rf"@(?:~|%?[^\W\d][\w$.{sign}]*+|%?\"[^\"\n]*+\"[\w$.\"]*+)(?:/[^\s'\"(),;]*+)?+"
     if "stage" not in reading:
-        stage = rf"(?i:(?<=from\s)|(?<=into\s)|(?<=list\s)){stage}"
+        stage = _after("from", "into", "list") + stage
     groups = {
         "easy_other": r"[,();]|\.(?![0-9.])|=(?![>=])",
         "name_word": rf"{after_table_word}[^\W\d]\w*+(?:-\w++)++(?=\.[^\W\d])(?!\.[eE][0-9])"
@@ -245,7 +251,7 @@ def _pattern(reading: frozenset[str]) -> re.Pattern[str]:
             r"|\{(?:[^\W\d]\w*+(?::\s*+[A-Z]\w*+)?+)?+\}"
         ),
         "stage": stage,
-        "variable": r"@{1,2}[^\W\d][\w$#]*+",
+        "variable": rf"@{{1,2}}[^\W\d][\w${sign}]*+",
         "op": (
             r"->>|->|#>>|#>|#-(?!-)|::|:=|=>|<=>|<=|>=|<>|!=|=="
             r"|\|\||&&|@>|<@|<<|>>|!~~?\*?|~~?\*|~~|\*\*|//"

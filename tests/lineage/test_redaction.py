@@ -393,6 +393,20 @@ class TestProperties:
         ),
         st.sampled_from([None, "postgres", "mysql", "snowflake", "tsql", "bigquery", "oracle"]),
     )
+    @example("[] ]", "tsql")
+    @example("WHERE[c]]", None)
+    @example(".[ s]", None)
+    @example("t$: n", "oracle")
+    @example("#: n", "postgres")
+    @example("#-: n", "oracle")
+    @example("FROM@v#", "mysql")
+    @example("FROM@v#", "tsql")
+    @example("FROM@v.5x", "mysql")
+    @example("FROM@v:n", "tsql")
+    @example("--FROM\n@v", "postgres")
+    @example("@FROM @v", "bigquery")
+    @example("5FROM #", None)
+    @example('@s/ :""', "snowflake")
     def test_normalizing_twice_is_normalizing_once(self, text: str, dialect: str | None) -> None:
         """DC-48: idempotent."""
         once = normalize_sql(text, dialect=dialect)
