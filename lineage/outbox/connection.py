@@ -123,10 +123,14 @@ class Connection:
             )
             try:
                 connection.execute(f"PRAGMA synchronous = {self.durability}")
+                file = _file_at(self.path)
             except BaseException:
                 connection.close()
                 raise
-            self._connection, self._file = connection, _file_at(self.path)
+            if self._connection is None:
+                self._connection, self._file = connection, file
+            else:  # A signal handler has opened it meanwhile.
+                connection.close()
         return self._connection
 
     def _close(self) -> None:

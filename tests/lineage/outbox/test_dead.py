@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from lineage.outbox import Outbox
+from lineage.destination import store_destination
+from lineage.outbox import Outbox, open_outbox
 
-IDENTITY = '{"address": "http://backend", "kind": "http"}'
+STORE = store_destination("/data/lineage.db")
 
 
 def outbox_with(path: Path, *bodies: bytes) -> tuple[Outbox, list[int]]:
     """Return an outbox whose events were all refused, and their seqs."""
-    outbox = Outbox(path / "http-0123456789abcdef-v1.db", identity=IDENTITY)
+    outbox = open_outbox(path, STORE)
     for body in bodies:
         outbox.append(body, "run")
     seqs = [event.seq for event in outbox.waiting(100)]
