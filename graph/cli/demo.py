@@ -92,6 +92,7 @@ def _say_what_next(folder: Path) -> None:
 The pipeline is {folder}/pipeline.py. Ask more of its lineage:
 
   cd {folder} && export LINEAGE_STORE=$PWD/lineage.db LINEAGE_OUTBOX=$PWD/outbox
+  lineage diagnose gold.daily_revenue.revenue
   lineage columns gold.daily_revenue
   lineage path silver.customers revenue
   lineage export --format mermaid
