@@ -10,10 +10,10 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test test-slow check bench
+.PHONY: help demo test test-slow test-oldest check bench
 
 help: ## show this list (default)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: .venv/.demo ## build a small warehouse with lineage, and ask questions of it
 	$(BIN)/lineage demo
@@ -23,6 +23,9 @@ test: .venv/.all ## run the tests, but for the slow ones
 
 test-slow: .venv/.all ## run the slow tests only
 	$(BIN)/python -m pytest -q -m slow $(ARGS)
+
+test-oldest: .venv-oldest/.all ## run the tests with the oldest dependencies we accept
+	.venv-oldest/bin/python -m pytest -q -n $(PROCESSES) $(ARGS)
 
 check: .venv/.all ## lint, formatting, types, import layers, spelling
 	$(BIN)/ruff check
@@ -40,6 +43,13 @@ bench: .venv/.all ## run the benchmarks (ARGS=--quick for a short round)
 
 .venv/.demo: pyproject.toml | .venv/bin/python
 	$(PIP) install --quiet --editable '.[demo]'
+	touch $@
+
+.venv-oldest/.all: pyproject.toml tests/oldest.txt
+	$(PYTHON) -m venv --clear .venv-oldest
+	.venv-oldest/bin/python -m pip --disable-pip-version-check install --quiet --upgrade 'pip>=25.1'
+	.venv-oldest/bin/python -m pip --disable-pip-version-check install --quiet --constraint tests/oldest.txt \
+		--editable '.[all]' --group tests
 	touch $@
 
 # pip learned --group in 25.1.
