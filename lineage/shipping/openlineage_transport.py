@@ -81,11 +81,11 @@ def _built(plain: dict[str, Any]) -> Any:
 
     known: dict[str, Any] = {name: plain.get(name) for name in ("eventTime", "producer")}
     if "dataset" in plain:
-        event: Any = v2.DatasetEvent(dataset=v2.StaticDataset(**_fields(plain["dataset"])), **known)
+        event: Any = v2.DatasetEvent(dataset=_made(v2.StaticDataset, plain["dataset"]), **known)
     else:
-        known["job"] = v2.Job(**_fields(plain["job"]))
+        known["job"] = _made(v2.Job, plain["job"])
         for name, kind in (("inputs", v2.InputDataset), ("outputs", v2.OutputDataset)):
-            known[name] = [kind(**_fields(one)) for one in plain[name]] if name in plain else None
+            known[name] = [_made(kind, one) for one in plain[name]] if name in plain else None
         if "run" in plain:
             state = v2.RunState(plain["eventType"]) if "eventType" in plain else None
             event = v2.RunEvent(run=_run(plain["run"]), eventType=state, **known)
@@ -95,25 +95,28 @@ def _built(plain: dict[str, Any]) -> Any:
     return event
 
 
-def _fields(plain: dict[str, Any]) -> dict[str, Any]:
-    """Return constructor arguments; a part that the event leaves out is None, not an empty one."""
-    absent = {"facets": None}
-    return {**absent, **plain}
+def _made(kind: Any, plain: dict[str, Any]) -> Any:
+    """Return an object of a class of theirs; facets that the event leaves out are None, not an empty dict.
+
+    The parts of a parent facet have facets only since version 1-2-0 of that facet.
+    """
+    has_facets = any(attribute.name == "facets" for attribute in kind.__attrs_attrs__)
+    return kind(**({"facets": None} if has_facets else {}) | plain)
 
 
 def _run(plain: dict[str, Any]) -> Any:
     from openlineage.client import event_v2 as v2
     from openlineage.client.facet_v2 import parent_run
 
-    run = v2.Run(**_fields(plain))
+    run = _made(v2.Run, plain)
     parent = (run.facets or {}).get("parent")
     if isinstance(parent, dict):
         root = parent.get("root")
         facet = parent_run.ParentRunFacet(
-            run=parent_run.Run(**_fields(parent["run"])),
-            job=parent_run.Job(**_fields(parent["job"])),
+            run=_made(parent_run.Run, parent["run"]),
+            job=_made(parent_run.Job, parent["job"]),
             root=parent_run.Root(
-                run=parent_run.RootRun(**_fields(root["run"])), job=parent_run.RootJob(**_fields(root["job"]))
+                run=_made(parent_run.RootRun, root["run"]), job=_made(parent_run.RootJob, root["job"])
             )
             if root
             else None,
