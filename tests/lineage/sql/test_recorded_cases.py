@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks.sql_cases import Answer, Schema, every_source, lineage
+from benchmarks.sql_cases import Answer, Schema, direct, lineage
 from lineage import _guard
 
 Function = Callable[[str, str | None, Schema], Answer]
@@ -53,7 +53,7 @@ def test_recorded_statements_have_their_lineage(
 ) -> None:
     """DD-11: CTE, join, union, subquery, star, alias, window and merge, as other tools recorded them."""
     faults = _guard.faults.total()
-    found_tables, found_columns = rows(score, shared, corpus, every_source)
+    found_tables, found_columns = rows(score, shared, corpus, lineage)
     if tables is not None:
         assert found_tables["EM"] >= tables
     if columns is not None:
@@ -62,6 +62,6 @@ def test_recorded_statements_have_their_lineage(
 
 
 def test_direct_sources_alone_are_never_invented(score: ModuleType, shared: Path) -> None:
-    _, columns = rows(score, shared, "tpch", lineage)
+    _, columns = rows(score, shared, "tpch", direct)
     assert columns["P"] == 1.0
     assert columns["R"] >= 0.95
