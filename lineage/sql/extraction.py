@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from sqlglot import Dialect, ErrorLevel
@@ -15,8 +15,10 @@ from lineage.sql.names import unseen_reads
 from lineage.sql.parsing import ENGINE, Parsed, parse
 from lineage.sql.plans import Plan, Written
 from lineage.sql.queries import Queries
-from lineage.sql.relations import Flow, Output, united
-from lineage.sql.results import Column, ColumnEdges, Source, SqlLineage, StatementLineage, Table
+from lineage.sql.relations import Flow, Output
+from lineage.sql.relations import united as merged
+from lineage.sql.results import Column, ColumnEdges, Source, SqlLineage, StatementLineage
+from lineage.sql.scripts import unique, united
 from lineage.sql.statements import plan
 
 CACHED_CHARACTERS = 64_000
@@ -27,36 +29,35 @@ _FrozenSchema = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def extract_cached(
-    sql: str, dialect: str | None, schema: Schema | None, default_schema: str | None
+    sql: str,
+    dialect: str | None,
+    schema: Schema | None,
+    default_namespace: str | None,
+    default_schema: str | None,
 ) -> SqlLineage:
     """Return the lineage of a text, remembered when it is short."""
     frozen = tuple((name, tuple(columns)) for name, columns in (schema or {}).items())
     remembered = _remembered if len(sql) <= CACHED_CHARACTERS else _extract
-    return remembered(sql, dialect, frozen, default_schema)
+    return remembered(sql, dialect, frozen, default_namespace, default_schema)
 
 
-def _extract(sql: str, dialect: str | None, schema: _FrozenSchema, default_schema: str | None) -> SqlLineage:
+def _extract(
+    sql: str,
+    dialect: str | None,
+    schema: _FrozenSchema,
+    default_namespace: str | None,
+    default_schema: str | None,
+) -> SqlLineage:
     known = dialect_of(dialect) if dialect else None
     if known is not None and Dialect.get(known) is None:  # newer than the parser installed
         known = None
     problems = [_unknown(dialect)] if dialect and known is None and dialect.lower() not in _GENERIC else []
     refused = refusal(sql)
     if refused is not None:
-        return SqlLineage((), (), (), (), (*problems, refused), ENGINE, known)
+        return united((), (*problems, refused), ENGINE, known)
     catalog = Catalog(dict(schema), default_schema)
     statements = [_statement(parsed, known, catalog) for parsed in parse(sql, known)]
-    for number, statement in enumerate(statements, 1):
-        prefix = f"statement {number}: " if len(statements) > 1 else ""
-        problems += [prefix + problem for problem in statement.problems]
-    return SqlLineage(
-        tuple(statements),
-        _unique(table for statement in statements for table in statement.inputs),
-        _unique(table for statement in statements for table in statement.outputs),
-        tuple(edges for statement in statements for edges in statement.columns),
-        tuple(problems),
-        ENGINE,
-        known,
-    )
+    return united(statements, problems, ENGINE, known, default_namespace)
 
 
 _remembered = lru_cache(maxsize=512)(_extract)
@@ -90,8 +91,8 @@ def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog) -> Stateme
         problems += [doubt for doubt in each.rows.doubts if doubt not in problems]
     return StatementLineage(
         planned.kind,
-        _unique(planned.inputs),
-        _unique(planned.outputs),
+        unique(planned.inputs),
+        unique(planned.outputs),
         columns,
         certain and all_named and not doubts,
         tuple(problems),
@@ -124,7 +125,7 @@ def _edges(
             all_named = all_named and isinstance(column, Output) and bool(column.name)
             key, flow = Column(table, name), column.flow if isinstance(column, Output) else column.star()
             if key in flows:
-                flow = united([flows[key], flow])
+                flow = merged([flows[key], flow])
             flows[key] = flow
             rows[key] = _united_rows(rows.get(key), each.rows)
     columns = tuple(_column_edges(output, flow, rows[output], dialect) for output, flow in flows.items())
@@ -159,7 +160,3 @@ def _text(flow: Flow, dialect: str | None) -> str | None:
         return flow.defined_by.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.IGNORE)
     except RecursionError:  # thousands of operators deep: the edges stand without their text
         return None
-
-
-def _unique(tables: Iterable[Table]) -> tuple[Table, ...]:
-    return tuple(dict.fromkeys(tables))

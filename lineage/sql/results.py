@@ -14,11 +14,15 @@ Subtype = DirectSubtype | IndirectSubtype
 class Table:
     """A table, view or file, named as the statement writes it (quotes removed, case kept).
 
-    `name` is the dotted name, or the path when `is_path`. Tables are equal when their parts are.
+    `name` is the dotted name, or the path when `is_path`. `namespace` is that of the path, or the default one
+    that the caller gave, None where neither is known. `confirmed` is as in `Source`. Tables are equal when
+    their parts are.
     """
 
     parts: tuple[str, ...]
     is_path: bool = field(default=False, compare=False)
+    namespace: str | None = field(default=None, compare=False)
+    confirmed: bool | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -42,12 +46,15 @@ class Source:
     """A column something comes from, and how.
 
     In `ColumnEdges.inputs` the subtype is one of OpenLineage's for DIRECT, in `ColumnEdges.indirect`
-    one of those for INDIRECT.
+    one of those for INDIRECT. `masking` says that a hash or a mask hides the value. `confirmed` says
+    whether a second engine gives this source too, None where it was not asked.
     """
 
     table: str
     column: str
     subtype: Subtype
+    masking: bool = False
+    confirmed: bool | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,9 @@ class StatementLineage:
     `kind` is the statement's SQL name: SELECT, INSERT, CREATE TABLE AS, MERGE, ... `certain` is True when
     nothing was guessed: the whole statement was understood, every source of every column belongs to exactly
     one table, each written column has a name and no star is left unexpanded.
+
+    `temporary` are those of its tables that do not outlive its session or script. `engine` names what
+    answered, a parser and its version. `text` is the statement as written.
     """
 
     kind: str
@@ -82,13 +92,21 @@ class StatementLineage:
     problems: tuple[str, ...]
     engine: str
     dialect: str | None
+    temporary: tuple[Table, ...] = ()
+    text: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SqlLineage:
-    """The lineage of a SQL text: its statements, and all of them united in the order they come."""
+    """The lineage of a SQL text.
+
+    `statements` are its statements as written, in order. In `collapsed` the script's temporary tables are
+    gone: what reads one has the tables and columns it was made from, what only fills one is left out.
+    `inputs`, `outputs` and `columns` are those of `collapsed` united, in the order they come.
+    """
 
     statements: tuple[StatementLineage, ...]
+    collapsed: tuple[StatementLineage, ...]
     inputs: tuple[Table, ...]
     outputs: tuple[Table, ...]
     columns: tuple[ColumnEdges, ...]
