@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
-from typing import Any, TypeVar, cast, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, overload
 
-from lineage._guard import guard
+from lineage._calls import around_calls
 from lineage.tracking.declared import Declared, as_declarations, resolve
 from lineage.tracking.lifecycle import JobSpec, TrackedRun, begin, job_name_of
 
@@ -56,7 +56,7 @@ def track_lineage(
             name or job_name_of(target), job_namespace, dict(tags or {}), description, lambda: _place(target)
         )
         calls = _Calls(job, as_declarations(inputs), as_declarations(outputs), emitter, _signature(target))
-        return _wrapped(target, calls)
+        return around_calls(target, calls.begin)
 
     return decorate if function is None else decorate(function)
 
@@ -101,89 +101,3 @@ def _place(function: Any) -> tuple[str, int] | None:
     function = inspect.unwrap(function)
     code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
     return (code.co_filename, code.co_firstlineno) if code is not None else None
-
-
-def _wrapped(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
-    if inspect.iscoroutinefunction(function):
-        wrapper = _coroutine(function, calls)
-    elif inspect.isasyncgenfunction(function):
-        wrapper = _async_generator(function, calls)
-    elif inspect.isgeneratorfunction(function):
-        wrapper = _generator(function, calls)
-    else:
-        wrapper = _plain(function, calls)
-    with guard("taking over a function's name"):
-        functools.update_wrapper(wrapper, function)
-    return wrapper
-
-
-def _plain(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        with calls.begin(args, kwargs):
-            return function(*args, **kwargs)
-
-    return call
-
-
-def _coroutine(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        with calls.begin(args, kwargs):
-            return await function(*args, **kwargs)
-
-    return call
-
-
-def _generator(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
-    """Track a generator: the run is current while its own code runs, not while its consumer's does."""
-
-    def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        steps = cast("Generator[Any, Any, Any]", function(*args, **kwargs))
-        resume: Callable[[], Any] = functools.partial(next, steps)
-        with calls.begin(args, kwargs) as run:
-            while True:
-                try:
-                    item = resume()
-                except StopIteration as stop:
-                    return stop.value
-                run.leave()
-                try:
-                    sent = yield item
-                except GeneratorExit:
-                    run.enter()
-                    steps.close()
-                    raise
-                except BaseException as thrown:  # noqa: BLE001 - handed on to the host's generator
-                    resume = functools.partial(steps.throw, thrown)
-                else:
-                    resume = functools.partial(steps.send, sent)
-                run.enter()
-
-    return call
-
-
-def _async_generator(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
-    """Track an async generator, as `_generator` does a generator."""
-
-    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        steps = cast("AsyncGenerator[Any, Any]", function(*args, **kwargs))
-        resume: Callable[[], Any] = steps.__anext__
-        with calls.begin(args, kwargs) as run:
-            while True:
-                try:
-                    item = await resume()
-                except StopAsyncIteration:
-                    return
-                run.leave()
-                try:
-                    sent = yield item
-                except GeneratorExit:
-                    run.enter()
-                    await steps.aclose()
-                    raise
-                except BaseException as thrown:  # noqa: BLE001 - handed on to the host's generator
-                    resume = functools.partial(steps.athrow, thrown)
-                else:
-                    resume = functools.partial(steps.asend, sent)
-                run.enter()
-
-    return call

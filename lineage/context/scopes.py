@@ -1,0 +1,213 @@
+"""For whom the current code works: an operation, an actor, a request, a job, a session, an agent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar, cast
+
+from lineage._calls import around_calls
+from lineage._guard import guard
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Scalar = str | int | float | bool
+MAX_ATTRIBUTES = 32
+MAX_CHARACTERS = 256
+"""Longer values and further attributes are cut: what is said of every query stays small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What is known about for whom a query runs; None where it was not said."""
+
+    operation: str | None = None
+    actor: str | None = None
+    request_id: str | None = None
+    job_id: str | None = None
+    session_id: str | None = None
+    agent: str | None = None
+    attributes: tuple[tuple[str, Scalar], ...] = ()
+
+
+class Scope:
+    """An attribution while it holds.
+
+    `ended` is set when its block was left: a task that outlives the block can tell. `generation` tells in
+    which process it was opened: after a fork nothing of the parent's is true of the child's work.
+    """
+
+    __slots__ = ("attribution", "ended", "generation")
+
+    def __init__(self, attribution: Attribution) -> None:
+        self.attribution = attribution
+        self.ended = False
+        self.generation = _generation
+
+
+_generation = 0
+_scope: ContextVar[Scope | None] = ContextVar("lineage_scope", default=None)
+
+
+def current_scope() -> Scope | None:
+    """Return the scope that code here is inside of, also one that has ended since; None outside any."""
+    scope = _scope.get()
+    return scope if scope is None or scope.generation == _generation else None
+
+
+def current() -> Attribution | None:
+    """Return for whom code here works; None where nothing was said."""
+    scope = current_scope()
+    return scope.attribution if scope is not None else None
+
+
+class _Held:
+    """One attribution around one piece of work."""
+
+    __slots__ = ("_given", "_token", "scope")
+
+    def __init__(self, given: Attribution | None) -> None:
+        self._given = given
+        self.scope: Scope | None = None
+        self._token: Token[Scope | None] | None = None
+
+    def __enter__(self) -> Attribution | None:
+        if self._given is not None:
+            self.scope = Scope(_joined(current(), self._given))
+        self.enter()
+        return self.scope.attribution if self.scope is not None else None
+
+    def __exit__(self, *_: object) -> None:
+        if self.scope is not None:
+            self.scope.ended = True
+        self.leave()
+
+    def enter(self) -> None:
+        self._token = _scope.set(self.scope)
+
+    def leave(self) -> None:
+        token, self._token = self._token, None
+        if token is None:
+            return
+        try:
+            _scope.reset(token)
+        except ValueError:  # left in another task or thread than entered: that one's context is its own
+            if self.scope is not None and _scope.get() is self.scope:
+                _scope.set(None)
+
+
+class Use:
+    """`use(...)` and `nobody()`: a context manager, also asynchronous and nested, and a decorator."""
+
+    __slots__ = ("_given", "_held")
+
+    def __init__(self, given: Attribution | None) -> None:
+        self._given = given
+        self._held: list[_Held] = []
+
+    def __enter__(self) -> Attribution | None:
+        held = _Held(self._given)
+        self._held.append(held)
+        return held.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        here = _scope.get()
+        # The one entered here: another task may have entered and not yet left the same object.
+        mine = [held for held in self._held if held.scope is here] or self._held
+        if mine:
+            self._held.remove(mine[-1])
+            mine[-1].__exit__()
+
+    async def __aenter__(self) -> Attribution | None:
+        return self.__enter__()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.__exit__()
+
+    def __call__(self, function: F) -> F:
+        """Hold around each call of a function, method, coroutine function or generator."""
+        given = self._given
+        return cast("F", around_calls(function, lambda args, kwargs: _Held(given)))
+
+
+def use(
+    operation: str | None = None,
+    actor: str | None = None,
+    request_id: str | None = None,
+    job_id: str | None = None,
+    session_id: str | None = None,
+    agent: str | None = None,
+    attributes: Mapping[str, Scalar] | None = None,
+) -> Use:
+    """Say for whom the code inside works, as a context manager or as a decorator.
+
+    What is not given is as outside; `attributes` are added to those outside. Values that are no strings
+    become such; what cannot be read is left out, and nothing raises.
+    """
+    given = Attribution()
+    with guard("reading an attribution"):
+        given = Attribution(
+            _text(operation),
+            _text(actor),
+            _text(request_id),
+            _text(job_id),
+            _text(session_id),
+            _text(agent),
+            _scalars(attributes),
+        )
+    return Use(given)
+
+
+def nobody() -> Use:
+    """Have no attribution inside: for work that must not be counted to who happened to start it."""
+    return Use(None)
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    text = ""
+    with guard("reading an attribution"):
+        text = str(value)[:MAX_CHARACTERS]
+    return text or None
+
+
+def _scalars(attributes: Mapping[str, Any] | None) -> tuple[tuple[str, Scalar], ...]:
+    """Return attributes as plain values, copied now: later changes of the caller's are not ours."""
+    found: dict[str, Scalar] = {}
+    with guard("reading attributes"):
+        for key, value in dict(attributes or {}).items():
+            if len(found) == MAX_ATTRIBUTES:
+                break
+            name = _text(key)
+            plain = value if isinstance(value, bool | int | float) else _text(value)
+            if name is not None and plain is not None:
+                found[name] = plain
+    return tuple(found.items())
+
+
+def _joined(outside: Attribution | None, inside: Attribution) -> Attribution:
+    if outside is None:
+        return inside
+    values: dict[str, Any] = {
+        name: getattr(inside, name) if getattr(inside, name) is not None else getattr(outside, name)
+        for name in _NAMES
+    }
+    if outside.attributes:
+        values["attributes"] = tuple({**dict(outside.attributes), **dict(inside.attributes)}.items())
+    return Attribution(**values)
+
+
+_NAMES = tuple(one.name for one in fields(Attribution))
+
+
+def _forget_after_fork() -> None:
+    # A value of the parent's request would be taken for every later piece of work of the child.
+    global _generation
+    _generation += 1
+    _scope.set(None)
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)
