@@ -15,8 +15,9 @@ from lineage.sql.names import table_of
 from lineage.sql.plans import Plan, Written
 from lineage.sql.queries import Queries
 from lineage.sql.reads import tables_read
-from lineage.sql.relations import Flow, Output, Relation, Rest, Scope, Source
+from lineage.sql.relations import Flow, Output, Relation, Rest
 from lineage.sql.results import Table
+from lineage.sql.scopes import Scope, Source
 from lineage.sql.sources import add_source
 from lineage.sql.tree import Node, ctes_of, from_items
 

@@ -2,52 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from sqlglot import exp
 
-from lineage.sql.relations import DIRECT, Flow, Output, Relation, Scope
+from lineage.sql.masking import hides
+from lineage.sql.relations import DIRECT, Flow, Output, Relation
 from lineage.sql.results import Subtype
+from lineage.sql.scopes import Evaluator, Scope
 from lineage.sql.tree import Node, column_parts
-
-Evaluate = Callable[[Node, Scope], Relation]
 
 # Window functions that pass on one row's value: sqlglot counts them among the aggregates.
 _ONE_ROW = (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
 _SAME_VALUE = (exp.Alias, exp.Aliases, exp.Paren, exp.Ordered)
 # `name => value` and `name := value`: the left side is no column.
 _NAMED_ARGUMENTS = (exp.Kwarg, exp.PropertyEQ)
+_SEQUENCE_VALUES = frozenset({"nextval", "currval"})
+
+# Functions called without brackets that the parser takes for columns.
+_EVERYWHERE = frozenset({"current_date", "current_time", "current_timestamp", "current_user", "default"})
+# fmt: off
+_BY_DIALECT = {
+    "oracle": frozenset({
+        "sysdate", "systimestamp", "user", "uid", "rownum", "level", "connect_by_isleaf",
+        "connect_by_iscycle", "sessiontimezone", "dbtimezone", "localtimestamp", "sqlcode", "sqlerrm",
+    }),
+    "mysql": frozenset({"localtime", "localtimestamp", "utc_date", "utc_time", "utc_timestamp"}),
+    "postgres": frozenset({
+        "user", "session_user", "current_role", "current_catalog", "current_schema", "localtime",
+        "localtimestamp",
+    }),
+    "redshift": frozenset({"user", "session_user", "sysdate", "current_schema"}),
+    "snowflake": frozenset({"localtime", "localtimestamp", "connect_by_isleaf", "connect_by_root"}),
+    "teradata": frozenset({"date", "time", "user", "session", "account", "database"}),
+    "tsql": frozenset({"user", "session_user", "system_user"}),
+}
+# fmt: on
 
 
-def flow_of(node: Node, scope: Scope, evaluate: Evaluate, use: Subtype = "IDENTITY") -> Flow:
+def values_without_brackets(dialect: str | None) -> frozenset[str]:
+    """Return the names, in lower case, that look like columns and are functions or pseudo-columns."""
+    return _EVERYWHERE | _BY_DIALECT.get(dialect or "", frozenset())
+
+
+def flow_of(node: Node, scope: Scope, evaluator: Evaluator, use: Subtype = "IDENTITY") -> Flow:
     """Return the flow of an expression, used as `use` says.
 
-    Walks with a stack of its own: expressions may be thousands of terms deep. `evaluate` gives the
-    relation of a query inside the expression, which sees `scope` as the one around it.
+    Walks with a stack of its own: expressions may be thousands of terms deep. A query inside the
+    expression sees `scope` as the one around it.
     """
     value = node.unalias()
     flow = Flow(value)
-    if use == "IDENTITY" and isinstance(copied := value.unnest(), exp.Column) and not copied.is_star:
-        found = scope.resolve(column_parts(copied))
+    if use == "IDENTITY" and isinstance(copied := value.unnest(), exp.Column):
+        found = _column(copied, scope, evaluator)
         if found.defined_by is not None or found.is_copy:
             return found
-    stack: list[tuple[Node, Subtype]] = [(node, use)]
+    stack: list[tuple[Node, Subtype, bool]] = [(node, use, False)]
     while stack:
-        node, use = stack.pop()
+        node, use, hidden = stack.pop()
         if isinstance(node, exp.Column):
-            if not node.is_star:
-                flow.add(scope.resolve(column_parts(node)), use)
+            flow.add(_column(node, scope, evaluator), use, hidden)
+        elif isinstance(node, exp.Dot) and (parts := _field_parts(node)) is not None:
+            flow.add(scope.resolve(parts), use if use != "IDENTITY" else "TRANSFORMATION", hidden)
         elif isinstance(node, exp.Parameter) and scope.reads_stage:
-            flow.add(scope.resolve([f"${node.name}"]), use)
+            flow.add(scope.resolve([f"${node.name}"]), use, hidden)
         elif isinstance(node, exp.Query):
-            relation = evaluate(node, scope)
-            if not isinstance(node.parent, exp.Exists):  # which asks for rows, whatever their columns
-                for column in relation.columns:
-                    flow.add(column.flow if isinstance(column, Output) else column.star(), use)
-            flow.add_rows(relation.rows)
+            _add_query(flow, node, evaluator.relation(node, scope), use, hidden)
         else:
-            stack += reversed(list(_parts(node, use)))
+            hidden = hidden or hides(node)
+            stack += [(child, below, hidden) for child, below in reversed(list(_parts(node, use)))]
     return flow
+
+
+def _add_query(flow: Flow, node: Node, relation: Relation, use: Subtype, hidden: bool) -> None:
+    """Take over what a query inside an expression gives; EXISTS asks for rows, whatever their columns."""
+    if not isinstance(node.parent, exp.Exists):
+        for column in relation.columns:
+            flow.add(column.flow if isinstance(column, Output) else column.star(), use, hidden)
+    flow.add_rows(relation.rows)
 
 
 def output_name(node: Node, dialect: str | None) -> str:
@@ -61,7 +93,34 @@ def output_name(node: Node, dialect: str | None) -> str:
     return ""
 
 
-_NAMED_BY_CAST = frozenset({"postgres", "redshift", "materialize", "risingwave"})
+_NAMED_BY_CAST = frozenset({None, "postgres", "redshift", "materialize", "risingwave"})
+
+
+def _column(node: exp.Column, scope: Scope, evaluator: Evaluator) -> Flow:
+    """Return the flow of a column reference, an empty one where it only looks like one."""
+    if node.is_star:  # COUNT(*)
+        return Flow()
+    parts = column_parts(node)
+    last = parts[-1].casefold()
+    if len(parts) == 1:
+        quoted = isinstance(node.this, exp.Identifier) and node.this.quoted
+        if last in evaluator.no_columns and not quoted and not scope.knows(last):
+            return Flow()
+    elif last in _SEQUENCE_VALUES and scope.source(parts[:-1]) is None:
+        return Flow()
+    return scope.resolve(parts)
+
+
+def _field_parts(node: exp.Dot) -> list[str] | None:
+    """Return the parts of a field's path where it is longer than a column reference: `t.a.b.c.d`."""
+    names: list[str] = []
+    below: Node = node
+    while isinstance(below, exp.Dot):
+        if not isinstance(below.expression, exp.Identifier):
+            return None
+        names.append(below.expression.name)
+        below = below.this
+    return [*column_parts(below), *reversed(names)] if isinstance(below, exp.Column) else None
 
 
 def _parts(node: Node, use: Subtype) -> Iterator[tuple[Node, Subtype]]:

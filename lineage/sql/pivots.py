@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from lineage.sql.relations import Flow, Output, Relation, Rest, Scope, Source, united
+from lineage.sql.relations import Flow, Output, Relation, Rest, united
+from lineage.sql.scopes import Scope, Source
 from lineage.sql.tree import Node, alias_columns
 
 FlowOf = Callable[[Node, Scope], Flow]

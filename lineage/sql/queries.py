@@ -8,10 +8,12 @@ from dataclasses import replace
 from sqlglot import exp
 
 from lineage.sql.catalog import Catalog
-from lineage.sql.expressions import flow_of, output_name
+from lineage.sql.expressions import flow_of, output_name, values_without_brackets
+from lineage.sql.identifiers import key
 from lineage.sql.reads import reads_itself
-from lineage.sql.relations import Flow, Output, Relation, Rest, Scope, united
+from lineage.sql.relations import Flow, Output, Relation, Rest, united
 from lineage.sql.results import Subtype
+from lineage.sql.scopes import Scope
 from lineage.sql.sources import add_joined, add_source
 from lineage.sql.tree import Node, alias_columns, argument, ctes_of
 
@@ -24,9 +26,12 @@ _LATERAL_ALIASES = frozenset(
 class Queries:
     """Evaluates the queries of one statement."""
 
-    def __init__(self, catalog: Catalog, dialect: str | None) -> None:
+    def __init__(
+        self, catalog: Catalog, dialect: str | None, variables: frozenset[str] = frozenset()
+    ) -> None:
         self.catalog = catalog
         self.dialect = dialect
+        self.no_columns = values_without_brackets(dialect) | variables
 
     def relation(self, node: Node, around: Scope) -> Relation:
         """Return the columns of any query; names not its own are looked up in `around`."""
@@ -48,13 +53,13 @@ class Queries:
 
     def flow(self, node: Node, scope: Scope, use: Subtype = "IDENTITY") -> Flow:
         """Return the flow of an expression."""
-        return flow_of(node, scope, self.relation, use)
+        return flow_of(node, scope, self, use)
 
     def with_ctes(self, node: Node, around: Scope) -> Scope:
         """Return a scope without sources that sees the common table expressions of a statement or query."""
         scope = Scope(around, around.ctes)
         for cte in ctes_of(node):
-            name, names = cte.alias.casefold(), cte.alias_column_names
+            name, names = key(cte.alias), alias_columns(cte)
             inner = Scope(around, scope.ctes)
             if reads_itself(cte, self.dialect):
                 # What the recursive arm reads from itself has the first arm's sources.
@@ -130,7 +135,7 @@ class Queries:
             name = output_name(node, self.dialect)
             columns.append(Output(name, flow))
             if isinstance(node, exp.Alias):
-                scope.aliases[name.casefold()] = flow
+                scope.aliases[key(name)] = flow
         return columns
 
     def _star(self, node: exp.Star | exp.Column, scope: Scope) -> Iterator[Output | Rest]:
@@ -233,9 +238,9 @@ def _row_clauses(node: exp.Select) -> Iterator[tuple[Node, Subtype]]:
     if group is not None:
         for item in group.iter_expressions():
             yield item, "GROUP_BY"
-    for key in ("having", "qualify", "connect"):
-        if node.args.get(key) is not None:
-            yield node.args[key], "FILTER"
+    for clause in ("having", "qualify", "connect"):
+        if node.args.get(clause) is not None:
+            yield node.args[clause], "FILTER"
     distinct = node.args.get("distinct")
     on = distinct.args.get("on") if isinstance(distinct, exp.Distinct) else None
     if on is not None:

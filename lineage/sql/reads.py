@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping
 
 from sqlglot import exp
 
+from lineage.sql.identifiers import key
 from lineage.sql.names import tables_of
 from lineage.sql.results import Table
 from lineage.sql.tree import Node, ctes_of, from_items
@@ -38,7 +39,7 @@ def tables_read(root: Node, dialect: str | None, *, but: Container[int] = ()) ->
             continue
         if isinstance(node, exp.Table) and id(node) not in but:
             if is_cte(node, seen):
-                cte = seen[node.name.casefold()]
+                cte = seen[key(node.name)]
                 if cte is not None and id(cte[0]) not in followed:
                     followed.add(id(cte[0]))
                     stack.append((*cte, frozenset()))
@@ -47,7 +48,7 @@ def tables_read(root: Node, dialect: str | None, *, but: Container[int] = ()) ->
         if isinstance(node, exp.Select) and dialect in ARRAYS_IN_FROM:
             aliases = aliases | explicit_aliases(node)
         for cte_node in ctes_of(node):
-            name = cte_node.alias.casefold()
+            name = key(cte_node.alias)
             inside = {**seen, name: None} if reads_itself(cte_node, dialect) else seen
             if isinstance(cte_node.this, exp.DML):  # done whether it is used or not
                 stack.append((cte_node.this, inside, frozenset()))
@@ -59,7 +60,7 @@ def tables_read(root: Node, dialect: str | None, *, but: Container[int] = ()) ->
 
 def is_cte(node: exp.Table, names: Container[str]) -> bool:
     """Whether a table expression is one of these common table expressions."""
-    return len(node.parts) == 1 and isinstance(node.this, exp.Identifier) and node.name.casefold() in names
+    return len(node.parts) == 1 and isinstance(node.this, exp.Identifier) and key(node.name) in names
 
 
 def reads_itself(cte: exp.CTE, dialect: str | None) -> bool:

@@ -1,11 +1,12 @@
-"""Where values come from, and the named things of a FROM clause they are looked up in."""
+"""Where values come from, and relations: the columns that queries and tables offer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from lineage.sql.identifiers import Name
 from lineage.sql.results import Subtype
 from lineage.sql.tree import Node
 
@@ -14,14 +15,18 @@ DIRECT: dict[Subtype, int] = {"IDENTITY": 0, "TRANSFORMATION": 1, "AGGREGATION":
 
 
 class Flow:
-    """What one value depends on: `direct` and `indirect` sources, and `doubts` about what was not found."""
+    """What one value depends on: `direct` and `indirect` sources, and `doubts` about what was not found.
 
-    __slots__ = ("defined_by", "direct", "doubts", "indirect")
+    `masked` holds the keys of those sources whose value a hash or mask hides on every way they take.
+    """
+
+    __slots__ = ("defined_by", "direct", "doubts", "indirect", "masked")
 
     def __init__(self, defined_by: Node | None = None) -> None:
         self.defined_by = defined_by  # the expression it is the value of; not taken over by `add`
         self.direct: dict[tuple[str, str], Subtype] = {}
         self.indirect: dict[tuple[str, str, Subtype], None] = {}
+        self.masked: set[tuple[str, ...]] = set()
         self.doubts: dict[str, None] = {}
 
     @classmethod
@@ -48,26 +53,47 @@ class Flow:
         """Whether values of several rows enter it."""
         return "AGGREGATION" in self.direct.values()
 
-    def add(self, other: Flow, use: Subtype = "IDENTITY") -> None:
-        """Take over another flow that is used in this one as `use` says.
+    def add(self, other: Flow, use: Subtype = "IDENTITY", hidden: bool = False) -> None:
+        """Take over another flow that is used in this one as `use` says, hidden where it is hashed or masked.
 
         Used directly, what decided about it keeps its subtype and the strongest direct one counts.
         Used indirectly, all it depends on becomes that indirect subtype.
         """
         self.doubts.update(other.doubts)
+        masked = hidden or bool(other.masked) or bool(self.masked)
         if use not in DIRECT:
-            self.indirect.update({(table, column, use): None for table, column in other.direct})
-            self.indirect.update({(table, column, use): None for table, column, _ in other.indirect})
+            for origin in (*other.direct, *other.indirect):
+                used = (origin[0], origin[1], use)
+                if masked:
+                    self._mask(used, hidden or origin in other.masked, used in self.indirect)
+                self.indirect[used] = None
             return
         for origin, subtype in other.direct.items():
-            strongest = max(subtype, use, self.direct.get(origin, "IDENTITY"), key=DIRECT.__getitem__)
-            self.direct[origin] = strongest
-        self.indirect.update(other.indirect)
+            before = self.direct.get(origin)
+            if masked:
+                self._mask(origin, hidden or origin in other.masked, before is not None)
+            if before is None:
+                self.direct[origin] = max(subtype, use, key=DIRECT.__getitem__)
+            else:
+                self.direct[origin] = max(subtype, use, before, key=DIRECT.__getitem__)
+        self._add_indirect(other, masked)
 
     def add_rows(self, other: Flow) -> None:
         """Take over what decides about another's rows, as it is."""
         self.doubts.update(other.doubts)
+        self._add_indirect(other, bool(other.masked) or bool(self.masked))
+
+    def _add_indirect(self, other: Flow, masked: bool) -> None:
+        if masked:
+            for origin in other.indirect:
+                self._mask(origin, origin in other.masked, origin in self.indirect)
         self.indirect.update(other.indirect)
+
+    def _mask(self, origin: tuple[str, ...], hidden: bool, known: bool) -> None:
+        if not hidden:
+            self.masked.discard(origin)
+        elif not known:
+            self.masked.add(origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +114,20 @@ class Rest:
 
     def column(self, name: str) -> Flow | None:
         """Return the flow of a column of this name, None when it is known not to be here."""
-        if name.casefold() in self.without:
+        if self.without and name.casefold() in self.without:
             return None
-        return self.flow if self.flow is not None else united(Flow.of(table, name) for table in self.tables)
+        return self._flow(name)
 
     def star(self) -> Flow:
         """Return the flow of all of them as "*"."""
-        return self.flow if self.flow is not None else united(Flow.of(table, "*") for table in self.tables)
+        return self._flow("*")
+
+    def _flow(self, name: str) -> Flow:
+        if self.flow is not None:
+            return self.flow
+        if len(self.tables) == 1:
+            return Flow.of(self.tables[0], name)
+        return united(Flow.of(table, name) for table in self.tables)
 
 
 @dataclass
@@ -105,13 +138,21 @@ class Relation:
     rows: Flow = field(default_factory=Flow)
 
     @cached_property
-    def _by_name(self) -> dict[str, Flow]:
-        named: dict[str, Flow] = {}
-        for column in self.columns:
-            if isinstance(column, Output) and column.name:
-                named.setdefault(column.name, column.flow)
-                named.setdefault(column.name.casefold(), column.flow)
-        return named
+    def _outputs(self) -> list[Output]:
+        return [column for column in self.columns if isinstance(column, Output) and column.name]
+
+    @cached_property
+    def _by_key(self) -> dict[str, Flow]:
+        return {c.name.key: c.flow for c in reversed(self._outputs) if isinstance(c.name, Name)}
+
+    @cached_property
+    def _unkeyed(self) -> dict[str, Flow]:
+        unkeyed = (c for c in reversed(self._outputs) if not isinstance(c.name, Name))
+        return {column.name.casefold(): column.flow for column in unkeyed}
+
+    @cached_property
+    def _folded(self) -> dict[str, Flow]:
+        return {column.name.casefold(): column.flow for column in reversed(self._outputs)}
 
     @cached_property
     def rests(self) -> list[Rest]:
@@ -120,8 +161,14 @@ class Relation:
 
     def known(self, name: str) -> Flow | None:
         """Return the flow of a column that is known by name, or None."""
-        exact = self._by_name.get(name)
-        return exact if exact is not None else self._by_name.get(name.casefold())
+        if not isinstance(name, Name):
+            return self._folded.get(name.casefold())
+        exact = self._by_key.get(name.key)
+        return exact if exact is not None else self._unkeyed.get(name.casefold())
+
+    def alike(self, name: str) -> Flow | None:
+        """Return the flow of a column that differs from the name in case alone, or None."""
+        return self._folded.get(name.casefold())
 
     def possible(self, name: str) -> Flow | None:
         """Return the flow of a column that may be one of the unknown ones of exactly one part, or None."""
@@ -137,127 +184,29 @@ class Relation:
         return self.known(name) is not None or self.may_have(name)
 
     def named(self, names: Sequence[str]) -> Relation:
-        """Return this relation under the column names of an alias, as far as they reach."""
-        if not names or self.rests:
+        """Return this relation under the column names of an alias, as far as they reach.
+
+        A name that falls on unknown columns is one of them, nobody knows which: it comes from their star.
+        """
+        if not names:
             return self
-        renamed = [
+        before = next((i for i, column in enumerate(self.columns) if isinstance(column, Rest)), None)
+        listed = self.columns[:before]
+        renamed: list[Output | Rest] = [
             Output(names[i], column.flow) if i < len(names) else column
-            for i, column in enumerate(self.columns)
+            for i, column in enumerate(listed)
             if isinstance(column, Output)
         ]
+        if before is not None:
+            star = united(rest.star() for rest in self.rests)
+            renamed += [Output(name, star) for name in names[before:]]
         return Relation(renamed, self.rows)
 
     def renamed(self, names: Sequence[str]) -> Sequence[Output | Rest]:
         """Return the columns under a target's names where these are exactly as many, else as they are."""
-        return self.named(names).columns if len(names) == len(self.columns) else self.columns
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A relation in a FROM clause: its alias or name, and the table's parts where it is one.
-
-    The columns of a `loose` one are only found when qualified, or when there is no other source.
-    """
-
-    alias: str
-    relation: Relation
-    parts: tuple[str, ...] = ()
-    loose: bool = False
-
-    def unlisted(self, name: str) -> Flow:
-        """Return the flow of a column that is not among those known of the source.
-
-        It is the table's nevertheless where this is one: what is known of a table may be old.
-        """
-        flow = Flow.of(".".join(self.parts), name) if self.parts else Flow()
-        flow.doubts[f"the column {name} of {self.alias} is not one of its known columns"] = None
-        return flow
-
-
-@dataclass
-class Scope:
-    """Where names are looked up: the sources of a query, then those of the query around it."""
-
-    parent: Scope | None = None
-    ctes: Mapping[str, Relation] = field(default_factory=dict)
-    sources: list[Source] = field(default_factory=list)
-    merged: dict[str, list[Source]] = field(default_factory=dict)  # columns of USING
-    aliases: dict[str, Flow] = field(default_factory=dict)  # names of projections, used when visible
-    aliases_visible: bool = False
-
-    @property
-    def reads_stage(self) -> bool:
-        """Whether a source is a Snowflake stage, whose columns are called $1, $2, ..."""
-        return any(source.parts and source.parts[0].startswith("@") for source in self.sources)
-
-    def resolve(self, parts: Sequence[str]) -> Flow:
-        """Return the flow of a column reference, by its dotted parts."""
-        *qualifier, name = parts
-        if not qualifier:
-            found = self._unqualified(name)
-            if found is None and len(self.sources) == 1:
-                found = self.sources[0].unlisted(name)
-            return found or Flow.doubtful(f"no table of the statement has the column {name}")
-        found = self._qualified(qualifier, name) or self._struct(parts)
-        return found or Flow.doubtful(f"{'.'.join(qualifier)}, the owner of the column {name}, is not known")
-
-    def source(self, qualifier: Sequence[str]) -> Source | None:
-        """Return the source an alias or a table's dotted name means, here or around."""
-        wanted = tuple(part.casefold() for part in qualifier)
-        scope: Scope | None = self
-        while scope is not None:
-            for source in scope.sources:
-                if len(wanted) == 1 and source.alias.casefold() == wanted[0]:
-                    return source
-            for source in scope.sources:
-                if len(wanted) > 1 and tuple(p.casefold() for p in source.parts[-len(wanted) :]) == wanted:
-                    return source
-            scope = scope.parent
-        return None
-
-    def _qualified(self, qualifier: Sequence[str], name: str) -> Flow | None:
-        source = self.source(qualifier)
-        if source is None:
-            return None
-        found = source.relation.known(name) or source.relation.possible(name)
-        return found or source.unlisted(name)
-
-    def _struct(self, parts: Sequence[str]) -> Flow | None:
-        """Read `a.b.c` as a field: of column b of source a, else of a column a."""
-        source = self.source(parts[:1])
-        flow = self._qualified(parts[:1], parts[1]) if source else self._unqualified(parts[0])
-        if flow is None:
-            return None
-        value = united([flow], "TRANSFORMATION")
-        if source is None and all(each.relation.known(parts[0]) is None for each in self.sources):
-            value.doubts[f"{parts[0]} may be a column with fields or a table that is not there"] = None
-        return value
-
-    def _unqualified(self, name: str) -> Flow | None:
-        """Return the flow of a bare name: a column here, an alias, a column of the query around."""
-        folded = name.casefold()
-        if folded in self.merged:
-            return united(
-                found
-                for source in self.merged[folded]
-                if (found := source.relation.known(name) or source.relation.possible(name))
-            )
-        known = [flow for source in self.sources if (flow := source.relation.known(name)) is not None]
-        if len(known) > 1:
-            return Flow.doubtful(f"the column {name} is in several tables of the statement")
-        if known:
-            return known[0]
-        if self.aliases_visible and folded in self.aliases:
-            return self.aliases[folded]
-        return self._unlisted(name) or (self.parent._unqualified(name) if self.parent is not None else None)
-
-    def _unlisted(self, name: str) -> Flow | None:
-        may = [s for s in self.sources if not s.loose and s.relation.may_have(name)]
-        may = may or [s for s in self.sources if s.relation.may_have(name)]
-        if not may:
-            return None
-        found = may[0].relation.possible(name) if len(may) == 1 else None
-        return found or Flow.doubtful(f"the column {name} may be of several tables: {_listed(may)}")
+        if self.rests or len(names) != len(self.columns):
+            return self.columns
+        return self.named(names).columns
 
 
 def united(flows: Iterable[Flow], use: Subtype = "IDENTITY") -> Flow:
@@ -267,8 +216,3 @@ def united(flows: Iterable[Flow], use: Subtype = "IDENTITY") -> Flow:
         result.defined_by = result.defined_by or flow.defined_by
         result.add(flow, use)
     return result
-
-
-def _listed(sources: Iterable[Source]) -> str:
-    tables = (table for source in sources for rest in source.relation.rests for table in rest.tables)
-    return ", ".join(dict.fromkeys(tables))

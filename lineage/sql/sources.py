@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from sqlglot import exp
 
 from lineage.sql.catalog import Catalog
+from lineage.sql.identifiers import key
 from lineage.sql.names import tables_of
 from lineage.sql.pivots import pivoted
 from lineage.sql.reads import ARRAYS_IN_FROM, explicit_aliases, is_array, is_cte
-from lineage.sql.relations import Flow, Output, Relation, Rest, Scope, Source, united
-from lineage.sql.results import Subtype, Table
+from lineage.sql.relations import Flow, Output, Relation, Rest, united
+from lineage.sql.results import Table
+from lineage.sql.scopes import Evaluator, Scope, Source
 from lineage.sql.tree import Node, alias_columns
-
-
-class Evaluator(Protocol):
-    """What evaluates the queries and expressions inside a FROM clause."""
-
-    catalog: Catalog
-    dialect: str | None
-
-    def relation(self, node: Node, around: Scope) -> Relation:
-        """Return the columns of a query."""
-
-    def flow(self, node: Node, scope: Scope, use: Subtype = "IDENTITY") -> Flow:
-        """Return the flow of an expression."""
-
-    def with_ctes(self, node: Node, around: Scope) -> Scope:
-        """Return a scope that sees the common table expressions a node begins with."""
 
 
 def add_source(node: Node, scope: Scope, rows: Flow, evaluator: Evaluator) -> None:
@@ -107,7 +92,7 @@ def _source(node: Node, scope: Scope, evaluator: Evaluator) -> Source:
 
 def _table(node: exp.Table, scope: Scope, names: Sequence[str], evaluator: Evaluator) -> Source:
     if is_cte(node, scope.ctes):
-        relation = scope.ctes[node.name.casefold()]
+        relation = scope.ctes[key(node.name)]
         return pivoted(node, Source(node.alias_or_name, relation.named(names)), evaluator.flow)
     if _is_array_column(node, scope, evaluator.dialect):
         flow = united([scope.resolve([part.name for part in node.parts])], "TRANSFORMATION")

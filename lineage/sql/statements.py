@@ -11,8 +11,9 @@ from lineage.sql.names import file_table, table_of
 from lineage.sql.plans import Plan, Written
 from lineage.sql.queries import Queries
 from lineage.sql.reads import tables_read
-from lineage.sql.relations import Flow, Relation, Scope
+from lineage.sql.relations import Flow, Relation
 from lineage.sql.results import Table
+from lineage.sql.scopes import Scope
 from lineage.sql.sources import add_source, table_relation
 from lineage.sql.tree import READABLE, Node, ctes_of
 

@@ -1,0 +1,63 @@
+"""When a dialect takes two identifiers for the same: quotes keep the case of what is folded without them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from lineage.sql.tree import Node
+
+
+class Name(str):
+    """An identifier's text as written, with a `key` that is equal where two mean the same."""
+
+    __slots__ = ("key",)
+    key: str
+
+
+def key(name: str) -> str:
+    """Return what two names of one statement are compared by."""
+    return name.key if isinstance(name, Name) else name.casefold()
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two names mean the same; without regard to case where the quotes of one are not known."""
+    if isinstance(one, Name) and isinstance(other, Name):
+        return one.key == other.key
+    return one.casefold() == other.casefold()
+
+
+def _as_written(text: str) -> str:
+    return text
+
+
+# How unquoted identifiers are folded where quoted ones keep their case; elsewhere case never counts.
+_FOLDED: dict[str | None, Callable[[str], str]] = {
+    "clickhouse": _as_written,
+    "exasol": str.upper,
+    "materialize": str.lower,
+    "oracle": str.upper,
+    "postgres": str.lower,
+    "risingwave": str.lower,
+    "snowflake": str.upper,
+}
+
+
+def mark_names(tree: Node, dialect: str | None) -> None:
+    """Make the names of a statement carry the dialect's rule, in place, where the statement needs it.
+
+    A statement without quoted identifiers reads the same without regard to case (ClickHouse excepted).
+    """
+    fold = _FOLDED.get(dialect)
+    if fold is None:
+        return
+    identifiers = list(tree.find_all(exp.Identifier))
+    if fold is not _as_written and not any(identifier.quoted for identifier in identifiers):
+        return
+    for identifier in identifiers:
+        text = identifier.this
+        if isinstance(text, str):
+            name = Name(text)
+            name.key = text if identifier.quoted else fold(text)
+            identifier.set("this", name)
