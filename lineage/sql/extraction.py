@@ -73,7 +73,9 @@ def _unknown(dialect: str) -> str:
 
 def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog) -> StatementLineage:
     if parsed.tree is None:
-        return StatementLineage("UNKNOWN", (), (), (), False, (parsed.problem or "",), ENGINE, dialect)
+        unread = (parsed.problem,) if parsed.problem else ()
+        kind = parsed.kind or "UNKNOWN"
+        return StatementLineage(kind, (), (), (), not unread, unread, ENGINE, dialect, text=parsed.text)
     planned = plan(parsed.tree, dialect)
     written, problems = _columns(planned, Queries(catalog, dialect))
     for function in unseen_reads(parsed.tree):
@@ -98,6 +100,7 @@ def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog) -> Stateme
         tuple(problems),
         ENGINE,
         dialect,
+        text=parsed.text,
     )
 
 
@@ -144,11 +147,13 @@ def _united_rows(one: Flow | None, other: Flow) -> Flow:
 
 
 def _column_edges(output: Column, flow: Flow, rows: Flow, dialect: str | None) -> ColumnEdges:
-    indirect = {**flow.indirect, **rows.indirect}
+    deciding = Flow()
+    deciding.add_rows(flow)
+    deciding.add_rows(rows)
     return ColumnEdges(
         output,
-        tuple(Source(table, column, subtype) for (table, column), subtype in flow.direct.items()),
-        tuple(Source(*source) for source in indirect),
+        tuple(Source(*key, subtype, masking=key in flow.masked) for key, subtype in flow.direct.items()),
+        tuple(Source(*key, masking=key in deciding.masked) for key in deciding.indirect),
         None if flow.is_copy else _text(flow, dialect),
     )
 

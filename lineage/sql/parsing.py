@@ -6,13 +6,15 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import Dialect, Parser, Token, TokenType, exp
 from sqlglot.errors import ParseError, SqlglotError
 
+from lineage.sql.procedures import pieces, unpunctuated
+from lineage.sql.splitting import UNPUNCTUATED, Piece, is_command, word
 from lineage.sql.tree import Node
 
 ENGINE = f"sqlglot {version('sqlglot')}"
@@ -22,57 +24,85 @@ _parsing = threading.local()
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A statement's tree, or why there is none."""
+    """A statement's tree, or why there is none; `kind` is that of a definition, which has none either."""
 
     tree: Node | None
+    text: str
     problem: str | None = None
+    kind: str | None = None
+    variables: frozenset[str] = frozenset()
 
 
 def parse(sql: str, dialect: str | None) -> list[Parsed]:
     """Return the statements of a text in order; empty ones are left out."""
     with _quiet():
-        whole = _parse(sql, dialect)
-        if all(parsed.problem is None for parsed in whole):
-            return whole
-        pieces = _pieces(sql, dialect)
-        return whole if len(pieces) < 2 else [parsed for piece in pieces for parsed in _parse(piece, dialect)]
+        parser = Dialect.get_or_raise(dialect).parser()
+        return [parsed for piece in pieces(sql, dialect) for parsed in _read(piece, dialect, parser)]
 
 
-def _parse(sql: str, dialect: str | None) -> list[Parsed]:
+def _read(piece: Piece, dialect: str | None, parser: Parser) -> Iterator[Parsed]:
+    """Yield what a piece of the text holds: one statement, or several without a semicolon between them."""
+    if piece.kind is not None or piece.problem is not None:
+        yield Parsed(None, piece.text, piece.problem, piece.kind)
+        return
+    found = _parse(piece, dialect, parser)
+    if found.problem is not None or isinstance(found.tree, exp.Command):
+        again = _read_otherwise(piece, dialect, parser)
+        if again:
+            yield from again
+            return
+    yield found
+
+
+def _read_otherwise(piece: Piece, dialect: str | None, parser: Parser) -> list[Parsed]:
+    """Return the statements of a piece that the parser does not understand as it stands, or none."""
+    if word(piece.tokens[0]) == "REPLACE":  # MySQL's, an INSERT that deletes first
+        insert = Token(TokenType.INSERT, "INSERT", *_place(piece.tokens[0]))
+        return [_parse(replace(piece, tokens=[insert, *piece.tokens[1:]]), dialect, parser)]
+    cut = unpunctuated(piece, dialect) if dialect not in UNPUNCTUATED else []
+    if len(cut) > 1:
+        parts = [_parse(each, dialect, parser) for each in cut if each.kind is None and each.problem is None]
+        if parts and all(part.problem is None and not isinstance(part.tree, exp.Command) for part in parts):
+            return parts
+    return []
+
+
+def _parse(piece: Piece, dialect: str | None, parser: Parser) -> Parsed:
+    tree, problem = None, None
     try:
-        trees = sqlglot.parse(sql, read=dialect)
+        tree = _tree(piece, dialect, parser)
     except ParseError as fault:
         # The parser's own words quote the text, literals and all: only the place is taken over.
         place = next((f" (line {e['line']}, column {e['col']})" for e in fault.errors if e.get("line")), "")
-        return [Parsed(None, f"the parser does not understand it{place}")]
+        problem = f"the parser does not understand it{place}"
     except SqlglotError as fault:
-        return [Parsed(None, f"the parser cannot read it ({type(fault).__name__})")]
+        problem = f"the parser cannot read it ({type(fault).__name__})"
     except RecursionError:
-        return [Parsed(None, "it is nested too deep for the parser")]
-    return [
-        parsed
-        for tree in trees
-        if tree is not None and not isinstance(tree, exp.Semicolon)
-        for parsed in _replaced(tree, dialect)
-    ]
+        problem = "it is nested too deep for the parser"
+    return Parsed(tree, piece.text, problem, variables=piece.variables)
 
 
-def _replaced(tree: Node, dialect: str | None) -> list[Parsed]:
-    """Read MySQL's REPLACE INTO, which the parser leaves as text, as the INSERT it is."""
-    if isinstance(tree, exp.Command) and tree.name.upper() == "REPLACE":
-        return _parse(f"INSERT {tree.expression.name}", dialect)
-    return [Parsed(tree)]
+def _place(token: Token) -> tuple[int, int, int, int]:
+    return token.line, token.col, token.start, token.end
 
 
-def _pieces(sql: str, dialect: str | None) -> list[str]:
-    """Return the text cut at its semicolons, without empty pieces."""
+def _tree(piece: Piece, dialect: str | None, parser: Parser) -> Node | None:
+    if dialect == "athena":  # which has the grammars of two engines
+        return _either(piece.text, "athena", "hive")
+    if is_command(piece.tokens[0], dialect):
+        trees = sqlglot.parse(piece.text, read=dialect)
+    else:
+        trees = parser.parse(list(piece.tokens), piece.sql)
+    if len(trees) != 1:
+        raise ParseError("several statements where one was expected")
+    return trees[0]
+
+
+def _either(text: str, one: str, other: str) -> Node:
     try:
-        tokens = sqlglot.tokenize(sql, read=dialect)
-    except (SqlglotError, RecursionError):
-        return [sql]
-    cuts = [token.start for token in tokens if token.token_type == sqlglot.TokenType.SEMICOLON]
-    pieces = [sql[start:end].lstrip(";") for start, end in zip([0, *cuts], [*cuts, len(sql)], strict=True)]
-    return [piece for piece in pieces if piece.strip()]
+        return sqlglot.parse_one(text, read=one)
+    except SqlglotError:
+        return sqlglot.parse_one(text, read=other)
 
 
 @contextmanager

@@ -1,0 +1,100 @@
+"""A script cut into its statements by tokens, so that a bad one spoils no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from sqlglot import Dialect, Token, Tokenizer, TokenType
+from sqlglot.errors import SqlglotError
+
+UNPUNCTUATED = frozenset({"tsql", "fabric"})
+"""Dialects whose statements need no semicolon between them."""
+
+_QUOTED = frozenset(
+    kind
+    for kind in TokenType
+    if kind.name == "IDENTIFIER" or (kind.name.endswith("STRING") and kind.name != "BIT_STRING")
+)
+_STRINGS = _QUOTED - {TokenType.IDENTIFIER}
+_DELIMITER = re.compile(r"(?im)^[ \t]*delimiter[ \t]+(\S+)[ \t]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One statement of a script: its tokens, and the text they are places in.
+
+    `variables` are names that are no columns in it, `kind` that of a definition which is no statement to
+    parse, `problem` why it cannot be read.
+    """
+
+    tokens: Sequence[Token]
+    sql: str = field(repr=False)
+    variables: frozenset[str] = frozenset()
+    kind: str | None = None
+    problem: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The statement as written."""
+        return self.sql[self.tokens[0].start : self.tokens[-1].end + 1] if self.tokens else self.sql
+
+
+def word(token: Token) -> str:
+    """Return a token's upper-case text, "" for a string or a quoted name."""
+    return "" if token.token_type in _QUOTED else token.text.upper()
+
+
+def is_string(token: Token) -> bool:
+    """Whether a token is a string, of any form."""
+    return token.token_type in _STRINGS
+
+
+def tokenized(sql: str, dialect: str | None) -> list[Token] | None:
+    """Return a text's tokens, None where the tokenizer cannot read it.
+
+    Commands, whose rest sqlglot keeps as one string, are cut into tokens here like all else.
+    """
+    tokenizer = _tokenizer(dialect)(dialect=_tokenized_as(dialect))
+    try:
+        return list(tokenizer.tokenize(sql))
+    except (SqlglotError, RecursionError):
+        return None
+
+
+def is_command(token: Token, dialect: str | None) -> bool:
+    """Whether sqlglot keeps what follows such a token at the start of a statement as one string."""
+    return token.token_type in Dialect.get_or_raise(_tokenized_as(dialect)).tokenizer_class.COMMANDS
+
+
+def redelimited(sql: str) -> str:
+    """Return a text for MySQL's client with semicolons for what DELIMITER lines set; places stay."""
+    parts, at, delimiter = [], 0, ";"
+    for match in _DELIMITER.finditer(sql):
+        parts += [_semicolons(sql[at : match.start()], delimiter), " " * len(match.group())]
+        at, delimiter = match.end(), match.group(1)
+    return "".join([*parts, _semicolons(sql[at:], delimiter)])
+
+
+def _semicolons(sql: str, delimiter: str) -> str:
+    return sql if delimiter == ";" else sql.replace(delimiter, ";".ljust(len(delimiter)))
+
+
+def lines(sql: str) -> list[str]:
+    """Return a text that has no tokens cut at semicolons that end a line."""
+    return [piece for piece in re.split(r";[ \t]*(?:\n|\Z)", sql) if piece.strip()]
+
+
+def _tokenized_as(dialect: str | None) -> str | None:
+    return (
+        "hive" if dialect == "athena" else dialect
+    )  # which Athena reads its definitions as, backticks and all
+
+
+@lru_cache(maxsize=64)
+def _tokenizer(dialect: str | None) -> Any:
+    base: type[Tokenizer] = Dialect.get_or_raise(_tokenized_as(dialect)).tokenizer_class
+    return type("_Plain", (base,), {"COMMANDS": frozenset()})
