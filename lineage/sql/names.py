@@ -17,10 +17,21 @@ _FILE_FUNCTIONS = frozenset({
     "read_ndjson_objects", "read_parquet", "read_text", "read_xlsx", "sniff_csv", "st_read",
 })
 # fmt: on
-# Functions the parser does not know by name that make rows of their arguments alone.
-_GENERATORS = frozenset(
-    {"flatten", "generate_subscripts", "generator", "range", "repeat_row", "sequence", "table"}
-)
+# fmt: off
+# Table functions the parser does not know by name that make rows of their arguments alone.
+_GENERATORS = frozenset({
+    "explode", "explode_outer", "flatten", "generate_series", "generate_subscripts", "generator",
+    "inline", "inline_outer", "json_array_elements", "json_array_elements_text", "json_each",
+    "json_each_text", "json_object_keys", "json_populate_record", "json_populate_recordset", "json_table",
+    "json_to_record", "json_to_recordset", "json_tree", "json_tuple", "jsonb_array_elements",
+    "jsonb_array_elements_text", "jsonb_each", "jsonb_each_text", "jsonb_object_keys", "jsonb_path_query",
+    "jsonb_populate_record", "jsonb_populate_recordset", "jsonb_to_record", "jsonb_to_recordset", "numbers",
+    "openjson", "parse_url_tuple", "posexplode", "posexplode_outer", "range", "regexp_matches",
+    "regexp_split_to_table", "repeat_row", "sequence", "split_to_table", "stack",
+    "string_split", "string_to_table", "strtok_split_to_table", "table", "unnest", "variant_explode",
+    "variant_explode_outer", "xmltable", "zeros",
+})
+# fmt: on
 # Spark reads parquet.`s3://bucket/key` as a file of that format.
 _FILE_FORMATS = frozenset({"parquet", "csv", "json", "orc", "delta", "avro", "text", "binaryfile", "iceberg"})
 _PATH = re.compile(

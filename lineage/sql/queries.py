@@ -10,6 +10,7 @@ from sqlglot import exp
 from lineage.sql.catalog import Catalog
 from lineage.sql.expressions import flow_of, output_name, values_without_brackets
 from lineage.sql.identifiers import key
+from lineage.sql.pivots import applied
 from lineage.sql.reads import reads_itself
 from lineage.sql.relations import Flow, Output, Relation, Rest, united
 from lineage.sql.results import Subtype
@@ -49,6 +50,10 @@ class Queries:
             return self._values(node, around)
         if isinstance(node, exp.DML):
             return self._returning(node, around)
+        if isinstance(node, exp.Pivot):
+            scope = self.with_ctes(node, around)
+            add_source(node.this, scope, Flow(), self)
+            return applied(node, scope.sources[0], self)
         return Relation([Rest(flow=self.flow(node, around, "TRANSFORMATION"))])
 
     def flow(self, node: Node, scope: Scope, use: Subtype = "IDENTITY") -> Flow:
@@ -190,9 +195,10 @@ class Queries:
 
 
 def _arms(node: Node) -> Iterator[Node]:
-    """Yield the arms of a set operation, first to last: thousands of them nest to the left."""
+    """Yield the arms of a set operation, first to last: thousands of the same kind nest to the left."""
+    kind, by_name = type(node), node.args.get("by_name")
     right: list[Node] = []
-    while isinstance(node, exp.SetOperation):
+    while type(node) is kind and node.args.get("by_name") == by_name and not ctes_of(node):
         right.append(node.expression)
         node = node.this
     yield node

@@ -136,7 +136,7 @@ class Scope:
         if flow is None:
             return None
         value = united([flow], "TRANSFORMATION")
-        if source is None and not self.knows(parts[0]):
+        if source is None and not self.knows(parts[0]) and not all(each.loose for each in self.sources):
             value.doubts[f"{parts[0]} may be a column with fields or a table that is not there"] = None
         return value
 

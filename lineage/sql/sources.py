@@ -82,18 +82,17 @@ def _source(node: Node, scope: Scope, evaluator: Evaluator) -> Source:
         relation = evaluator.relation(node.this, evaluator.with_ctes(node, Scope(scope.parent, scope.ctes)))
     elif isinstance(node, exp.Lateral) and isinstance(node.this, exp.Subquery):
         relation = evaluator.relation(node.this, Scope(scope, scope.ctes))
-    elif isinstance(node, exp.Values | exp.Query):
+    elif isinstance(node, exp.Values | exp.Query | exp.Pivot):
         relation = evaluator.relation(node, Scope(scope.parent, scope.ctes))
     else:
-        call = node.this if isinstance(node, exp.Lateral) else node
-        return _function(node.alias_or_name, names, evaluator.flow(call, scope, "TRANSFORMATION"))
-    return pivoted(node, Source(node.alias_or_name, relation.named(names)), evaluator.flow)
+        return _unnested(node, scope, names, evaluator)
+    return pivoted(node, Source(node.alias_or_name, relation.named(names)), evaluator)
 
 
 def _table(node: exp.Table, scope: Scope, names: Sequence[str], evaluator: Evaluator) -> Source:
     if is_cte(node, scope.ctes):
         relation = scope.ctes[key(node.name)]
-        return pivoted(node, Source(node.alias_or_name, relation.named(names)), evaluator.flow)
+        return pivoted(node, Source(node.alias_or_name, relation.named(names)), evaluator)
     if _is_array_column(node, scope, evaluator.dialect):
         flow = united([scope.resolve([part.name for part in node.parts])], "TRANSFORMATION")
         return _function(node.alias, names, flow)
@@ -102,7 +101,7 @@ def _table(node: exp.Table, scope: Scope, names: Sequence[str], evaluator: Evalu
         flow = evaluator.flow(node.this, scope, "TRANSFORMATION")
         return _function(node.alias or node.this.name, names, flow)
     relation = table_relation(tables, evaluator.catalog).named(names)
-    return pivoted(node, Source(node.alias_or_name, relation, tables[0].parts), evaluator.flow)
+    return pivoted(node, Source(node.alias_or_name, relation, tables[0].parts), evaluator)
 
 
 def _is_array_column(node: exp.Table, scope: Scope, dialect: str | None) -> bool:
@@ -110,6 +109,20 @@ def _is_array_column(node: exp.Table, scope: Scope, dialect: str | None) -> bool
     if dialect not in ARRAYS_IN_FROM or select is None:
         return False
     return is_array(node, {source.alias.casefold() for source in scope.sources} & explicit_aliases(select))
+
+
+def _unnested(node: Node, scope: Scope, names: Sequence[str], evaluator: Evaluator) -> Source:
+    """Return an array or a function's rows as a source, with the column that numbers them."""
+    position = node.args.get("offset")
+    if isinstance(node, exp.AtIndex):  # FROM orders AS o, o.items AS item AT place
+        position, node = node.expression, node.this
+    call = node.this if isinstance(node, exp.Lateral | exp.Alias) else node
+    flow = evaluator.flow(call, scope, "TRANSFORMATION")
+    source = _function(node.alias_or_name, names, flow)
+    if not isinstance(position, exp.Identifier):
+        return source
+    relation = Relation([*source.relation.columns, Output(position.name, flow)])
+    return Source(source.alias, relation, loose=source.loose)
 
 
 def _function(alias: str, names: Sequence[str], flow: Flow) -> Source:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 else:
     Node = exp.Expression
 
-READABLE = (exp.Query, exp.Table, exp.Values)
+READABLE = (exp.Query, exp.Table, exp.Values, exp.Pivot)
 """What stands where a query may stand."""
 
 
