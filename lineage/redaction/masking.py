@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from lineage.redaction import words
+from lineage.redaction.bodies import DEEPEST, body_of, closed
 from lineage.redaction.literals import is_alias, is_credential, is_json_path, is_ordinal, is_path, precision
 from lineage.redaction.place import HEAD, Frame, Place, turn
 from lineage.redaction.tokens import Token, tokens
@@ -28,9 +29,9 @@ def may_hold_credentials(text: str) -> bool:
     return any(part in lowered for part in words.CREDENTIAL_PARTS)
 
 
-def mask(text: str, dialect: str | None) -> str:
-    """Render a statement as `mask_sql` promises."""
-    place = Place((dialect or "").lower(), may_hold_credentials(text))
+def mask(text: str, dialect: str | None, depth: int = 0) -> str:
+    """Render a statement as `mask_sql` promises; `depth` is how many strings it stands in."""
+    place = Place((dialect or "").lower(), may_hold_credentials(text), depth)
     cut = tokens(text, dialect)
     out: list[str] = []
     after_comment = False
@@ -112,9 +113,18 @@ def _opened(place: Place, bracket: str) -> Frame:
 
 
 def _string(place: Place, lexeme: str, cut: list[Token], index: int) -> str:
-    rendered = _kept_string(place, lexeme) or _MASK
+    rendered = _kept_string(place, lexeme) or _masked_body(place, lexeme, cut) or _MASK
     place.step("'")
     return rendered
+
+
+def _masked_body(place: Place, lexeme: str, cut: list[Token]) -> str | None:
+    """A string that holds a statement, with that masked; None for any other."""
+    found = body_of(place, lexeme, cut) if place.depth < DEEPEST else None
+    if found is None:
+        return None
+    opening, body, closing = found
+    return closed(opening, mask(body, place.dialect or None, place.depth + 1), closing)
 
 
 def _number(place: Place, lexeme: str, cut: list[Token], index: int) -> str:

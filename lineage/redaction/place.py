@@ -27,24 +27,30 @@ class Place:
     """The last three tokens, the open parentheses and the first words of the statement.
 
     `hiding` says that what follows without a space belongs to something hidden, `kept` holds the indices
-    of numbers that are part of a type, `wary` whether the text has any word that credentials stand beside.
+    of numbers that are part of a type, `wary` whether the text has any word that credentials stand beside,
+    `depth` how many strings the text stands in, `other_language` whether it names one that is not SQL (None
+    until that is asked).
     """
 
     __slots__ = (
         "before",
         "before2",
         "before3",
+        "depth",
         "dialect",
         "frames",
         "head",
         "hiding",
         "kept",
+        "other_language",
         "querying",
         "wary",
     )
 
-    def __init__(self, dialect: str, wary: bool) -> None:
+    def __init__(self, dialect: str, wary: bool, depth: int = 0) -> None:
         self.dialect = dialect
+        self.depth = depth
+        self.other_language: bool | None = None
         self.wary = wary
         self.hiding = False
         self.kept: set[int] = set()

@@ -34,7 +34,7 @@ TURNING = QUERYING | KEYWORDS
 """Words that change how the literals after them are read."""
 
 PATH_KEYS = _words("LOCATION EXTERNAL_LOCATION WRITE_LOCATION BASE_LOCATION PATH URI URIS URL DIRECTORY")
-SETTING_LISTS = _words("OPTIONS WITH TBLPROPERTIES")
+SETTING_LISTS = _words("FILES OPTIONS WITH TBLPROPERTIES")
 TABLE_FUNCTIONS = _words(
     """
     READ_PARQUET READ_CSV READ_CSV_AUTO READ_JSON READ_JSON_AUTO READ_JSON_OBJECTS READ_NDJSON
@@ -72,6 +72,16 @@ LAMBDA_FUNCTIONS = _words(
 
 LAMBDA_DIALECTS = _words("spark spark2 databricks hive clickhouse snowflake trino presto")
 """`->` begins the body of a function here, and nothing else."""
+STATEMENTS = _words(
+    """
+    ALTER BEGIN CALL COPY CREATE DECLARE DELETE DROP EXECUTE INSERT LET MERGE REPLACE SELECT SET TRUNCATE
+    UNLOAD UPDATE USE WITH
+    """
+)
+"""A text begins with one of these words if it is taken for statements."""
+
+PROCEDURES = _words("PROC PROCEDURE")
+SQL_LANGUAGES = _words("SQL PLPGSQL")
 DIGIT_DIALECTS = _words("hive spark spark2 databricks clickhouse mysql mariadb doris starrocks singlestore")
 """Unquoted names may begin with a digit."""
 

@@ -228,6 +228,58 @@ class TestMaskKeepsWhatLineageReads:
         assert mask_sql(statement, dialect=dialect) == expected
         assert "hunter2" not in normalize_sql(statement, dialect=dialect)
 
+    @pytest.mark.parametrize(
+        ("statement", "dialect", "expected"),
+        [
+            (
+                "CREATE PROCEDURE p() LANGUAGE SQL AS $$ BEGIN DELETE FROM t WHERE a = 'bob'; END $$",
+                "snowflake",
+                "CREATE PROCEDURE p() LANGUAGE SQL AS $$ BEGIN DELETE FROM t WHERE a = '?'; END $$",
+            ),
+            (
+                "CREATE OR REPLACE PROCEDURE p() AS 'BEGIN DELETE FROM t WHERE a = ''bob''; END'",
+                "snowflake",
+                "CREATE OR REPLACE PROCEDURE p() AS 'BEGIN DELETE FROM t WHERE a = ''?''; END'",
+            ),
+            (
+                "CREATE PROCEDURE p() AS $b$ begin execute immediate 'select 5, ''bob'' from t'; end $b$",
+                "postgres",
+                "CREATE PROCEDURE p() AS $b$ begin execute immediate 'select 0, ''?'' from t'; end $b$",
+            ),
+            ("DO $$ BEGIN SELECT 'bob'; END $$", "postgres", "DO $$ BEGIN SELECT '?'; END $$"),
+            ("DO LANGUAGE plpgsql $$ -- bob\nBEGIN END $$", None, "DO LANGUAGE plpgsql $$BEGIN END $$"),
+            (
+                "UNLOAD ('SELECT * FROM t WHERE a = ''bob''') TO 's3://b/k'",
+                "redshift",
+                "UNLOAD ('SELECT * FROM t WHERE a = ''?''') TO 's3://b/k'",
+            ),
+            ("EXECUTE IMMEDIATE $$ SELECT 'bob' $$", "snowflake", "EXECUTE IMMEDIATE $$ SELECT '?' $$"),
+            ("EXECUTE IMMEDIATE 'bob'", "snowflake", "EXECUTE IMMEDIATE '?'"),
+            ("DO $$ bob $$", "postgres", "DO '?'"),
+            ("CREATE PROCEDURE p() LANGUAGE PYTHON AS $$ select = bob $$", "snowflake", None),
+            ("CREATE PROCEDURE p() AS $$ select = bob $$ LANGUAGE plpython3u", "postgres", None),
+            ("CREATE FUNCTION f() AS $$ select bob $$", "postgres", None),
+            ("SELECT $$ select bob $$", "postgres", None),
+            ("SELECT unload('select bob')", "redshift", None),
+            (r"EXECUTE IMMEDIATE 'select \'bob\''", "snowflake", None),
+        ],
+    )
+    def test_a_statement_inside_a_string_is_masked_in_its_place(
+        self, statement: str, dialect: str | None, expected: str | None
+    ) -> None:
+        masked = mask_sql(statement, dialect=dialect)
+        assert "bob" not in masked
+        if expected is not None:
+            assert masked == expected
+
+    def test_strings_inside_strings_are_followed_so_far_and_no_further(self) -> None:
+        statement = "select 5"
+        for _ in range(8):
+            statement = "execute immediate '" + statement.replace("'", "''") + "'"
+        masked = mask_sql(statement, dialect="snowflake")
+        assert "5" not in masked
+        assert masked.count("immediate") == 4
+
     def test_double_quotes_enclose_strings_where_the_dialect_says_so(self) -> None:
         for dialect in DOUBLE_QUOTED:
             assert (
@@ -276,6 +328,18 @@ def _quoted(before: str, after: str) -> list[tuple[str, list[str | None]]]:
     return ways
 
 
+def _bodies(statement: str) -> list[str]:
+    """Every way to put a statement into a string that is run."""
+    doubled = statement.replace("'", "''")
+    return [
+        f"CREATE PROCEDURE p() AS $body$ BEGIN {statement}; END $body$ LANGUAGE plpgsql",
+        f"CREATE OR REPLACE PROCEDURE p() LANGUAGE SQL AS 'BEGIN {doubled}; END'",
+        f"DO $do$ BEGIN {statement}; END $do$",
+        f"EXECUTE IMMEDIATE '{doubled}'",
+        f"UNLOAD ('{doubled}') TO 's3://b/k'",
+    ]
+
+
 class TestProperties:
     @settings(max_examples=150, deadline=None)
     @given(_dangerous, _dangerous)
@@ -288,6 +352,8 @@ class TestProperties:
             for dialect in dialects:
                 statement = f"SELECT a, {literal} FROM t WHERE b = 'x' AND c = {literal}"
                 assert PLANTED not in mask_sql(statement, dialect=dialect), (literal, dialect)
+                for body in _bodies(statement):
+                    assert PLANTED not in mask_sql(body, dialect=dialect), (body, dialect)
                 assert PLANTED.lower() not in normalize_sql(statement, dialect=dialect), (literal, dialect)
 
     @settings(max_examples=200, deadline=None)
