@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum
 
 
 class EdgeKind(IntEnum):
-    """The four kinds of edge; the values are those in the store."""
+    """The kinds of edge; the values are those in the store."""
 
     FEEDS = 1
     """dataset -> dataset, labelled with the job."""
@@ -18,6 +18,20 @@ class EdgeKind(IntEnum):
     """dataset -> job."""
     WRITES = 4
     """job -> dataset."""
+    OVERRULED = 5
+    """field -> field, as FIELD, by a source that a better one overrules for the dataset written."""
+
+
+class Origin(IntEnum):
+    """Where a statement of lineage comes from; the values are those in the store."""
+
+    LISTED = 1
+    """The inputs and outputs of the event."""
+    LINEAGE_FACET = 2
+    COLUMN_FACET = 3
+    SQL_CERTAIN = 4
+    """A statement that was understood whole, in a known dialect, all its tables found."""
+    SQL_DOUBTFUL = 5
 
 
 class Direction(StrEnum):
@@ -53,7 +67,8 @@ class Transformation:
 class Edge:
     """One edge of the current graph, by node keys; `job` is None for what a DatasetEvent declared.
 
-    For READS and WRITES the job is one of the two ends and also stands in `job`.
+    For READS and WRITES the job is one of the two ends and also stands in `job`. `origin` is given for edges
+    between fields.
     """
 
     kind: EdgeKind
@@ -61,6 +76,7 @@ class Edge:
     target: int
     job: int | None = None
     transformation: Transformation | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

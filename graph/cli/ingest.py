@@ -14,7 +14,7 @@ from graph.cli._event_files import Event, EventFile, UnreadableFileError
 from graph.cli._options import Json, Store
 from graph.cli._output import print_items, print_note
 from graph.cli._store import location_of
-from graph.ingest import IngestCounts, apply_bodies
+from graph.ingest import IngestCounts, apply_bodies, renew
 from graph.store import open_store
 from graph.store.base import LineageStore
 
@@ -33,15 +33,22 @@ _REASONS_SHOWN = 5
 def ingest(files: Files, json: Json = False, store: Store = None) -> None:
     """Take OpenLineage events from files into the store; what is there already changes nothing.
 
+    SQL that an older release or SQL parser has read is read again.
+
     Exits with 1 when an event was rejected: it is kept as a dead letter with the reason.
     """
     with _open_all(files) as opened_files, closing(open_store(location_of(store))) as target:
         counts = _ingest_all(target, opened_files)
+        renewed = renew(target)
     if json:
         item = {"accepted": counts.accepted, "duplicate": counts.duplicate, "rejected": counts.rejected}
         print_items({"files": files, "store": target.location}, [item])
     else:
         typer.echo(f"{counts.accepted} accepted, {counts.duplicate} duplicate, {counts.rejected} rejected")
+    if renewed:
+        print_note(
+            f"SQL that an older release has read ({renewed} texts) is read again when it is asked about."
+        )
     if counts.rejected:
         raise typer.Exit(1)
 

@@ -1,4 +1,7 @@
-"""From OpenLineage events to the store: `ingest` files, `drain` the outbox, `derive` lineage from SQL."""
+"""From OpenLineage events to the store: `ingest` files, `drain` the outbox, `derive` lineage from SQL.
+
+`renew` has SQL that an older version has read wait for `derive` again.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from graph.ingest.batch import IngestCounts, apply_bodies, ingest
 from graph.ingest.dead_letters import retry_dead_letters
 from graph.ingest.derive import Derived, derive
 from graph.ingest.drain import Drained, drain
+from graph.ingest.renewal import renew
 
 __all__ = [
     "Derived",
@@ -15,5 +19,6 @@ __all__ = [
     "derive",
     "drain",
     "ingest",
+    "renew",
     "retry_dead_letters",
 ]

@@ -11,9 +11,9 @@ import msgspec
 from graph import nodes
 from graph.ingest.decode import Entity, Event
 from graph.nodes import Node
-from graph.records import EdgeKind, Transformation
-from graph.store.changes import Alias, Claim, Origin, Shape
-from graph.store.field_names import field_names
+from graph.records import EdgeKind, Origin, Transformation
+from graph.store.changes import Alias, Claim, Shape
+from graph.store.field_names import column_names, field_names
 from lineage.datasets import normalise
 
 STATEMENTS_FACET = "lineageGraph_statements"
@@ -64,6 +64,7 @@ def build_shape(event: Event) -> Shape:
         tuple(sorted(builder.aliases)),
         covered,
         _sql(event),
+        frozenset(builder.schema_fields),
     )
 
 
@@ -82,6 +83,7 @@ class _Builder:
         self.covered: set[int] | None = None
         self.columns: dict[int, list[str]] = {}
         """By dataset: the fields that this event's schema facets give it."""
+        self.schema_fields: set[int] = set()
         self.job = self._job(event.job.namespace, event.job.name) if event.job else None
 
     def listed(self) -> None:
@@ -204,7 +206,7 @@ class _Builder:
         key = self._dataset(entity.namespace, entity.name)
         columns = list(field_names(entity.facets.get("schema", {}).get("fields")))
         for column in columns:
-            self._field(key, column)
+            self.schema_fields.add(self._field(key, column))
         self.columns[key] = list(dict.fromkeys([*self.columns.get(key, ()), *columns]))
         return key
 
@@ -281,7 +283,7 @@ def _sql(event: Event) -> bytes | None:
         "job": [event.job.namespace, event.job.name],
         "statements": statements,
         "datasets": [
-            [node.namespace, node.name, list(field_names(entity.facets.get("schema", {}).get("fields")))]
+            [node.namespace, node.name, list(column_names(entity.facets.get("schema", {}).get("fields")))]
             for entity in listed
             for _, node in [dataset_node(entity.namespace, entity.name)]
         ],

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from graph.records import EdgeKind, RunState
+from graph.records import EdgeKind, Origin, RunState
 from graph.store._reading import moment
-from graph.store.changes import Origin
 from graph.store.history import Assertion, Assertions, JobRun, Observed, Said, Version, Written
 
 _WRITES = int(EdgeKind.WRITES)
@@ -128,15 +127,20 @@ def _added(one: int | None, other: int | None) -> int | None:
     return one if other is None else other if one is None else one + other
 
 
-def _statement_targets(db: sqlite3.Connection, shapes: Collection[int]) -> dict[tuple[int, int], list[int]]:
-    """Return the datasets that each statement of these shapes writes, by shape and statement from 0."""
+def _statement_targets(
+    db: sqlite3.Connection, shapes: Collection[int]
+) -> Mapping[tuple[int, int], Collection[int]]:
+    """Return the datasets that each text of these shapes writes, by shape and place."""
     if not shapes:
         return {}
     rows = db.execute(
-        "SELECT shape, statement, writes FROM derivation WHERE shape IN (SELECT value FROM json_each(?))",
+        "SELECT shape, place, writes FROM derivation WHERE shape IN (SELECT value FROM json_each(?))",
         (json.dumps(list(shapes)),),
     )
-    return {(shape, statement - 1): json.loads(writes) for shape, statement, writes in rows}
+    found: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for shape, place, writes in rows:
+        found[shape, place].update(json.loads(writes))
+    return found
 
 
 def assertions(

@@ -99,14 +99,17 @@ def _replace(db: sqlite3.Connection, owner: int, edges: set[EdgeRow]) -> None:
     old = set(
         map(
             EdgeRow._make,
-            db.execute("SELECT kind, source, target, transformation FROM edge WHERE owner = ?", (owner,)),
+            db.execute(
+                "SELECT kind, source, target, transformation, origin FROM edge WHERE owner = ?", (owner,)
+            ),
         )
     )
     db.executemany(
-        "DELETE FROM edge WHERE kind = ? AND source = ? AND target = ? AND transformation = ? AND owner = ?",
+        "DELETE FROM edge WHERE kind = ? AND source = ? AND target = ? AND transformation = ? AND origin = ?"
+        " AND owner = ?",
         [(*edge, owner) for edge in old - edges],
     )
     db.executemany(
-        "INSERT INTO edge (kind, source, target, transformation, owner) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO edge (kind, source, target, transformation, origin, owner) VALUES (?, ?, ?, ?, ?, ?)",
         [(*edge, owner) for edge in edges - old],
     )

@@ -14,7 +14,16 @@ import msgspec
 
 from graph.errors import InvalidQueryError
 from graph.nodes import Node, NodeType, dataset
-from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
+from graph.records import (
+    Direction,
+    Edge,
+    EdgeKind,
+    Origin,
+    RunRecord,
+    RunState,
+    StoreCounts,
+    Transformation,
+)
 from graph.store.changes import DeadLetter
 from graph.store.field_names import field_names
 from graph.store.runs import run_key
@@ -131,7 +140,7 @@ def _ends(direction: Direction) -> tuple[str, str]:
     return ("source", "target") if direction is Direction.DOWNSTREAM else ("target", "source")
 
 
-_EDGE = "e.source, e.target, e.owner, e.transformation"
+_EDGE = "e.source, e.target, e.owner, e.transformation, e.origin"
 
 
 def closure(
@@ -191,7 +200,7 @@ def to_edges(
     transformation: Callable[[int], Transformation | None],
 ) -> Iterator[Edge]:
     """Yield the edges of rows; an owner below zero is a dataset that declared the edge: there is no job."""
-    for source, target, owner, key in rows:
+    for source, target, owner, key, origin in rows:
         # A lineage facet may name another job than its own at the end of an edge.
         if kind is EdgeKind.READS:
             job: int | None = target
@@ -199,7 +208,8 @@ def to_edges(
             job = source
         else:
             job = owner if owner > 0 else None
-        yield Edge(kind, source, target, job, transformation(key) if key else None)
+        made = transformation(key) if key else None
+        yield Edge(kind, source, target, job, made, Origin(origin) if origin else None)
 
 
 def transformation(db: sqlite3.Connection, key: int) -> Transformation | None:
@@ -287,7 +297,7 @@ def counts(db: sqlite3.Connection) -> StoreCounts:
         jobs=jobs,
         datasets=datasets,
         fields=count("node") - jobs - datasets,
-        edges=count("edge"),
+        edges=count(f"edge WHERE kind <> {int(EdgeKind.OVERRULED)}"),
         dead_letters=count("dead_letter"),
         underived=count("shape WHERE waiting = 1"),
         last_ingest=moment(last[0]) if last else None,

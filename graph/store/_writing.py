@@ -5,32 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from graph.nodes import Node, NodeType, dataset, hash63
 from graph.records import EdgeKind, RunState
+from graph.store._claims import (
+    BY_EVENT,
+    BY_LINEAGE,
+    BY_SCHEMA,
+    KeyCollisionError,
+    name_nodes,
+    put_claims,
+    put_nodes,
+)
+from graph.store._deriving import wait_again
 from graph.store._observing import Observing
 from graph.store._projecting import refresh
-from graph.store._reading import TYPE_NUMBER, nodes
 from graph.store.changes import (
     Alias,
     Changes,
-    Claim,
-    Derivation,
     FacetChange,
     Outcome,
     Rejected,
+    Shape,
     Status,
-    transformation_key,
 )
 from graph.store.runs import Run, merge, run_key
-
-
-class KeyCollisionError(ValueError):
-    """One integer key stands for two identities."""
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class Batch:
     parent_jobs: dict[int, Node] = field(default_factory=dict)
     owners: set[int] = field(default_factory=set)
     observing: Observing = field(default_factory=Observing)
+    described: set[int] = field(default_factory=set)
+    """Datasets of whose columns something new is said."""
 
 
 def apply(
@@ -61,8 +66,10 @@ def apply(
     ]
     _flush_runs(db, pending)
     for when, change in pending.facets.values():
-        _put_facet(db, when, change)
+        _put_facet(db, when, change, pending)
     put_nodes(db, pending.parent_jobs)
+    name_nodes(db, dict.fromkeys(pending.parent_jobs, BY_EVENT))
+    wait_again(db, pending.described)
     db.executemany(
         """
         INSERT INTO job_parent VALUES (?, ?, ?) ON CONFLICT (job) DO UPDATE
@@ -104,7 +111,7 @@ def _accept(
     )
     if not written.rowcount:
         return Outcome(Status.DUPLICATE)
-    _put_shape(db, item, known)
+    _put_shape(db, item, known, pending)
     if run is not None:
         _note_run(db, item, run, pending)
     elif item.declares:
@@ -127,7 +134,7 @@ def _note_facets(item: Changes, pending: Batch) -> None:
             pending.facets[slot] = (item.event_time, change)
 
 
-def _put_shape(db: sqlite3.Connection, item: Changes, known: set[int]) -> None:
+def _put_shape(db: sqlite3.Connection, item: Changes, known: set[int], pending: Batch) -> None:
     key = item.shape_key
     if key in known:
         return
@@ -142,39 +149,24 @@ def _put_shape(db: sqlite3.Connection, item: Changes, known: set[int]) -> None:
         (key, item.owner, covered, shape.sql, waiting),
     )
     put_nodes(db, shape.nodes)
-    _put_claims(db, key, shape.claims)
+    name_nodes(db, _named(shape))
+    put_claims(db, key, shape.claims)
+    pending.described.update(
+        dataset(node.namespace, node.name).key for node in shape.nodes.values() if node.type is NodeType.FIELD
+    )
     _put_aliases(db, shape.aliases)
 
 
-def put_nodes(db: sqlite3.Connection, wanted: Mapping[int, Node]) -> None:
-    """Write nodes that are not there yet; KeyCollisionError when a key already stands for something else."""
-    rows: list[tuple[int | str | None, ...]] = []
-    for key, node in wanted.items():
-        if node.type is NodeType.FIELD:
-            parent = dataset(node.namespace, node.name).key
-            rows.append((key, TYPE_NUMBER[node.type], None, None, None, parent, node.field))
-        else:
-            rows.append((key, TYPE_NUMBER[node.type], node.namespace, node.name, node.name[::-1], None, None))
-    written = db.executemany("INSERT INTO node VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
-    if written.rowcount == len(rows):
-        return
-    for key, node in nodes(db, wanted.keys()).items():
-        if node != wanted[key]:
-            raise KeyCollisionError(f"{node.id} and {wanted[key].id} have the same key {key}")
-
-
-def _put_claims(db: sqlite3.Connection, shape: int, claims: Iterable[Claim]) -> None:
-    rows, transformations = [], {}
-    for claim in claims:
-        key = transformation_key(claim.transformation)
-        if claim.transformation is not None:
-            transformations[key] = (key, *astuple(claim.transformation))
-        ends = (claim.source, claim.target, claim.dataset, key)
-        rows.append((shape, int(claim.origin), int(claim.kind), *ends))
-    db.executemany(
-        "INSERT INTO transformation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", transformations.values()
-    )
-    db.executemany("INSERT INTO shape_edge VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+def _named(shape: Shape) -> dict[int, int]:
+    """Return who names each node of a shape."""
+    named = dict.fromkeys(shape.nodes, BY_EVENT)
+    for key in shape.schema_fields:
+        named[key] |= BY_SCHEMA
+    for claim in shape.claims:
+        if claim.kind is EdgeKind.FIELD:
+            named[claim.source] |= BY_LINEAGE
+            named[claim.target] |= BY_LINEAGE
+    return named
 
 
 def _put_aliases(db: sqlite3.Connection, aliases: Iterable[Alias]) -> None:
@@ -282,7 +274,7 @@ def _packed(change: FacetChange) -> tuple[int, bytes | None]:
     return hash63(body), body
 
 
-def _put_facet(db: sqlite3.Connection, when: int, change: FacetChange) -> None:
+def _put_facet(db: sqlite3.Connection, when: int, change: FacetChange, pending: Batch) -> None:
     digest, body = _packed(change)
     written = db.execute(
         """
@@ -292,28 +284,8 @@ def _put_facet(db: sqlite3.Connection, when: int, change: FacetChange) -> None:
         """,
         (change.entity, change.name, when, digest, body),
     )
+    if written.rowcount and change.name == "schema":
+        pending.described.add(change.entity)
     if written.rowcount and change.name == "symlinks":
         db.execute("DELETE FROM alias WHERE symlink = 1 AND target = ?", (change.entity,))
         _put_aliases(db, change.aliases)
-
-
-def record_derivations(db: sqlite3.Connection, derived: Mapping[int, Sequence[Derivation]], now: int) -> None:
-    """Write what was read from the SQL of shapes that still wait for it."""
-    owners = set()
-    for shape, statements in derived.items():
-        row = db.execute("SELECT owner FROM shape WHERE key = ? AND waiting = 1", (shape,)).fetchone()
-        if row is None:
-            continue
-        owners.add(row[0])
-        for number, one in enumerate(statements, 1):
-            put_nodes(db, one.nodes)
-            _put_claims(db, shape, one.claims)
-            writes = sorted({claim.target for claim in one.claims if claim.kind is EdgeKind.WRITES})
-            said = (int(one.certain), json.dumps(one.problems), json.dumps(writes), now)
-            db.execute(
-                "INSERT INTO derivation VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (shape, number, one.engine, one.version, *said),
-            )
-        certain = int(all(one.certain for one in statements)) if statements else None
-        db.execute("UPDATE shape SET waiting = 0, certain = ? WHERE key = ?", (certain, shape))
-    refresh(db, owners, changed=True)

@@ -7,13 +7,13 @@ words.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts
-from graph.store.changes import Changes, DeadLetter, Derivation, Outcome, Rejected, Underived
+from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.history import Assertions, JobRun, Version
 
 
@@ -127,12 +127,29 @@ class LineageStore(LineageReader, Protocol):
         """
 
     def underived(self, limit: int, *, after: int = -1) -> list[Underived]:
-        """Return shapes whose SQL was not read yet, in key order, starting behind the key `after`."""
+        """Return shapes whose SQL waits to be read, in key order, starting behind the key `after`.
 
-    def record_derivations(self, derived: Mapping[int, Sequence[Derivation]]) -> None:
+        It waits when it is new, when columns that it was read with have changed, and after `renew`.
+        """
+
+    def known_columns(self, datasets: Collection[int]) -> dict[int, tuple[str, ...]]:
+        """Return the columns of those of the datasets whose columns are known, by the latest schema facet.
+
+        A facet that leaves out a field which a facet about lineage names does not list all columns: the
+        dataset is left out.
+        """
+
+    def record_derivations(self, readings: Mapping[int, Reading]) -> None:
         """Keep what was read from the SQL of shapes, by shape key, and bring the graph up to date.
 
-        A shape that has been derived in the meantime keeps what it has.
+        It takes the place of what was read before. A shape whose SQL waits no more keeps what it has, and one
+        that was read with columns which are others by now goes on waiting.
+        """
+
+    def renew(self, is_older: Callable[[str, str, str], bool]) -> int:
+        """Have SQL read again that was read by an older engine, version or release; return how many shapes.
+
+        `is_older` is asked about each (engine, version of the engine, our release) in the store.
         """
 
     def bodies(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
 from graph.nodes import Node, hash63
-from graph.records import EdgeKind, Transformation
+from graph.records import EdgeKind, Origin, Transformation
 from graph.store.history import Observation, Saying
 
 
@@ -19,18 +19,6 @@ class EventKind(IntEnum):
     RUN = 1
     JOB = 2
     DATASET = 3
-
-
-class Origin(IntEnum):
-    """Where a statement of lineage comes from; the values are those in the store."""
-
-    LISTED = 1
-    """The inputs and outputs of the event."""
-    LINEAGE_FACET = 2
-    COLUMN_FACET = 3
-    SQL_CERTAIN = 4
-    """A statement that was understood whole, in a known dialect, all its tables found."""
-    SQL_DOUBTFUL = 5
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,7 +60,8 @@ class Shape:
     """All that an event says about lineage. Events that say the same share one shape.
 
     `covered` are the datasets whose dataset lineage an explicit lineage facet settles, None when the event
-    has no such facet. `sql` is what derivation needs (JSON), None when there is no SQL.
+    has no such facet. `sql` is what derivation needs (JSON), None when there is no SQL. `schema_fields` are
+    the nodes of fields that its schema facets list.
     """
 
     claims: tuple[Claim, ...]
@@ -80,6 +69,7 @@ class Shape:
     aliases: tuple[Alias, ...]
     covered: tuple[int, ...] | None = None
     sql: bytes | None = None
+    schema_fields: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +155,33 @@ class Underived:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """What was read from one SQL text of a shape, kept beside the event and never in it.
+    """What was read from one statement of a shape's SQL, kept beside the event and never in it.
 
-    `claims` have an SQL origin. `problems` says what was not understood or not found.
+    `place` is that of the statement's text among the shape's, from 0. `engine` and `version` are those of the
+    parser that answered, `release` is ours. `certain` says that its tables are known without doubt; `claims`
+    have an SQL origin. `problems` says what was not understood or not found.
     """
 
+    place: int
     engine: str
     version: str
+    release: str
     certain: bool
     claims: tuple[Claim, ...]
     nodes: Mapping[int, Node]
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read from all the SQL of a shape.
+
+    `schemas` are the columns that the store gave for it, by dataset: () where it knew none. When they become
+    others the SQL waits to be read again.
+    """
+
+    derivations: tuple[Derivation, ...]
+    schemas: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,14 @@ def field_names(fields: Any) -> Iterator[str]:
         yield name
 
 
+def column_names(fields: Any) -> Iterator[str]:
+    """Yield the names of the columns in `fields` of a schema facet, without what is nested in them."""
+    for entry in fields if isinstance(fields, list) else ():
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if isinstance(name, str) and name:
+            yield name
+
+
 def named_fields(fields: Any, prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield each name as `field_names` does, with what the facet says of the field."""
     for entry in fields if isinstance(fields, list) else ():

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
-from graph.records import EdgeKind
-from graph.store.changes import Origin
+from graph.records import EdgeKind, Origin
 
 CURRENT_GROUPS = 10
 """How many groups of finished runs of a job count for the current graph."""
@@ -29,20 +28,21 @@ class ClaimRow(NamedTuple):
 
 
 class EdgeRow(NamedTuple):
-    """An edge of one owner as the store has it."""
+    """An edge of one owner as the store has it; `origin` is 0 but between fields."""
 
     kind: int
     source: int
     target: int
     transformation: int = 0
+    origin: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class KnownShape:
     """A shape as a store gives it back.
 
-    `covered`: see `Shape.covered`. `certain` is whether all its SQL was read without doubt, None when it
-    has none or it was not read yet.
+    `covered`: see `Shape.covered`. `certain` is whether the tables of all its SQL are known without doubt,
+    None when it has none or it was not read yet.
     """
 
     claims: tuple[ClaimRow, ...]
@@ -124,15 +124,20 @@ def _inferred(shapes: Collection[KnownShape]) -> set[tuple[int, int]]:
 
 
 def _fields(shapes: Collection[KnownShape]) -> Iterator[EdgeRow]:
-    """Yield the field edges: for each dataset those of the best origin that has any."""
-    best: dict[int, tuple[Origin, list[ClaimRow]]] = {}
+    """Yield the field edges: for each dataset those of the best origin that has any.
+
+    What another origin says of fields that the best one does not join is OVERRULED.
+    """
+    best: dict[int, Origin] = {}
+    joined: set[tuple[int, int]] = set()
     for origin in _FIELD_PRECEDENCE:
         for claim in _of(shapes, EdgeKind.FIELD, (origin,)):
-            winner, claims = best.setdefault(claim.dataset, (origin, []))
-            if winner is origin:
-                claims.append(claim)
-    for _, claims in best.values():
-        yield from map(_edge, claims)
+            pair = claim.source, claim.target
+            if best.setdefault(claim.dataset, origin) is origin:
+                joined.add(pair)
+                yield EdgeRow(EdgeKind.FIELD, *pair, claim.transformation, origin)
+            elif pair not in joined:
+                yield EdgeRow(EdgeKind.OVERRULED, *pair, claim.transformation, origin)
 
 
 def _of(shapes: Iterable[KnownShape], kind: EdgeKind, origins: Iterable[Origin]) -> Iterator[ClaimRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -14,11 +14,12 @@ from typing import Any
 from graph.errors import StoreError
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
+from graph.store import _deriving as deriving
 from graph.store import _history as past
 from graph.store import _reading as read
 from graph.store import _writing as write
-from graph.store._writing import KeyCollisionError
-from graph.store.changes import Changes, DeadLetter, Derivation, Outcome, Rejected, Underived
+from graph.store._claims import KeyCollisionError
+from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.history import Assertions, JobRun, Version
 from graph.store.sqlite_file import PATIENCE_SECONDS, connect, set_patience, sqlite_errors
 
@@ -186,10 +187,20 @@ class SqliteStore:
             )
             return [Underived(key, sql) for key, sql in rows]
 
-    def record_derivations(self, derived: Mapping[int, Sequence[Derivation]]) -> None:
+    def known_columns(self, datasets: Collection[int]) -> dict[int, tuple[str, ...]]:
+        """See LineageStore."""
+        with self._errors():
+            return deriving.known_columns(self._db, datasets)
+
+    def record_derivations(self, readings: Mapping[int, Reading]) -> None:
         """See LineageStore."""
         with self._transaction():
-            write.record_derivations(self._db, derived, time.time_ns())
+            deriving.record(self._db, readings, time.time_ns())
+
+    def renew(self, is_older: Callable[[str, str, str], bool]) -> int:
+        """See LineageStore."""
+        with self._transaction():
+            return deriving.renew(self._db, is_older)
 
     def bodies(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
         """See LineageStore."""

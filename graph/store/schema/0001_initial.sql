@@ -23,6 +23,8 @@ CREATE INDEX dead_letter_received ON dead_letter (received_at DESC, digest);
 -- Everything from here on is a projection of the log.
 -- type: 1 dataset, 2 field, 3 job. A field has its dataset and no names of its own.
 -- reversed: the name backwards, so that an index finds names by their end.
+-- named: who names it. Bits: 1 an event, 2 a schema facet (of a field), 4 a facet about lineage (of a field);
+-- 0: SQL alone.
 CREATE TABLE node (
     key INTEGER PRIMARY KEY,
     type INTEGER NOT NULL,
@@ -30,7 +32,8 @@ CREATE TABLE node (
     name TEXT,
     reversed TEXT,
     dataset INTEGER,
-    field TEXT
+    field TEXT,
+    named INTEGER NOT NULL
 );
 CREATE INDEX node_type ON node (type) WHERE type <> 2;
 CREATE INDEX node_reversed ON node (reversed) WHERE reversed IS NOT NULL;
@@ -81,18 +84,41 @@ CREATE TABLE shape_edge (
 ) WITHOUT ROWID;
 CREATE INDEX shape_edge_writes ON shape_edge (target, source) WHERE kind = 4;
 
+-- What was read from the SQL of a shape, statement by statement; what it claims is in shape_edge.
+-- place: which of the shape's texts the statement is in. engine, version, release: what has read it.
 -- writes: JSON list of the datasets that the statement writes.
 CREATE TABLE derivation (
     shape INTEGER NOT NULL,
     statement INTEGER NOT NULL,
+    place INTEGER NOT NULL,
     engine TEXT NOT NULL,
     version TEXT NOT NULL,
+    release TEXT NOT NULL,
     certain INTEGER NOT NULL,
     problems TEXT NOT NULL,
     writes TEXT NOT NULL,
     derived_at INTEGER NOT NULL,
     PRIMARY KEY (shape, statement)
 ) WITHOUT ROWID;
+CREATE INDEX derivation_by ON derivation (engine, version, release);
+
+-- The nodes that the SQL of a shape names.
+CREATE TABLE derived_node (
+    shape INTEGER NOT NULL,
+    node INTEGER NOT NULL,
+    PRIMARY KEY (shape, node)
+) WITHOUT ROWID;
+CREATE INDEX derived_node_node ON derived_node (node);
+
+-- The columns that the SQL of a shape was read with, of datasets whose columns its event does not give.
+-- columns: a hash of their names, 0 where they were not known.
+CREATE TABLE schema_use (
+    dataset INTEGER NOT NULL,
+    shape INTEGER NOT NULL,
+    columns INTEGER NOT NULL,
+    PRIMARY KEY (dataset, shape)
+) WITHOUT ROWID;
+CREATE INDEX schema_use_shape ON schema_use (shape);
 
 CREATE TABLE run (
     key INTEGER PRIMARY KEY,
@@ -140,15 +166,17 @@ CREATE TABLE declaration (
 );
 
 -- The current graph. owner: the job, or minus the dataset whose DatasetEvent declared the edge.
+-- origin: of edges between fields, where it comes from; else 0. kind 5: what a better origin overrules.
 CREATE TABLE edge (
     kind INTEGER NOT NULL,
     source INTEGER NOT NULL,
     target INTEGER NOT NULL,
     owner INTEGER NOT NULL,
     transformation INTEGER NOT NULL,
-    PRIMARY KEY (kind, source, target, owner, transformation)
+    origin INTEGER NOT NULL,
+    PRIMARY KEY (kind, source, target, owner, transformation, origin)
 ) WITHOUT ROWID;
-CREATE INDEX edge_backwards ON edge (kind, target, source, owner, transformation);
+CREATE INDEX edge_backwards ON edge (kind, target, source, owner, transformation, origin);
 CREATE INDEX edge_owner ON edge (owner);
 
 -- Of what the edges of an owner were last made; the same again means that nothing is to be done.

@@ -20,6 +20,8 @@ QUERIES = [
     "select * from s.c",
     "insert into s.d select y from s.a; insert into s.b (x) select z from s.c",
     "no sql (",
+    "create table s.c as select * from s.d",
+    "insert into s.a select * from s.b join s.c using (x)",
 ]
 
 

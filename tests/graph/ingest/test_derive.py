@@ -12,6 +12,7 @@ from graph.ingest import Derived, derive, ingest
 from graph.ingest.derive import read_sql
 from graph.records import Direction, EdgeKind
 from graph.store import LineageStore
+from graph.store.changes import Reading
 
 PG = "postgres://db:5432"
 
@@ -231,11 +232,9 @@ def test_what_another_process_has_read_in_the_meantime_stays(store: LineageStore
     )
     put(store, event)
     (waiting,) = store.underived(10)
-    store.record_derivations({waiting.shape_key: read_sql(waiting.sql)})
+    store.record_derivations({waiting.shape_key: read_sql(waiting.sql, store)})
     assert feeds(store) == {"shop.s.a -> shop.s.c"}
-    store.record_derivations(
-        {waiting.shape_key: read_sql(b'{"datasets": [], "job": ["", ""], "statements": []}')}
-    )
-    store.record_derivations({waiting.shape_key: read_sql(waiting.sql)})
+    store.record_derivations({waiting.shape_key: Reading(())})
+    store.record_derivations({waiting.shape_key: read_sql(waiting.sql, store)})
     assert feeds(store) == {"shop.s.a -> shop.s.c"}
     assert derive(store) == Derived(0, complete=True)

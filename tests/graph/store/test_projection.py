@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graph.records import EdgeKind
-from graph.store.changes import Origin
+from graph.records import EdgeKind, Origin
 from graph.store.projection import ClaimRow, KnownShape, Saying, project, undominated
 
 JOB = 99

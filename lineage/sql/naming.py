@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from lineage.datasets import normalise, parse_dataset
 from lineage.datasets.platforms import platform_of
 from lineage.errors import InvalidNameError
-from lineage.sql import Table, dialect_of
+from lineage.sql.dialects import dialect_of
+from lineage.sql.results import Table
 
 Name = tuple[str, str]
 """Namespace and name of a dataset."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from graph.ingest.naming import Context, settle
 from lineage.sql import Table
+from lineage.sql.naming import Context, settle
 
 PG = "postgres://db:5432"
 MYSQL = "mysql://db:3306"

@@ -1,0 +1,60 @@
+"""Nodes and claims as rows. Every function takes a connection inside an open transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
+
+from graph.nodes import Node, NodeType, dataset
+from graph.store._reading import TYPE_NUMBER, nodes
+from graph.store.changes import Claim, transformation_key
+
+BY_EVENT = 1
+BY_SCHEMA = 2
+BY_LINEAGE = 4
+
+
+class KeyCollisionError(ValueError):
+    """One integer key stands for two identities."""
+
+
+def put_nodes(db: sqlite3.Connection, wanted: Mapping[int, Node]) -> None:
+    """Write nodes that are not there yet; KeyCollisionError when a key already stands for something else."""
+    rows: list[tuple[int | str | None, ...]] = []
+    for key, node in wanted.items():
+        if node.type is NodeType.FIELD:
+            parent = dataset(node.namespace, node.name).key
+            rows.append((key, TYPE_NUMBER[node.type], None, None, None, parent, node.field, 0))
+        else:
+            name = node.name
+            rows.append((key, TYPE_NUMBER[node.type], node.namespace, name, name[::-1], None, None, 0))
+    written = db.executemany("INSERT INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+    if written.rowcount == len(rows):
+        return
+    for key, node in nodes(db, wanted.keys()).items():
+        if node != wanted[key]:
+            raise KeyCollisionError(f"{node.id} and {wanted[key].id} have the same key {key}")
+
+
+def name_nodes(db: sqlite3.Connection, named: Mapping[int, int]) -> None:
+    """Note who names nodes that are there, as bits: BY_EVENT, BY_SCHEMA, BY_LINEAGE."""
+    db.executemany(
+        "UPDATE node SET named = named | :by WHERE key = :key AND named | :by <> named",
+        [{"key": key, "by": by} for key, by in named.items()],
+    )
+
+
+def put_claims(db: sqlite3.Connection, shape: int, claims: Iterable[Claim]) -> None:
+    """Write what a shape claims."""
+    rows, transformations = [], {}
+    for claim in claims:
+        key = transformation_key(claim.transformation)
+        if claim.transformation is not None:
+            transformations[key] = (key, *astuple(claim.transformation))
+        ends = (claim.source, claim.target, claim.dataset, key)
+        rows.append((shape, int(claim.origin), int(claim.kind), *ends))
+    db.executemany(
+        "INSERT INTO transformation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", transformations.values()
+    )
+    db.executemany("INSERT INTO shape_edge VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)

@@ -1,0 +1,130 @@
+"""What was read from SQL: kept, replaced and read again. All but `known_columns` runs inside a transaction.
+
+A shape whose SQL waits keeps what was read before until it is read again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Collection, Mapping
+
+from graph.nodes import hash63
+from graph.records import EdgeKind, Origin
+from graph.store._claims import BY_LINEAGE, BY_SCHEMA, put_claims, put_nodes
+from graph.store._projecting import refresh
+from graph.store._reading import facets
+from graph.store.changes import Reading
+from graph.store.field_names import column_names
+
+_SQL = f"({int(Origin.SQL_CERTAIN)}, {int(Origin.SQL_DOUBTFUL)})"
+_NUMBERED = re.compile(r"_\d+")
+"""What openlineage-sql calls columns of which it knows no name."""
+
+
+def known_columns(db: sqlite3.Connection, datasets: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """See `LineageStore.known_columns`."""
+    keys = list(datasets)
+    schemas = {
+        key: tuple(dict.fromkeys(column_names(facet.get("fields"))))
+        for key, facet in facets(db, keys, "schema").items()
+    }
+    named = db.execute(
+        "SELECT dataset, field FROM node WHERE dataset IN (SELECT value FROM json_each(?))"
+        f" AND named & {BY_LINEAGE} AND NOT named & {BY_SCHEMA}",
+        (json.dumps(list(schemas)),),
+    )
+    for dataset, field in named:
+        columns = {column.casefold() for column in schemas.get(dataset, ())}
+        parts = field.casefold(), field.casefold().partition(".")[0]
+        if columns.isdisjoint(parts) and not _NUMBERED.fullmatch(field):
+            schemas.pop(dataset, None)
+    return {key: columns for key, columns in schemas.items() if columns}
+
+
+def wait_again(db: sqlite3.Connection, datasets: Collection[int]) -> None:
+    """Have SQL read again that was read with other columns of these datasets than they have now."""
+    used = db.execute(
+        "SELECT DISTINCT dataset FROM schema_use WHERE dataset IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(datasets)),),
+    )
+    asked = [dataset for (dataset,) in used]
+    known = known_columns(db, asked) if asked else {}
+    db.executemany(
+        "UPDATE shape SET waiting = 1 WHERE waiting = 0"
+        " AND key IN (SELECT shape FROM schema_use WHERE dataset = ? AND columns <> ?)",
+        [(dataset, _digest(known.get(dataset, ()))) for dataset in asked],
+    )
+
+
+def record(db: sqlite3.Connection, readings: Mapping[int, Reading], now: int) -> None:
+    """See `LineageStore.record_derivations`."""
+    owners, before = set(), set()
+    for shape, reading in readings.items():
+        row = db.execute("SELECT owner FROM shape WHERE key = ? AND waiting = 1", (shape,)).fetchone()
+        known = known_columns(db, reading.schemas)
+        if row is None or any(known.get(key, ()) != columns for key, columns in reading.schemas.items()):
+            continue
+        owners.add(row[0])
+        before |= _forget(db, shape)
+        _keep(db, shape, reading, now)
+    _drop_unnamed(db, before)
+    refresh(db, owners, changed=True)
+
+
+def renew(db: sqlite3.Connection, is_older: Callable[[str, str, str], bool]) -> int:
+    """See `LineageStore.renew`."""
+    readers = db.execute("SELECT DISTINCT engine, version, release FROM derivation").fetchall()
+    renewed = 0
+    for reader in readers:
+        if is_older(*reader):
+            renewed += db.execute(
+                "UPDATE shape SET waiting = 1 WHERE waiting = 0 AND key IN"
+                " (SELECT shape FROM derivation WHERE engine = ? AND version = ? AND release = ?)",
+                reader,
+            ).rowcount
+    return renewed
+
+
+def _forget(db: sqlite3.Connection, shape: int) -> set[int]:
+    """Remove what was read from a shape's SQL before; return the nodes that it named."""
+    named = {key for (key,) in db.execute("SELECT node FROM derived_node WHERE shape = ?", (shape,))}
+    db.execute(f"DELETE FROM shape_edge WHERE shape = ? AND origin IN {_SQL}", (shape,))
+    for table in ("derivation", "derived_node", "schema_use"):
+        db.execute(f"DELETE FROM {table} WHERE shape = ?", (shape,))
+    return named
+
+
+def _keep(db: sqlite3.Connection, shape: int, reading: Reading, now: int) -> None:
+    named: set[int] = set()
+    for number, one in enumerate(reading.derivations, 1):
+        put_nodes(db, one.nodes)
+        named |= one.nodes.keys()
+        put_claims(db, shape, one.claims)
+        writes = sorted({claim.target for claim in one.claims if claim.kind is EdgeKind.WRITES})
+        said = (int(one.certain), json.dumps(one.problems), json.dumps(writes), now)
+        db.execute(
+            "INSERT INTO derivation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (shape, number, one.place, one.engine, one.version, one.release, *said),
+        )
+    db.executemany("INSERT INTO derived_node VALUES (?, ?)", [(shape, key) for key in named])
+    db.executemany(
+        "INSERT INTO schema_use VALUES (?, ?, ?)",
+        [(dataset, shape, _digest(columns)) for dataset, columns in reading.schemas.items()],
+    )
+    certain = int(all(one.certain for one in reading.derivations)) if reading.derivations else None
+    db.execute("UPDATE shape SET waiting = 0, certain = ? WHERE key = ?", (certain, shape))
+
+
+def _drop_unnamed(db: sqlite3.Connection, nodes: Collection[int]) -> None:
+    """Remove those of the nodes that neither an event nor any SQL names now."""
+    db.executemany(
+        "DELETE FROM node WHERE key = ? AND named = 0"
+        " AND NOT EXISTS (SELECT 1 FROM derived_node WHERE node = key)",
+        [(key,) for key in nodes],
+    )
+
+
+def _digest(columns: Collection[str]) -> int:
+    return hash63(json.dumps(list(columns)).encode("utf-8", "surrogatepass")) if columns else 0
