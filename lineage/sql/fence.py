@@ -3,44 +3,116 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-MAX_CHARACTERS = 1_000_000
-"""Longer texts are refused: one of this length, an IN list of numbers, took the parser 10 s."""
+TOO_DEEP = "nested too deep"
+"""The words by which a problem says that more stack would have helped."""
 
-MAX_DEPTH = 150
-"""Deeper nesting of brackets and CASE is refused.
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a text is read: characters and tokens in all, joined tables and nesting by statement."""
+
+    characters: int
+    tokens: int
+    joins: int
+    depth: int
+    advice: str
+
+
+CHEAP = Limits(
+    characters=100_000,
+    tokens=4_000,
+    joins=60,
+    depth=150,
+    advice="extract(..., apart=True) reads it in a process of its own",
+)
+"""What is read in any program, where a text must cost it no more than about 0.1 s.
+
+Reading costs about 25 us a token (columns, conditions, joined tables, CTEs alike), so 4,000 cost 0.1 s, and a
+string or comment 0.2 us a character. An unqualified column among joined tables costs for each of them.
 
 At Python's own recursion limit the parser gives up between 40 levels (function calls) and 90 (subqueries)
-with an error that is caught. This bound is for programs that have raised the limit, where a compiled parser
+with an error that is caught. The depth is for programs that have raised the limit, where a compiled parser
 would exhaust the C stack instead and take the process with it.
 """
+
+WIDE = Limits(
+    characters=1_000_000, tokens=1_000_000, joins=1_000_000, depth=10_000, advice="give it in smaller parts"
+)
+"""What is read in a process that may be ended, with a stack for this depth."""
 
 _TOKENS = re.compile(
     r"""
     --[^\n]* | /\*.*?(?:\*/|\Z)                # comments
-    | '(?:[^'\\]|\\.)*'?                       # strings; '' reads as two of them
-    | \{\{ | \{%                               # Jinja
-    | [(\[{] | [)\]}] | \bcase\b | \bend\b
+    | (?P<template> \{\{ | \{% | \{\# )        # Jinja
+    | '(?:[^'\\]|\\.)*+'?                      # strings; '' reads as two of them
+    | \w+ | [^\w\s]
     """,
-    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+    re.VERBOSE | re.DOTALL,
 )
-_OPENING = ("(", "[", "{", "case")
-_CLOSING = (")", "]", "}", "end")
+_OPENING = frozenset({"(", "[", "{", "case"})
+_CLOSING = frozenset({")", "]", "}", "end"})
+# What ends a FROM clause, whose commas join tables.
+_AFTER_FROM = frozenset(
+    {"where", "group", "having", "order", "qualify", "window", "limit", "select", "union"}
+)
+
+TEMPLATE = "the text is a Jinja template: give the compiled SQL (dbt writes it to target/compiled)"
+
+_limits = CHEAP
 
 
-def refusal(sql: str) -> str | None:
-    """Return why a text is not given to the parser, or None."""
-    if len(sql) > MAX_CHARACTERS:
-        return f"the text has {len(sql)} characters, more than the {MAX_CHARACTERS} that are read"
+def widen() -> None:
+    """Let everything through that a process with a deep stack may read; for processes of our own alone."""
+    global _limits
+    _limits = WIDE
+
+
+def is_template(sql: str) -> bool:
+    """Return whether a text has Jinja outside its strings and comments."""
+    return any(match.lastgroup for match in _TOKENS.finditer(sql))
+
+
+def refusal(sql: str, limits: Limits | None = None) -> str | None:
+    """Return why a text is not given to the parser and what to do, or None. Linear in the text's length."""
+    limits = limits or _limits
+    if len(sql) > limits.characters:
+        return f"the text has {len(sql)} characters, {limits.characters} are read here: {limits.advice}"
     depth = 0
-    for match in _TOKENS.finditer(sql):
+    tables = _Tables()
+    for count, match in enumerate(_TOKENS.finditer(sql), 1):
+        if match.lastgroup:
+            return TEMPLATE
+        if count > limits.tokens:
+            return f"the text has more than the {limits.tokens} words and signs read here: {limits.advice}"
         token = match.group().lower()
-        if token in ("{{", "{%"):
-            return "the text is a Jinja template: give the compiled SQL (dbt writes it to target/compiled)"
         if token in _OPENING:
             depth += 1
-            if depth > MAX_DEPTH:
-                return f"brackets are nested more than {MAX_DEPTH} deep"
+            if depth > limits.depth:
+                return f"it is {TOO_DEEP}: brackets and CASE more than {limits.depth} deep: {limits.advice}"
         elif token in _CLOSING:
             depth = max(0, depth - 1)
+        if tables.joined(token, depth) > limits.joins:
+            return f"a statement joins more than the {limits.joins} tables read here: {limits.advice}"
     return None
+
+
+class _Tables:
+    """Counts the tables that a statement joins, by JOIN or by the commas of its FROM clauses."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._listing: set[int] = set()
+
+    def joined(self, token: str, depth: int) -> int:
+        """Take the next token and return the count so far."""
+        if token == ";":
+            self._count = 0
+        elif token == "join" or (token == "," and depth in self._listing):
+            self._count += 1
+        elif token == "from":
+            self._listing.add(depth)
+        elif token in _AFTER_FROM or token in _CLOSING:
+            self._listing.discard(depth if token in _AFTER_FROM else depth + 1)
+        return self._count
