@@ -25,11 +25,17 @@ class Catalog:
         for name, columns in (schema or {}).items():
             self._put(name, columns)
 
+    def use(self, default_schema: str | None) -> None:
+        """Set another default schema for what follows."""
+        self._default = f"{default_schema.casefold()}." if default_schema else ""
+
     def columns(self, table: Table) -> tuple[str, ...] | None:
         """Return a table's columns in order, or None when they are not known."""
         name = table.name.casefold()
         if name in self._columns or table.is_path:
             return self._columns.get(name)
+        if len(table.parts) == 1 and self._default + name in self._columns:
+            return self._columns[self._default + name]
         alike = [known for known in self._by_last_part.get(_last_part(name), ()) if _ends_alike(known, name)]
         if len(alike) > 1:
             alike = [known for known in alike if _ends_alike(known, self._default + name)]

@@ -17,8 +17,9 @@ from lineage.sql.plans import Plan, Written
 from lineage.sql.queries import Queries
 from lineage.sql.relations import Flow, Output
 from lineage.sql.relations import united as merged
-from lineage.sql.results import Column, ColumnEdges, Source, SqlLineage, StatementLineage
+from lineage.sql.results import Column, ColumnEdges, Source, SqlLineage, StatementLineage, Table
 from lineage.sql.scripts import unique, united
+from lineage.sql.session import Session
 from lineage.sql.statements import plan
 
 CACHED_CHARACTERS = 64_000
@@ -56,7 +57,8 @@ def _extract(
     if refused is not None:
         return united((), (*problems, refused), ENGINE, known)
     catalog = Catalog(dict(schema), default_schema)
-    statements = [_statement(parsed, known, catalog) for parsed in parse(sql, known)]
+    session = Session(known)
+    statements = [_statement(parsed, known, catalog, session) for parsed in parse(sql, known)]
     return united(statements, problems, ENGINE, known, default_namespace)
 
 
@@ -71,12 +73,26 @@ def _unknown(dialect: str) -> str:
     return f"the dialect {dialect.partition(':')[0]} is not known, generic SQL is assumed"
 
 
-def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog) -> StatementLineage:
+def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog, session: Session) -> StatementLineage:
+    if session.take(parsed.text):
+        catalog.use(session.schema)
+        return StatementLineage("USE", (), (), (), True, (), ENGINE, dialect, text=parsed.text)
     if parsed.tree is None:
         unread = (parsed.problem,) if parsed.problem else ()
         kind = parsed.kind or "UNKNOWN"
         return StatementLineage(kind, (), (), (), not unread, unread, ENGINE, dialect, text=parsed.text)
     planned = plan(parsed.tree, dialect)
+    statement = session.completed(_read(parsed, planned, dialect, catalog))
+    if planned.creates:
+        for table in statement.outputs[-1:]:
+            names = [edges.output.column for edges in statement.columns if edges.output.table == table.name]
+            catalog.learn(table, names or planned.defines)
+    return statement
+
+
+def _read(parsed: Parsed, planned: Plan, dialect: str | None, catalog: Catalog) -> StatementLineage:
+    """Return the lineage of one statement that was parsed."""
+    assert parsed.tree is not None
     written, problems = _columns(planned, Queries(catalog, dialect))
     for function in unseen_reads(parsed.tree):
         problems.append(f"what the table function {function} reads is not known")
@@ -84,24 +100,29 @@ def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog) -> Stateme
         problems.append(f"{planned.kind} was not understood: {planned.opaque}")
     certain = not problems
     columns, doubts, all_named = _edges(written, dialect)
-    if planned.creates:
-        for table in planned.outputs[-1:]:
-            names = [edges.output.column for edges in columns if edges.output.table == table.name]
-            catalog.learn(table, names or planned.defines)
     problems += doubts
     for each in written:
         problems += [doubt for doubt in each.rows.doubts if doubt not in problems]
+    outputs = unique(planned.outputs)
     return StatementLineage(
         planned.kind,
         unique(planned.inputs),
-        unique(planned.outputs),
+        outputs,
         columns,
         certain and all_named and not doubts,
         tuple(problems),
         ENGINE,
         dialect,
-        text=parsed.text,
+        _temporary(planned, outputs, dialect),
+        parsed.text,
     )
+
+
+def _temporary(planned: Plan, outputs: Sequence[Table], dialect: str | None) -> tuple[Table, ...]:
+    """Return the tables a statement writes that do not outlive their session, by their names or as it says."""
+    marks = ("#", "@") if dialect in ("tsql", "fabric") else ("#",)
+    named = [table for table in outputs if table.parts[-1].startswith(marks) and not table.is_path]
+    return unique([*named, *(outputs[-1:] if planned.temporary else ())])
 
 
 def _columns(planned: Plan, queries: Queries) -> tuple[list[Written], list[str]]:

@@ -24,8 +24,8 @@ class Written:
 class Plan:
     """A statement's tables, found first so that they outlive a fault in the columns, and the work for those.
 
-    `creates` says that the target has the columns written and no others, or those in `defines`; `opaque` says
-    why the statement was not understood.
+    `creates` says that the target has the columns written and no others, or those in `defines`; `temporary`
+    that the target does not outlive its session; `opaque` says why the statement was not understood.
     """
 
     kind: str
@@ -33,5 +33,6 @@ class Plan:
     outputs: list[Table] = field(default_factory=list)
     columns: Callable[[Queries], Iterable[Written]] = lambda queries: ()
     creates: bool = False
+    temporary: bool = False
     defines: Sequence[str] = ()
     opaque: str | None = None

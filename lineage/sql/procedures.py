@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sqlglot import Token, TokenType
 
 from lineage.sql.boundaries import Boundary
-from lineage.sql.splitting import UNPUNCTUATED, Piece, is_string, lines, redelimited, tokenized, word
+from lineage.sql.splitting import UNPUNCTUATED, Piece, is_string, redelimited, tokenized, untokenized, word
 
 # fmt: off
 _STEERING = frozenset({  # statements that move no rows, but for the queries in them
@@ -38,12 +38,11 @@ def pieces(sql: str, dialect: str | None) -> list[Piece]:
     if tokens is not None:
         return list(Script(tokens, sql, dialect).pieces())
     found: list[Piece] = []
-    for line in lines(sql):
-        tokens = tokenized(line, dialect)
-        if tokens is None:
-            found.append(Piece((), line, problem="the parser cannot read it (TokenError)"))
+    for part, cut in untokenized(sql, dialect):
+        if cut is None:
+            found.append(Piece((), part, problem="the parser cannot read it (TokenError)"))
         else:
-            found += Script(tokens, line, dialect).pieces()
+            found += Script(cut, part, dialect).pieces()
     return found
 
 

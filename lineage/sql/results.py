@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 DirectSubtype = Literal["IDENTITY", "TRANSFORMATION", "AGGREGATION"]
@@ -113,3 +114,37 @@ class SqlLineage:
     problems: tuple[str, ...]
     engine: str
     dialect: str | None
+
+
+def renamed_tables(statement: StatementLineage, names: Mapping[str, Table]) -> StatementLineage:
+    """Return a statement in which the tables of these names are others, also in its columns."""
+
+    def tables(named: tuple[Table, ...]) -> tuple[Table, ...]:
+        return tuple(dict.fromkeys(names.get(table.name, table) for table in named))
+
+    def sources(named: tuple[Source, ...]) -> tuple[Source, ...]:
+        if not any(source.table in names for source in named):
+            return named
+        return tuple(
+            replace(source, table=names[source.table].name) if source.table in names else source
+            for source in named
+        )
+
+    columns = tuple(
+        replace(
+            edges,
+            output=Column(names[edges.output.table].name, edges.output.column)
+            if edges.output.table in names
+            else edges.output,
+            inputs=sources(edges.inputs),
+            indirect=sources(edges.indirect),
+        )
+        for edges in statement.columns
+    )
+    return replace(
+        statement,
+        inputs=tables(statement.inputs),
+        outputs=tables(statement.outputs),
+        temporary=tables(statement.temporary),
+        columns=columns,
+    )

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from lineage.datasets import parse_dataset
 from lineage.errors import InvalidNameError
+from lineage.sql.collapsing import collapse
 from lineage.sql.results import SqlLineage, StatementLineage, Table
 
 
@@ -35,11 +36,6 @@ def united(
         engine,
         dialect,
     )
-
-
-def collapse(statements: Sequence[StatementLineage]) -> tuple[StatementLineage, ...]:
-    """Return the statements without the temporary tables of their script."""
-    return tuple(statements)
 
 
 def unique(tables: Iterable[Table]) -> tuple[Table, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -83,9 +83,14 @@ def _semicolons(sql: str, delimiter: str) -> str:
     return sql if delimiter == ";" else sql.replace(delimiter, ";".ljust(len(delimiter)))
 
 
-def lines(sql: str) -> list[str]:
-    """Return a text that has no tokens cut at semicolons that end a line."""
-    return [piece for piece in re.split(r";[ \t]*(?:\n|\Z)", sql) if piece.strip()]
+def untokenized(sql: str, dialect: str | None) -> Iterator[tuple[str, list[Token] | None]]:
+    """Yield the parts of a text that cannot be cut into tokens as a whole: by lines, then by semicolons."""
+    for line in re.split(r";[ \t]*(?:\n|\Z)", sql):
+        tokens = tokenized(line, dialect)
+        if tokens is None and ";" in line:
+            yield from ((part, tokenized(part, dialect)) for part in line.split(";") if part.strip())
+        elif line.strip():
+            yield line, tokens
 
 
 def _tokenized_as(dialect: str | None) -> str | None:

@@ -58,7 +58,9 @@ def _query(node: Node, dialect: str | None) -> Plan:
 
     outputs = [target] if target else []
     kind = "SELECT INTO" if target else "SELECT"
-    return Plan(kind, tables_read(node, dialect), outputs, columns, creates=target is not None)
+    temporary = into is not None and bool(into.args.get("temporary"))
+    inputs = tables_read(node, dialect)
+    return Plan(kind, inputs, outputs, columns, creates=target is not None, temporary=temporary)
 
 
 def _writer(
@@ -152,7 +154,9 @@ def _create(node: exp.Create, dialect: str | None) -> Plan:
     kind = "CREATE TABLE AS" if what == "TABLE" and isinstance(query, READABLE) else f"CREATE {what}"
     inputs = tables_read(node, dialect, but={id(_table_node(node.this)), id(_table_node(named))})
     columns = _writer(node, query, target, lambda _: names)
-    return Plan(kind, inputs, [target] if target else [], columns, creates=True, defines=names)
+    temporary = node.find(exp.TemporaryProperty, exp.VolatileProperty) is not None
+    outputs = [target] if target else []
+    return Plan(kind, inputs, outputs, columns, creates=True, temporary=temporary, defines=names)
 
 
 def _copy(node: exp.Copy, dialect: str | None) -> Plan:
@@ -194,7 +198,8 @@ def _cache(node: exp.Cache, dialect: str | None) -> Plan:
     target, query = table_of(node.this), node.args.get("expression")
     inputs = tables_read(query, dialect) if isinstance(query, exp.Expression) else []
     columns = _writer(node, query, target, lambda _: ())
-    return Plan("CACHE TABLE", inputs, [target] if target else [], columns, creates=True)
+    outputs = [target] if target else []
+    return Plan("CACHE TABLE", inputs, outputs, columns, creates=bool(query), temporary=bool(query))
 
 
 def _alter(node: exp.Alter, dialect: str | None) -> Plan:
@@ -205,9 +210,9 @@ def _alter(node: exp.Alter, dialect: str | None) -> Plan:
     for action in node.args.get("actions") or ():
         other = table_of(action.this) if isinstance(action, exp.AlterRename | exp.SwapTable) else None
         if other is not None and isinstance(action, exp.AlterRename):
-            return Plan(kind, [table], [other])
+            return Plan(f"{kind} RENAME", [table], [other])
         if other is not None:
-            return Plan(kind, [table, other], [table, other])
+            return Plan(f"{kind} SWAP", [table, other], [table, other])
     return Plan(kind, [], [table])
 
 
@@ -219,6 +224,18 @@ def _drop(node: exp.Drop, dialect: str | None) -> Plan:
 
 def _truncate(node: exp.TruncateTable, dialect: str | None) -> Plan:
     return Plan("TRUNCATE", [], [table for each in node.expressions if (table := table_of(each))])
+
+
+def _declare(node: exp.Declare, dialect: str | None) -> Plan:
+    """T-SQL's table variables."""
+    for item in node.expressions:
+        kind = item.args.get("kind")
+        if isinstance(kind, Node) and kind.find(exp.Schema) is not None:
+            names = [column.name for column in kind.find_all(exp.ColumnDef)]
+            variable = item.this[0] if isinstance(item.this, list) else item.this
+            table = Table((f"@{variable.name}",))
+            return Plan("DECLARE", [], [table], creates=True, temporary=True, defines=names)
+    return Plan("DECLARE")
 
 
 # Each planner takes the class it stands beside.
@@ -233,6 +250,7 @@ _PLANNERS: tuple[tuple[tuple[type[Node], ...], Callable[..., Plan]], ...] = (
     ((exp.LoadData,), _load),
     ((exp.Cache,), _cache),
     ((exp.Alter,), _alter),
+    ((exp.Declare,), _declare),
     ((exp.Drop,), _drop),
     ((exp.TruncateTable,), _truncate),
     (_QUERIES, _query),

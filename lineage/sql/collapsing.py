@@ -1,0 +1,312 @@
+"""A script's temporary tables collapsed into what they were made from.
+
+A table is temporary that is declared so, or that the script both makes and drops. What reads it gets the
+tables and columns it was made from, composed as OpenLineage's transformations compose: IDENTITY of X is X, the
+strongest direct subtype wins, INDIRECT stays INDIRECT. A table that the script fills and then renames is
+known by its new name from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from lineage.sql.relations import Flow
+from lineage.sql.results import Column, ColumnEdges, Source, StatementLineage, Table, renamed_tables
+
+MAKING = frozenset(
+    {"CREATE TABLE", "CREATE TABLE AS", "CREATE VIEW", "SELECT INTO", "CACHE TABLE", "DECLARE"}
+)
+"""Kinds of statements that make their last output anew."""
+
+_RENAME, _SWAP = "ALTER TABLE RENAME", "ALTER TABLE SWAP"
+_DROPS = frozenset({"DROP TABLE", "DROP VIEW"})
+_Spans = dict[str, list[tuple[int, int]]]
+_OF_ROWS = frozenset({"JOIN", "FILTER", "GROUP_BY", "SORT"})
+
+
+@dataclass
+class _Made:
+    """What a temporary table is made of so far: its tables, columns, and what decided about its rows."""
+
+    tables: dict[Table, None] = field(default_factory=dict)
+    columns: dict[str, Flow] = field(default_factory=dict)
+    rows: Flow = field(default_factory=Flow)
+
+
+def collapse(statements: Sequence[StatementLineage]) -> tuple[StatementLineage, ...]:
+    """Return a script's statements without its temporary tables.
+
+    A text of one statement is no script: its temporary table is left as it is, for there is no other
+    statement that it could be collapsed into.
+    """
+    if len(statements) < 2:
+        return tuple(statements)
+    temporary = _temporary(statements)
+    if not temporary and not any(statement.kind in (_RENAME, _SWAP) for statement in statements):
+        return tuple(statements)
+    script = _Script(temporary)
+    for number, statement in enumerate(statements):
+        script.take(number, statement)
+    return tuple(statement for statement in script.kept if statement is not None)
+
+
+def _temporary(statements: Sequence[StatementLineage]) -> _Spans:
+    """Return from where to where in the script, as numbers of statements, each name is a temporary table."""
+    lives = _Lives()
+    for number, statement in enumerate(statements):
+        if statement.kind in _DROPS:
+            for table in statement.outputs:
+                lives.drop(_key(table), number)
+        elif statement.kind == _RENAME and statement.inputs and statement.outputs:
+            lives.rename(_key(statement.inputs[0]), _key(statement.outputs[0]), number)
+        elif statement.kind == _SWAP:
+            for table in statement.outputs:
+                lives.make(_key(table), number)
+        elif statement.kind in MAKING:
+            for table in statement.outputs[-1:]:
+                lives.make(_key(table), number)
+        for table in statement.temporary:
+            lives.declare(_key(table), number)
+    return lives.ended(len(statements))
+
+
+@dataclass
+class _Life:
+    """From where a table of a script is known by which names, and whether it is declared temporary."""
+
+    names: list[tuple[str, int]]
+    declared: bool = False
+
+    def spans(self, end: int) -> Iterator[tuple[str, tuple[int, int]]]:
+        ends = [start - 1 for _, start in self.names[1:]]
+        for (name, start), last in zip(self.names, [*ends, end], strict=True):
+            yield name, (start, last)
+
+
+class _Lives:
+    def __init__(self) -> None:
+        self._alive: dict[str, _Life] = {}
+        self._dropped: dict[str, int] = {}  # before it is made: a script that cleans up behind an earlier one
+        self._spans: _Spans = {}
+
+    def make(self, name: str, number: int) -> None:
+        self._alive.setdefault(name, _Life([(name, self._dropped.pop(name, number))]))
+
+    def declare(self, name: str, number: int) -> None:
+        self.make(name, number)
+        self._alive[name].declared = True
+
+    def rename(self, old: str, new: str, number: int) -> None:
+        life = self._alive.pop(old, None)
+        if life is None:
+            self.make(new, number)
+        else:
+            life.names.append((new, number))
+            self._alive[new] = life
+
+    def drop(self, name: str, number: int) -> None:
+        life = self._alive.pop(name, None)
+        if life is None:
+            self._dropped[name] = number
+        else:
+            self._end(life, number)
+
+    def ended(self, last: int) -> _Spans:
+        for life in self._alive.values():
+            if life.declared:
+                self._end(life, last)
+        return self._spans
+
+    def _end(self, life: _Life, number: int) -> None:
+        for name, span in life.spans(number):
+            self._spans.setdefault(name, []).append(span)
+
+
+class _Script:
+    def __init__(self, temporary: _Spans) -> None:
+        self._temporary = temporary
+        self._made: dict[str, _Made] = {}
+        self._written: dict[str, list[int]] = {}  # which kept statements write a table
+        self.kept: list[StatementLineage | None] = []
+
+    def take(self, number: int, statement: StatementLineage) -> None:
+        if statement.kind == _RENAME and self._renamed(number, statement):
+            return
+        if statement.kind == _SWAP and self._swapped(statement):
+            return
+        if statement.kind in _DROPS:
+            left = tuple(table for table in statement.outputs if not self._is_temporary(table, number))
+            for table in statement.outputs:
+                self._made.pop(_key(table), None)
+            if left or not statement.outputs:
+                self._keep(replace(statement, outputs=left, temporary=()))
+            return
+        composed = self._composed(statement)
+        hidden = [table for table in statement.outputs if self._is_temporary(table, number)]
+        for table in hidden:
+            self._fill(table, composed, anew=statement.kind in MAKING)
+        left = tuple(table for table in statement.outputs if table not in hidden)
+        if left or not statement.outputs:
+            names = {table.name for table in hidden}
+            columns = tuple(edges for edges in composed.columns if edges.output.table not in names)
+            self._keep(replace(composed, outputs=left, columns=columns, temporary=()))
+
+    def _keep(self, statement: StatementLineage) -> None:
+        for table in statement.outputs:
+            self._written.setdefault(_key(table), []).append(len(self.kept))
+        self.kept.append(statement)
+
+    def _is_temporary(self, table: Table, number: int) -> bool:
+        return any(start <= number <= end for start, end in self._temporary.get(_key(table), ()))
+
+    # Reading
+
+    def _composed(self, statement: StatementLineage) -> StatementLineage:
+        """Return a statement that reads what its temporary tables are made of."""
+        if not any(_key(table) in self._made for table in (*statement.inputs, *statement.outputs)):
+            return statement
+        inputs: dict[Table, None] = {}
+        rows = Flow()
+        for table in statement.inputs:
+            made = self._made.get(_key(table))
+            inputs.update({table: None} if made is None else made.tables)
+            if made is not None:
+                rows.add_rows(made.rows)
+        doubts: dict[str, None] = {}
+        columns = tuple(self._composed_edges(edges, rows, doubts) for edges in statement.columns)
+        problems = (*statement.problems, *(doubt for doubt in doubts if doubt not in statement.problems))
+        certain = statement.certain and not doubts
+        return replace(statement, inputs=tuple(inputs), columns=columns, problems=problems, certain=certain)
+
+    def _composed_edges(self, edges: ColumnEdges, rows: Flow, doubts: dict[str, None]) -> ColumnEdges:
+        flow = Flow()
+        for source in (*edges.inputs, *edges.indirect):
+            flow.add(self._flow(source), source.subtype, source.masking)
+        flow.add_rows(rows)
+        doubts.update(flow.doubts)
+        return edges_of(edges.output, flow, edges.expression)
+
+    def _flow(self, source: Source) -> Flow:
+        made = self._made.get(source.table.casefold())
+        if made is None:
+            return Flow.of(source.table, source.column)
+        found = made.columns.get(source.column.casefold())
+        if found is not None:
+            return found
+        star = made.columns.get("*")
+        if source.column == "*":
+            return _all(made)
+        if star is None:
+            return Flow()
+        starred = Flow()
+        for table, column in star.direct:
+            if column == "*":
+                starred.add(Flow.of(table, source.column))
+        if len(starred.direct) > 1:
+            return Flow.doubtful(f"the column {source.column} of {source.table} may be of several tables")
+        starred.add_rows(star)
+        return starred
+
+    # Writing
+
+    def _fill(self, table: Table, statement: StatementLineage, *, anew: bool) -> None:
+        key = _key(table)
+        made = _Made() if anew or key not in self._made else self._made[key]
+        made.tables.update(dict.fromkeys(each for each in statement.inputs if anew or _key(each) != key))
+        written = [edges for edges in statement.columns if edges.output.table == table.name]
+        flows = {edges.output.column.casefold(): _flow_of(edges) for edges in written}
+        deciding = [{source for source in flow.indirect if source[2] in _OF_ROWS} for flow in flows.values()]
+        for source in set.intersection(*deciding) if deciding else ():
+            made.rows.indirect[source] = None
+            for flow in flows.values():
+                del flow.indirect[source]
+        for column, flow in flows.items():
+            before = made.columns.get(column)
+            if before is not None:
+                flow.add(before)
+            made.columns[column] = flow
+        self._made[key] = made
+
+    # New names
+
+    def _renamed(self, number: int, statement: StatementLineage) -> bool:
+        """Take a RENAME over into what wrote the table before; False where nothing in the script did."""
+        if not (statement.inputs and statement.outputs):
+            return False
+        (old, *_), (new, *_) = statement.inputs, statement.outputs
+        made = self._made.pop(_key(old), None)
+        if made is not None:
+            self._made[_key(new)] = made
+            return True
+        if self._is_temporary(new, number):  # the table renamed is dropped under its new name
+            self._fill(new, replace(statement, columns=(_star(old, new),)), anew=True)
+            return True
+        return self._rewritten(old, new)
+
+    def _swapped(self, statement: StatementLineage) -> bool:
+        """Take a SWAP with a table that the script has filled over into what filled it."""
+        if len(statement.outputs) != 2:
+            return False
+        one, other = statement.outputs
+        filled_here = {*self._written, *self._made}
+        if _key(one) in filled_here and _key(other) not in filled_here:
+            one, other = other, one
+        made = self._made.pop(_key(other), None)
+        if made is not None:
+            # What filled the dropped table fills the other: nothing else keeps it.
+            filled = replace(statement, inputs=tuple(made.tables), outputs=(one,), kind="INSERT", columns=())
+            columns = tuple(
+                edges_of(Column(one.name, name), flow, None) for name, flow in made.columns.items()
+            )
+            self._keep(replace(filled, columns=columns))
+            return True
+        return _key(one) not in self._written and self._rewritten(other, one)
+
+    def _rewritten(self, old: Table, new: Table) -> bool:
+        numbers = self._written.pop(_key(old), [])
+        for number in numbers:
+            statement = self.kept[number]
+            if statement is not None:
+                self.kept[number] = renamed_tables(statement, {old.name: new})
+        if numbers:
+            self._written.setdefault(_key(new), []).extend(numbers)
+        return bool(numbers)
+
+
+def edges_of(output: Column, flow: Flow, expression: str | None) -> ColumnEdges:
+    """Return a flow as the edges of a written column."""
+    return ColumnEdges(
+        output,
+        tuple(Source(*key, subtype, masking=key in flow.masked) for key, subtype in flow.direct.items()),
+        tuple(Source(*key, masking=key in flow.masked) for key in flow.indirect),
+        expression,
+    )
+
+
+def _flow_of(edges: ColumnEdges) -> Flow:
+    flow = Flow()
+    for source in edges.inputs:
+        flow.direct[source.table, source.column] = source.subtype
+        if source.masking:
+            flow.masked.add((source.table, source.column))
+    for source in edges.indirect:
+        flow.indirect[source.table, source.column, source.subtype] = None
+        if source.masking:
+            flow.masked.add((source.table, source.column, source.subtype))
+    return flow
+
+
+def _all(made: _Made) -> Flow:
+    flow = Flow()
+    for column in made.columns.values():
+        flow.add(column)
+    return flow
+
+
+def _star(old: Table, new: Table) -> ColumnEdges:
+    return ColumnEdges(Column(new.name, "*"), (Source(old.name, "*", "IDENTITY"),))
+
+
+def _key(table: Table) -> str:
+    return table.name.casefold()
