@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from lineage.sql.deciding import deciding
 from lineage.sql.masking import hides
 from lineage.sql.relations import DIRECT, Flow, Output, Relation
 from lineage.sql.results import Subtype
@@ -53,6 +54,8 @@ def flow_of(node: Node, scope: Scope, evaluator: Evaluator, use: Subtype = "IDEN
     """
     value = node.unalias()
     flow = Flow(value)
+    if use == "IDENTITY" and isinstance(value, exp.Struct):
+        return _struct(flow, value, scope, evaluator)
     if use == "IDENTITY" and isinstance(copied := value.unnest(), exp.Column):
         found = _column(copied, scope, evaluator)
         if found.defined_by is not None or found.is_copy:
@@ -71,6 +74,18 @@ def flow_of(node: Node, scope: Scope, evaluator: Evaluator, use: Subtype = "IDEN
         else:
             hidden = hidden or hides(node)
             stack += [(child, below, hidden) for child, below in reversed(list(_parts(node, use)))]
+    return flow
+
+
+def _struct(flow: Flow, value: exp.Struct, scope: Scope, evaluator: Evaluator) -> Flow:
+    """Return the flow of a STRUCT, which remembers those of its fields."""
+    flow.fields = {}
+    for item in value.expressions:
+        named = isinstance(item, _NAMED_ARGUMENTS)
+        part = flow_of(item.expression if named else item, scope, evaluator)
+        name = item.name if named else output_name(item, evaluator.dialect)
+        flow.fields[name or f"_{len(flow.fields)}"] = part
+        flow.add(part, "TRANSFORMATION")
     return flow
 
 
@@ -128,6 +143,8 @@ def _parts(node: Node, use: Subtype) -> Iterator[tuple[Node, Subtype]]:
     if isinstance(node, _NAMED_ARGUMENTS):
         yield node.expression, use
         return
+    if isinstance(node, exp.Comprehension):
+        node = _without_variable(node)
     if use not in DIRECT:
         yield from ((child, use) for child in node.iter_expressions())
         return
@@ -136,39 +153,22 @@ def _parts(node: Node, use: Subtype) -> Iterator[tuple[Node, Subtype]]:
         below = "AGGREGATION"
     elif use == "IDENTITY" and not isinstance(node, _SAME_VALUE):
         below = "TRANSFORMATION"
-    deciding = list(_deciding(node))
-    apart = {id(child) for child, _ in deciding}
+    decided_by = list(deciding(node))
+    apart = {id(child) for child, _ in decided_by}
     yield from ((child, below) for child in node.iter_expressions() if id(child) not in apart)
-    yield from deciding
+    yield from decided_by
+
+
+def _without_variable(node: exp.Comprehension) -> Node:
+    """Return a list comprehension whose variable no longer looks like a column."""
+    variable, copied = node.expression.name, node.copy()
+    for column in list(copied.find_all(exp.Column)):
+        if not column.table and column.name == variable and column is not copied.args["iterator"]:
+            column.replace(exp.to_identifier(variable))
+    return copied
 
 
 def _aggregates(node: Node) -> bool:
     if isinstance(node, exp.Anonymous):  # jsonb_agg and what else a dialect has
         return node.name.lower().endswith("_agg")
-    return isinstance(node, exp.AggFunc) and not isinstance(node, _ONE_ROW)
-
-
-def _deciding(node: Node) -> Iterator[tuple[Node, Subtype]]:
-    """Yield the operands that decide about a value and do not enter it."""
-    if isinstance(node, exp.Case):
-        if node.this is not None:
-            yield node.this, "CONDITIONAL"
-    elif isinstance(node, exp.If):
-        yield node.this, "CONDITIONAL"
-    elif isinstance(node, exp.Filter):
-        yield node.expression, "CONDITIONAL"
-    elif isinstance(node, exp.Window):
-        for window in (node, *_named_windows(node)):
-            yield from ((child, "WINDOW") for child in window.iter_expressions() if child is not window.this)
-    elif isinstance(node, exp.Order) and node.this is not None:
-        for child in node.expressions:
-            yield child, "SORT"
-
-
-def _named_windows(node: exp.Window) -> Iterator[Node]:
-    """Yield the definition in the WINDOW clause that `OVER w` and `OVER (w ...)` mean."""
-    name, select = node.args.get("alias"), node.find_ancestor(exp.Select)
-    if name is not None and select is not None:
-        for window in select.args.get("windows") or ():
-            if window.name.casefold() == name.name.casefold():
-                yield window
+    return isinstance(node, exp.AggFunc | exp.WithinGroup) and not isinstance(node, _ONE_ROW)

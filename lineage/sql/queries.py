@@ -16,6 +16,7 @@ from lineage.sql.relations import Flow, Output, Relation, Rest, united
 from lineage.sql.results import Subtype
 from lineage.sql.scopes import Scope
 from lineage.sql.sources import add_joined, add_source
+from lineage.sql.stars import all_columns, each_column, is_star, star
 from lineage.sql.tree import Node, alias_columns, argument, ctes_of
 
 # Dialects in which a projection may use the alias of an earlier one.
@@ -45,7 +46,7 @@ class Queries:
         if isinstance(node, exp.Table):
             scope, rows = Scope(around, around.ctes), Flow()
             add_source(node, scope, rows, self)
-            return Relation(list(self._all_columns(scope)), rows)
+            return Relation(list(all_columns(scope)), rows)
         if isinstance(node, exp.Values):
             return self._values(node, around)
         if isinstance(node, exp.DML):
@@ -103,7 +104,7 @@ class Queries:
             sources = Scope(around, scope.ctes)
             rows = Flow()
             add_source(node, sources, rows, self)
-            return Relation(list(self._all_columns(sources)), rows)
+            return Relation(list(all_columns(sources)), rows)
         return self.relation(node.this, scope)
 
     def _select(self, node: exp.Select, around: Scope) -> Relation:
@@ -114,7 +115,10 @@ class Queries:
             add_source(from_.this, scope, rows, self)
         add_joined(node, scope, rows, self)
         scope.aliases_visible = self.dialect in _LATERAL_ALIASES
+        scope.aliases_first = self.dialect == "clickhouse"
         columns = self._projections(node.expressions, scope)
+        if node.args.get("kind") == "VALUE" and len(columns) == 1:
+            columns = _unpacked(columns[0])
         where = node.args.get("where")
         if where is not None:
             rows.add(self.flow(where.this, scope, "FILTER"), "FILTER")
@@ -123,6 +127,7 @@ class Queries:
             keys = (column.flow for column in columns if isinstance(column, Output))
             rows.add(united(key for key in keys if not key.aggregates), "GROUP_BY")
         for item, use in _row_clauses(node):
+            scope.aliases_first = scope.aliases_first or use == "SORT"
             flow = _by_ordinal(item, columns) or self.flow(item, scope, use)
             rows.add(flow, use)
         return Relation(columns, rows)
@@ -130,8 +135,11 @@ class Queries:
     def _projections(self, nodes: Sequence[Node], scope: Scope) -> list[Output | Rest]:
         columns: list[Output | Rest] = []
         for node in nodes:
-            if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and node.is_star):
-                columns += self._star(node, scope)
+            if is_star(node):
+                columns += star(node, scope, self)
+                continue
+            if self.dialect == "duckdb" and node.find(exp.Columns) is not None:
+                columns += each_column(node, scope, self)
                 continue
             flow = self.flow(node.this if isinstance(node, exp.Aliases) else node, scope)
             if isinstance(node, exp.Aliases):
@@ -139,45 +147,9 @@ class Queries:
                 continue
             name = output_name(node, self.dialect)
             columns.append(Output(name, flow))
-            if isinstance(node, exp.Alias):
+            if isinstance(node, exp.Alias) and not scope.has_read(name):
                 scope.aliases[key(name)] = flow
         return columns
-
-    def _star(self, node: exp.Star | exp.Column, scope: Scope) -> Iterator[Output | Rest]:
-        """Yield the columns of `*` or `t.*`, with EXCEPT, REPLACE and RENAME applied."""
-        star = node.this if isinstance(node, exp.Column) else node
-        without = frozenset(name.casefold() for name in _names_in(argument(star, "except")))
-        renamed = {item.this.name.casefold(): item.alias for item in star.args.get("rename") or ()}
-        replaced = {item.alias.casefold(): item for item in star.args.get("replace") or ()}
-        for column in self._starred(node, scope):
-            if isinstance(column, Rest):
-                yield replace(column, without=column.without.union(without, renamed, replaced))
-            elif (name := column.name.casefold()) in replaced:
-                yield Output(column.name, self.flow(replaced[name], scope))
-            elif name not in without:
-                yield replace(column, name=renamed.get(name, column.name))
-
-    def _starred(self, node: exp.Star | exp.Column, scope: Scope) -> Sequence[Output | Rest]:
-        if isinstance(node, exp.Star):
-            return list(self._all_columns(scope))
-        qualifier = [part.name for part in node.parts[:-1]]
-        source = scope.source(qualifier)
-        if source is None:
-            return [Rest(flow=Flow.doubtful(f"{'.'.join(qualifier)}, the owner of a star, is not known"))]
-        return source.relation.columns
-
-    def _all_columns(self, scope: Scope) -> Iterator[Output | Rest]:
-        """Yield the columns of all the sources; those of USING once."""
-        seen: set[str] = set()
-        for source in scope.sources:
-            for column in source.relation.columns:
-                if isinstance(column, Rest):
-                    yield replace(column, without=column.without.union(seen))
-                elif (name := column.name.casefold()) not in scope.merged:
-                    yield column
-                elif name not in seen:
-                    seen.add(name)
-                    yield replace(column, flow=scope.resolve([column.name]))
 
     def _set_operation(self, node: exp.SetOperation, around: Scope) -> Relation:
         scope = self.with_ctes(node, around)
@@ -238,6 +210,13 @@ def _by_name(arms: Sequence[Relation]) -> Sequence[Output | Rest]:
     return [*merged.values(), *(rest for arm in arms for rest in arm.rests)]
 
 
+def _unpacked(column: Output | Rest) -> list[Output | Rest]:
+    """Return the columns of `SELECT AS VALUE STRUCT(...)`: the fields of its one value."""
+    if isinstance(column, Rest) or not column.flow.fields:
+        return [column]
+    return [Output(name, flow) for name, flow in column.flow.fields.items()]
+
+
 def _row_clauses(node: exp.Select) -> Iterator[tuple[Node, Subtype]]:
     """Yield the expressions after WHERE that decide about rows."""
     group = node.args.get("group")
@@ -275,7 +254,3 @@ def _by_ordinal(node: Node, columns: Sequence[Output | Rest]) -> Flow | None:
         return None
     column = columns[position]
     return column.flow if isinstance(column, Output) else None
-
-
-def _names_in(nodes: object) -> list[str]:
-    return [node.name for node in nodes if isinstance(node, Node)] if isinstance(nodes, list) else []

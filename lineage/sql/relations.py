@@ -17,10 +17,11 @@ DIRECT: dict[Subtype, int] = {"IDENTITY": 0, "TRANSFORMATION": 1, "AGGREGATION":
 class Flow:
     """What one value depends on: `direct` and `indirect` sources, and `doubts` about what was not found.
 
-    `masked` holds the keys of those sources whose value a hash or mask hides on every way they take.
+    `masked` holds the keys of those sources whose value a hash or mask hides on every way they take,
+    `fields` the flows of the fields of a STRUCT that the statement itself makes.
     """
 
-    __slots__ = ("defined_by", "direct", "doubts", "indirect", "masked")
+    __slots__ = ("defined_by", "direct", "doubts", "fields", "indirect", "masked")
 
     def __init__(self, defined_by: Node | None = None) -> None:
         self.defined_by = defined_by  # the expression it is the value of; not taken over by `add`
@@ -28,6 +29,7 @@ class Flow:
         self.indirect: dict[tuple[str, str, Subtype], None] = {}
         self.masked: set[tuple[str, ...]] = set()
         self.doubts: dict[str, None] = {}
+        self.fields: dict[str, Flow] | None = None
 
     @classmethod
     def of(cls, table: str, column: str) -> Flow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,6 +12,12 @@ from lineage.sql.identifiers import key, same
 from lineage.sql.relations import Flow, Output, Relation, united
 from lineage.sql.results import Subtype
 from lineage.sql.tree import Node
+
+# Columns that tables and stages have beside those they are made with.
+_PSEUDO_COLUMN = re.compile(
+    r"_PARTITION(TIME|DATE)|_TABLE_SUFFIX|_FILE_NAME|METADATA\$\w+|\$\w+|_METADATA|ROWID|CTID|OID|XMIN|ORA_ROWSCN",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ class Source:
         if alike is not None:
             return alike
         flow = Flow.of(".".join(self.parts), name) if self.parts else Flow()
+        if self.parts and _PSEUDO_COLUMN.fullmatch(name):
+            return flow
         flow.doubts[f"the column {name} of {self.alias} is not one of its known columns"] = None
         return flow
 
@@ -59,6 +68,7 @@ class Scope:
     aliases: dict[str, Flow] = field(default_factory=dict)  # names of projections, used when visible
     aliases_visible: bool = False
     aliases_first: bool = False
+    _read: set[str] = field(default_factory=set)  # bare names that were columns of an unknown table
 
     @property
     def reads_stage(self) -> bool:
@@ -84,6 +94,10 @@ class Scope:
     def knows(self, name: str) -> bool:
         """Whether a source here or around is known to have a column of this name."""
         return any(s.relation.known(name) is not None for scope in self._outwards() for s in scope.sources)
+
+    def has_read(self, name: str) -> bool:
+        """Whether a bare name was found to be a column before an alias could have been meant by it."""
+        return not self.aliases_first and name.casefold() in self._read
 
     def _outwards(self) -> Iterator[Scope]:
         scope: Scope | None = self
@@ -135,6 +149,9 @@ class Scope:
         flow = self._qualified(parts[:column], parts[column]) if source else self._unqualified(parts[0])
         if flow is None:
             return None
+        made = flow.fields.get(parts[column + 1]) if flow.fields else None
+        if made is not None:
+            return made if len(parts) == column + 2 else united([made], "TRANSFORMATION")
         value = united([flow], "TRANSFORMATION")
         if source is None and not self.knows(parts[0]) and not all(each.loose for each in self.sources):
             value.doubts[f"{parts[0]} may be a column with fields or a table that is not there"] = None
@@ -175,6 +192,7 @@ class Scope:
         if not may:
             alike = [flow for s in self.sources if (flow := s.relation.alike(name)) is not None]
             return alike[0] if len(alike) == 1 else None
+        self._read.add(name.casefold())
         found = may[0].relation.possible(name) if len(may) == 1 else None
         return found or Flow.doubtful(f"the column {name} may be of several tables: {_listed(may)}")
 
