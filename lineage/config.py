@@ -8,9 +8,10 @@ events go and what a client is told to report follow OpenLineage's own configura
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -26,19 +27,9 @@ from lineage.destination import (
 )
 from lineage.errors import ConfigError
 from lineage.openlineage_config import OpenLineageConfig, read_openlineage_config
+from lineage.settings import SETTINGS, Setting
 
 _FILE_NAME = "lineage.toml"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One row of the settings table: its name, the variables it is read from, and what it means."""
-
-    name: str
-    variables: tuple[str, ...]
-    parse: Callable[[str], Any]
-    allowed: str
-    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,95 +45,16 @@ class Config:
     ship: bool
     destination: Destination
     openlineage: OpenLineageConfig = field(default_factory=OpenLineageConfig)
-
-
-def _flag(text: str) -> bool:
-    word = text.strip().lower()
-    if word in {"1", "true", "yes", "on"}:
-        return True
-    if word in {"", "0", "false", "no", "off"}:
-        return False
-    raise ValueError(text)
-
-
-def _size(text: str) -> int:
-    units = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-    word = text.strip().lower().removesuffix("b").removesuffix("i")
-    factor = units.get(word[-1:], 1)
-    size = int(float(word[:-1] if factor > 1 else word) * factor)
-    if size < 1 << 20:
-        raise ValueError(text)
-    return size
-
-
-def _durability(text: str) -> str:
-    word = text.strip().upper()
-    if word not in {"NORMAL", "FULL"}:
-        raise ValueError(text)
-    return word
-
-
-def _words(text: str) -> str:
-    if not text.strip():
-        raise ValueError(text)
-    return text.strip()
-
-
-def _folder(text: str) -> Path:
-    return Path(_words(text)).expanduser().absolute()
-
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "namespace",
-        ("LINEAGE_NAMESPACE", "OPENLINEAGE_NAMESPACE"),
-        _words,
-        "any words",
-        "The namespace of jobs that name none. Default: default.",
-    ),
-    Setting(
-        "disabled",
-        ("LINEAGE_DISABLED",),
-        _flag,
-        "true or false",
-        "Record nothing at all. Default: false, and true when OPENLINEAGE_DISABLED is true.",
-    ),
-    Setting(
-        "store",
-        ("LINEAGE_STORE",),
-        _words,
-        "a file path",
-        "The store that questions are asked of. Default: lineage.db in the user's data folder.",
-    ),
-    Setting(
-        "outbox",
-        ("LINEAGE_OUTBOX",),
-        _folder,
-        "a folder on a local disk",
-        "Where events wait until they are delivered. Default: the user's state folder.",
-    ),
-    Setting(
-        "outbox_limit",
-        ("LINEAGE_OUTBOX_LIMIT",),
-        _size,
-        "a size of at least 1M, such as 500M or 2G",
-        "The size of one outbox file above which the oldest unsent events are dropped. Default: 1G.",
-    ),
-    Setting(
-        "outbox_durability",
-        ("LINEAGE_OUTBOX_DURABILITY",),
-        _durability,
-        "NORMAL or FULL",
-        "NORMAL survives a killed process, FULL a power failure as well. Default: NORMAL.",
-    ),
-    Setting(
-        "ship",
-        ("LINEAGE_SHIP",),
-        _flag,
-        "true or false",
-        "Deliver to another backend from a thread of this process. Default: true.",
-    ),
-)
+    service_name: str = "unknown"
+    environment: str = "unknown"
+    queries: bool = True
+    sink: tuple[Any, ...] = ("lineage",)
+    include_query_text: bool = True
+    include_raw_query_text: bool = False
+    callsite_skip: tuple[str, ...] = ()
+    callsite_keep: tuple[str, ...] = ()
+    callsite_frames: int | None = 10
+    prices: Path | None = None
 
 
 def _read(
@@ -160,7 +72,9 @@ def _read(
 
 def _parsed(setting: Setting, value: object, source: str) -> Any:
     try:
-        return setting.parse(str(value))
+        if setting.takes_objects:
+            return setting.parse(value)
+        return setting.parse(",".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
     except (ValueError, OverflowError):
         raise ConfigError(setting.name, value, source, f"give {setting.allowed}") from None
 
@@ -229,7 +143,25 @@ def load_config(arguments: Mapping[str, Any], environment: Mapping[str, str]) ->
         ship=values["ship"] is not False,
         destination=destination or store_destination(store),
         openlineage=theirs,
+        service_name=values["service_name"] or _program(),
+        environment=values["environment"] or "unknown",
+        queries=values["queries"] is not False,
+        sink=values["sink"] or ("lineage",),
+        include_query_text=values["include_query_text"] is not False,
+        include_raw_query_text=values["include_raw_query_text"] is True,
+        callsite_skip=values["callsite_skip"] or (),
+        callsite_keep=values["callsite_keep"] or (),
+        callsite_frames=10 if values["callsite_frames"] is None else values["callsite_frames"] or None,
+        prices=values["prices"],
     )
+
+
+def _program() -> str:
+    """Return the name of the running program: its script or, of `python -m`, its package."""
+    main = sys.modules.get("__main__")
+    if (spec := getattr(main, "__spec__", None)) is not None:
+        return str(spec.name).removesuffix(".__main__")
+    return Path(getattr(main, "__file__", None) or "python").stem
 
 
 _lock = threading.Lock()
@@ -251,7 +183,7 @@ def current_config() -> Config:
 def configure(**settings: Any) -> Config:
     """Set some settings for this process and return all of them; what is not given stays as it was.
 
-    The names are those of the settings table (`lineage.config.SETTINGS`), and `destination` takes an
+    The names are those of the settings table (`lineage.settings.SETTINGS`), and `destination` takes an
     OpenLineage transport configuration as a mapping. A wrong name or value raises ConfigError and changes
     nothing.
     """

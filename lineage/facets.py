@@ -75,3 +75,67 @@ class LineageGraphAttemptRunFacet(RunFacet):
     @staticmethod
     def _get_schema() -> str:
         return f"{_SCHEMAS}/LineageGraphAttemptRunFacet.json"
+
+
+@attr.define
+class QueryCounts:
+    """How often queries of a kind ran and what they took; absent means unknown, 0 means none."""
+
+    count: int
+    errors: int
+    cancelled: int
+    totalDurationMs: float
+    maxDurationMs: float
+    rows: int | None = None
+    bytesRead: int | None = None
+    bytesWritten: int | None = None
+
+
+@attr.define
+class QueryCallsite:
+    """The application's innermost line that ran a query, and the lines that led to it."""
+
+    path: str
+    line: int
+    function: str
+    stack: str
+
+
+@attr.define
+class AttributedQuery:
+    """Queries with one statement, from one place in the code, for one operation.
+
+    `statement` is the place of the statement in the statements facet. The lists are samples.
+    """
+
+    fingerprint: str
+    counts: QueryCounts
+    query: str | None = None
+    statement: int | None = None
+    operation: str | None = None
+    dbSystem: str | None = None
+    client: str | None = None
+    dbName: str | None = None
+    callsite: QueryCallsite | None = None
+    actors: list[str] | None = None
+    agents: list[str] | None = None
+    requestIds: list[str] | None = None
+    jobIds: list[str] | None = None
+    sessionIds: list[str] | None = None
+    traceIds: list[str] | None = None
+    queryIds: list[str] | None = None
+
+
+@attr.define
+class LineageGraphQueryAttributionRunFacet(RunFacet):
+    """The queries of a run: which code ran them, for whom, how often and what they took."""
+
+    service: str
+    environment: str
+    queries: list[AttributedQuery]
+    total: QueryCounts
+    omitted: QueryCounts | None = None
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}/LineageGraphQueryAttributionRunFacet.json"

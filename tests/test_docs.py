@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lineage.config import SETTINGS
+from lineage.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 TAUGHT = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

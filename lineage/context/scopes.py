@@ -155,7 +155,7 @@ def use(
             _text(job_id),
             _text(session_id),
             _text(agent),
-            _scalars(attributes),
+            scalars(attributes),
         )
     return Use(given)
 
@@ -174,7 +174,7 @@ def _text(value: object) -> str | None:
     return text or None
 
 
-def _scalars(attributes: Mapping[str, Any] | None) -> tuple[tuple[str, Scalar], ...]:
+def scalars(attributes: Mapping[str, Any] | None) -> tuple[tuple[str, Scalar], ...]:
     """Return attributes as plain values, copied now: later changes of the caller's are not ours."""
     found: dict[str, Scalar] = {}
     with guard("reading attributes"):

@@ -6,12 +6,13 @@ sends on request; inputs are declared from START on.
 
 from openlineage.client.event_v2 import RunState
 
-from lineage.events.facts import DatasetFacts, RunFacts
+from lineage.events.facts import DatasetFacts, RunFacts, completions
 from lineage.events.job_events import column_lineage_event
 from lineage.events.job_facets import (
     description_facet,
     job_tags_facet,
     job_type_facet,
+    service_job_type_facet,
     source_location_facet,
 )
 from lineage.events.run_events import emit, run_event
@@ -23,6 +24,7 @@ __all__ = [
     "RunFacts",
     "RunState",
     "column_lineage_event",
+    "completions",
     "current_time",
     "description_facet",
     "emit",
@@ -34,6 +36,7 @@ __all__ = [
     "joined_tags",
     "new_run_id",
     "run_event",
+    "service_job_type_facet",
     "source_location_facet",
     "sources",
 ]

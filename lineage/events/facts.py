@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -38,3 +39,7 @@ class RunFacts:
     tags: dict[str, str] = field(default_factory=dict)
     run_facets: dict[str, Any] = field(default_factory=dict)
     job_facets: dict[str, Any] = field(default_factory=dict)
+
+
+completions: list[Callable[[RunFacts], None]] = []
+"""What else puts facts on a run before its terminal event is built."""

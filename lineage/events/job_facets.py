@@ -35,6 +35,13 @@ def job_type_facet() -> Any:
     )
 
 
+def service_job_type_facet() -> Any:
+    """Return the facet of the jobs that stand for a service's operations: the queries outside any run."""
+    return facet_v2.job_type_job.JobTypeJobFacet(
+        processingType="SERVICE", integration="LINEAGE_GRAPH", jobType="OPERATION", producer=PRODUCER
+    )
+
+
 def job_tags_facet(tags: Mapping[str, str]) -> Any:
     """Return the facet of tags that a job was declared with."""
     fields = [facet_v2.tags_job.TagsJobFacetFields(key, value, source="USER") for key, value in tags.items()]

@@ -121,6 +121,9 @@ class TrackedRun(Run):
             if state == "COMPLETE":
                 for one in self._outputs():
                     self.output(one)
+            for complete in events.completions:
+                with guard("completing a run"):
+                    complete(self.facts)
             self.final_event = events.run_event(
                 self.facts,
                 events.RunState[state],

@@ -11,7 +11,6 @@ import pytest
 from openlineage.client import OpenLineageClient
 
 from lineage.config import (
-    SETTINGS,
     Config,
     configure,
     configured,
@@ -20,6 +19,7 @@ from lineage.config import (
     reset_config,
 )
 from lineage.errors import ConfigError
+from lineage.settings import SETTINGS
 
 
 def config(**environment: str) -> Config:
@@ -102,6 +102,8 @@ def test_the_environment_is_never_written(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_each_setting_is_read_from_its_variables(setting: Any) -> None:
     values = {"disabled": "true", "ship": "false", "outbox_limit": "7M", "outbox_durability": "full"}
+    values |= {"queries": "false", "sink": "stderr", "include_query_text": "false"}
+    values |= {"include_raw_query_text": "true", "callsite_frames": "3"}
     value = values.get(setting.name, "/srv/some-place")
     for variable in setting.variables:
         assert getattr(config(**{variable: value}), setting.name) != getattr(config(), setting.name)

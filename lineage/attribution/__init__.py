@@ -1,0 +1,20 @@
+"""Which line of which service runs a query, for whom, how often and at what cost."""
+
+from lineage.attribution.capture import TraceQuery, capture_query, trace_query
+from lineage.attribution.delivery import flush_queries
+from lineage.attribution.query import UNRECORDED, Query, Source, begin_query
+from lineage.attribution.sinks import CallbackSink, FileJsonlSink, Sink
+
+__all__ = [
+    "UNRECORDED",
+    "CallbackSink",
+    "FileJsonlSink",
+    "Query",
+    "Sink",
+    "Source",
+    "TraceQuery",
+    "begin_query",
+    "capture_query",
+    "flush_queries",
+    "trace_query",
+]

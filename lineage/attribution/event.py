@@ -1,0 +1,136 @@
+"""A finished query as a flat event: the shape that sinks get.
+
+One event per query, JSON types only, absent fields absent: 0 rows is said, unknown rows are not. The schema
+is `lineage/schemas/QueryEvent.json`; `schema_version` changes with it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from lineage._guard import guard
+from lineage.attribution.callsite import callsite
+from lineage.attribution.query import Query
+from lineage.attribution.tracing import trace_fields
+from lineage.redaction import shape_sql
+
+SCHEMA_VERSION = "1"
+EVENT_NAME = "lineage.query"
+
+Event = dict[str, Any]
+
+
+def event_of(query: Query) -> Event:
+    """Return the event of a query. Where a part of it fails, the minimal one with what is certain."""
+    config = query.config
+    ended_at = time_text(query.started_at + query.duration_ns)
+    event: Event = {
+        "event_name": EVENT_NAME,
+        "schema_version": SCHEMA_VERSION,
+        "event_id": event_id(query),
+        "timestamp": ended_at,
+        "started_at": time_text(query.started_at),
+        "ended_at": ended_at,
+        "duration_ms": query.duration_ns / 1e6,
+        "service_name": config.service_name,
+        "environment": config.environment,
+        "db_system": query.source.db_system or "unknown",
+        "client": query.source.client or "unknown",
+        "status": query.status,
+        "pid": query.pid,
+        "thread_id": query.thread,
+    }
+    event["query_fingerprint"] = "unknown"
+    event["callsite"] = dict(_NOWHERE)
+    with guard("telling a query's statement"):
+        event.update(_statement(query))
+    with guard("telling a query's callsite"):
+        event["callsite"] = _callsite(query)
+    with guard("telling what is known of a query"):
+        event.update(_known(query))
+    return event
+
+
+_NOWHERE: Event = {"file": "unknown", "path": "unknown", "line": 0, "function": "unknown", "stack": ""}
+
+
+def _statement(query: Query) -> Event:
+    config = query.config
+    shape, fingerprint = shape_sql(query.text, dialect=query.source.dialect)
+    found: Event = {"query_fingerprint": fingerprint}
+    with_text = config.include_query_text if query.include_text is None else query.include_text
+    if with_text and shape is not None:
+        found["query_text"] = shape
+    with_raw = config.include_raw_query_text if query.include_raw is None else query.include_raw
+    if with_raw and with_text and query.text is not None:
+        found["raw_query_text"] = query.text
+    return found
+
+
+def _callsite(query: Query) -> Event:
+    site = callsite(query.lines)
+    if site is None:
+        return dict(_NOWHERE)
+    return {
+        "file": site.file,
+        "path": site.path,
+        "line": site.line,
+        "function": site.function,
+        "stack": site.stack,
+    }
+
+
+_WHO = ("operation", "actor", "request_id", "job_id", "session_id", "agent")
+_MEASURED = ("rows", "bytes_read", "bytes_written", "query_id")
+_WHERE = ("db_name", "db_host")
+
+
+def _known(query: Query) -> Event:
+    found: Event = dict(trace_fields(query.trace))
+    attributes = dict(query.attributes)
+    if query.scope is not None:
+        who = query.scope.attribution
+        found |= _present(who, _WHO)
+        attributes = {**dict(who.attributes), **attributes}
+        if query.scope_ended:
+            found["scope_ended"] = True
+    if query.run is not None:
+        found["run_id"] = query.run.run_id
+        found["job_namespace"], found["job_name"] = query.run.job_namespace, query.run.job_name
+    if query.parent is not None:
+        found["parent_event_id"] = event_id(query.parent)
+    found |= _present(query, _MEASURED) | _present(query.source, _WHERE)
+    if query.error is not None:
+        found["error"] = {"type": query.error[0], "message": query.error[1]}
+    if attributes:
+        found["attributes"] = {name: value for name, value in attributes.items() if _is_json(value)}
+    return found
+
+
+def _present(holder: object, names: tuple[str, ...]) -> Event:
+    return {name: value for name in names if (value := getattr(holder, name)) is not None}
+
+
+def _is_json(value: object) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def event_id(query: Query) -> str:
+    """Return the id of a query's event: a UUID that sorts by its start (RFC 9562, version 7)."""
+    if query.event_id is None:
+        value = ((query.started_at // 1_000_000) & (1 << 48) - 1) << 80 | int.from_bytes(
+            os.urandom(10), "big"
+        )
+        value = value & ~(0xF << 76) | 7 << 76
+        query.event_id = str(uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
+    return query.event_id
+
+
+def time_text(nanoseconds: int) -> str:
+    """Return a time since the epoch as RFC 3339 in UTC with milliseconds."""
+    instant = datetime.fromtimestamp(nanoseconds / 1e9, UTC)
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
