@@ -33,7 +33,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """
     rows = [[one_line(cell) for cell in row] for row in rows]
     terminal = sys.stdout.isatty()
-    if terminal or _colours_are_forced():
+    if terminal or colours_are_forced():
         from graph.cli._table import print_on_terminal
 
         print_on_terminal(columns, rows, fit=terminal)
@@ -44,7 +44,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         typer.echo("  ".join(cells).rstrip())
 
 
-def _colours_are_forced() -> bool:
+def colours_are_forced() -> bool:
     forbidden = os.environ.get("NO_COLOR") or os.environ.get("TERM") in ("dumb", "unknown")
     return bool(os.environ.get("FORCE_COLOR")) and not forbidden
 

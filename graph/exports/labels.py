@@ -7,10 +7,25 @@ from graph.records import EdgeKind
 
 
 def edge_label(edge: AnswerEdge) -> str:
-    """Return the names of the jobs; nothing where one end of the edge is the job."""
+    """Return the names of the jobs, or how one field is made from another where there are none.
+
+    Nothing where one end of the edge is the job.
+    """
     if edge.kind in (EdgeKind.READS, EdgeKind.WRITES):
         return ""
-    return ", ".join(job.name for job in edge.jobs)
+    if edge.jobs:
+        return ", ".join(job.name for job in edge.jobs)
+    made = [
+        word for each in edge.transformations for word in (each.subtype, "masking" * each.masking) if word
+    ]
+    return ", ".join(dict.fromkeys(made))
+
+
+def only_decides(edge: AnswerEdge) -> bool:
+    """Whether no value comes along the edge: the source decides about rows, order or branches alone."""
+    return bool(edge.transformations) and all(
+        each.type.upper() == "INDIRECT" for each in edge.transformations
+    )
 
 
 def one_line(text: str) -> str:

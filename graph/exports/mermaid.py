@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from graph.exports.labels import edge_label, one_line
+from graph.exports.labels import edge_label, one_line, only_decides
 from graph.nodes import Node, NodeType, dataset
 from graph.queries.answer import AnswerEdge, AnswerNode
 
@@ -15,7 +15,8 @@ _MEANINGFUL = '"#&<>`\\[]{}()|;$'
 def mermaid(nodes: Iterable[Node | AnswerNode], edges: Iterable[AnswerEdge]) -> Iterator[str]:
     """Yield a flowchart from left to right: datasets are cylinders, jobs boxes and edge labels.
 
-    Fields stand in a frame of their dataset; a dataset that is there itself stands in it too.
+    Fields stand in a frame of their dataset; a dataset that is there itself stands in it too. Dotted is what
+    is INDIRECT alone.
     """
     yield "flowchart LR"
     plain = [each.node if isinstance(each, AnswerNode) else each for each in nodes]
@@ -36,7 +37,8 @@ def mermaid(nodes: Iterable[Node | AnswerNode], edges: Iterable[AnswerEdge]) -> 
         yield "  end"
     for edge in edges:
         label = edge_label(edge)
-        arrow = f'-->|"{_escaped(label)}"|' if label else "-->"
+        line = "-.->" if only_decides(edge) else "-->"
+        arrow = f'{line}|"{_escaped(label)}"|' if label else line
         yield f"  {numbers[edge.source]} {arrow} {numbers[edge.target]}"
 
 

@@ -1,4 +1,4 @@
-"""`lineage runs`, `sql` and `ship`."""
+"""`lineage runs` and `ship`."""
 
 from __future__ import annotations
 
@@ -103,55 +103,6 @@ def test_runs_are_listed_latest_first_with_filters_and_pages(lineage: Lineage) -
         ["job", "state", "started", "took", "error"],
         ["a", "FAIL", "2026-01-01T00:02:00.000Z", "0 ms", "boom"],
     ]
-
-
-STATEMENTS = """
-INSERT INTO gold.revenue SELECT o.day, SUM(o.amount) AS total
-FROM silver.orders o WHERE o.paid GROUP BY o.day;
-SELEC nonsense;
-"""
-
-
-def test_sql_is_shown_as_a_tree(lineage: Lineage, tmp_path: Path) -> None:
-    """DD-11: tables and columns of an INSERT..SELECT."""
-    file = tmp_path / "revenue.sql"
-    file.write_text(STATEMENTS, encoding="utf-8")
-
-    lines = lineage("sql", file).out.splitlines()
-
-    assert lines[:3] == ["1. INSERT", "   reads   silver.orders", "   writes  gold.revenue"]
-    assert lines[3:6] == [
-        "   gold.revenue.day",
-        "     <- silver.orders.day (IDENTITY)",
-        "     <~ silver.orders.paid (FILTER)",
-    ]
-    assert "     <- silver.orders.amount (AGGREGATION)" in lines
-    assert any(line.startswith("   ! ") or line.startswith("! ") for line in lines)
-
-
-def test_sql_is_given_as_json_from_standard_input(lineage: Lineage) -> None:
-    """DD-11: the same for programs."""
-    said = lineage("sql", "-", "--dialect", "postgres", "--json", input=STATEMENTS).items
-
-    insert = said["items"][0]
-    assert said["query"]["dialect"] == "postgres"
-    assert (insert["inputs"], insert["outputs"]) == (["silver.orders"], ["gold.revenue"])
-    (total,) = [column for column in insert["columns"] if column["column"] == "total"]
-    assert {
-        "table": "silver.orders",
-        "column": "amount",
-        "type": "DIRECT",
-        "subtype": "AGGREGATION",
-    } in total["inputs"]
-
-
-def test_sql_that_cannot_be_read_is_named(lineage: Lineage, tmp_path: Path) -> None:
-    binary = tmp_path / "binary.sql"
-    binary.write_bytes(b"SELECT \xff")
-    for file in (tmp_path / "missing.sql", tmp_path, binary):
-        said = lineage("sql", file)
-        assert (said.code, said.out) == (2, "")
-        assert str(file) in said.err
 
 
 def test_ship_delivers_to_the_configured_backend(lineage: Lineage, monkeypatch: pytest.MonkeyPatch) -> None:
