@@ -23,7 +23,7 @@ def body_of(place: Place, lexeme: str, cut: Sequence[Token]) -> tuple[str, str, 
     None for every other string, and where it is not certain that the text is SQL: it has to begin with a word
     that statements begin with, and no other language may be named beside it.
     """
-    if not _is_place_of_body(place):
+    if not _is_place_of_body(place, lexeme):
         return None
     found = _opened(lexeme)
     first = _FIRST_WORD.match(found[1]) if found else None
@@ -37,7 +37,7 @@ def closed(opening: str, body: str, closing: str) -> str:
     return opening + (body.replace("'", "''") if opening == "'" else body) + closing
 
 
-def _is_place_of_body(place: Place) -> bool:
+def _is_place_of_body(place: Place, lexeme: str) -> bool:
     before, frame = place.before, place.frames[-1]
     if before == "(":
         return frame.function == "UNLOAD" and place.verb == "UNLOAD" and len(place.frames) == 2
@@ -47,9 +47,11 @@ def _is_place_of_body(place: Place) -> bool:
         return False
     if place.verb == "DO":
         return before == "DO" or place.before2 == "LANGUAGE"
-    return (
-        before == "AS" and place.verb in ("CREATE", "ALTER") and not words.PROCEDURES.isdisjoint(place.head)
-    )
+    if before != "AS" or place.verb not in ("CREATE", "ALTER"):
+        return False
+    # Short functions are written in quotes, and few of them hold more than an expression.
+    wanted = words.ROUTINES if lexeme[0] == "$" else words.PROCEDURES
+    return not wanted.isdisjoint(place.head)
 
 
 def _opened(lexeme: str) -> tuple[str, str, str] | None:

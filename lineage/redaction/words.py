@@ -81,6 +81,7 @@ STATEMENTS = _words(
 """A text begins with one of these words if it is taken for statements."""
 
 PROCEDURES = _words("PROC PROCEDURE")
+ROUTINES = PROCEDURES | {"FUNCTION"}
 SQL_LANGUAGES = _words("SQL PLPGSQL")
 DIGIT_DIALECTS = _words("hive spark spark2 databricks clickhouse mysql mariadb doris starrocks singlestore")
 """Unquoted names may begin with a digit."""

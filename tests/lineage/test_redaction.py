@@ -258,7 +258,13 @@ class TestMaskKeepsWhatLineageReads:
             ("DO $$ bob $$", "postgres", "DO '?'"),
             ("CREATE PROCEDURE p() LANGUAGE PYTHON AS $$ select = bob $$", "snowflake", None),
             ("CREATE PROCEDURE p() AS $$ select = bob $$ LANGUAGE plpython3u", "postgres", None),
-            ("CREATE FUNCTION f() AS $$ select bob $$", "postgres", None),
+            (
+                "CREATE FUNCTION f() RETURNS void AS $$ DELETE FROM t WHERE a = 'bob' $$ LANGUAGE sql",
+                "postgres",
+                "CREATE FUNCTION f() RETURNS void AS $$ DELETE FROM t WHERE a = '?' $$ LANGUAGE sql",
+            ),
+            ("CREATE FUNCTION f() RETURNS int AS 'select bob'", None, None),
+            ("CREATE FUNCTION f() AS $$ return bob $$ LANGUAGE javascript", "snowflake", None),
             ("SELECT $$ select bob $$", "postgres", None),
             ("SELECT unload('select bob')", "redshift", None),
             (r"EXECUTE IMMEDIATE 'select \'bob\''", "snowflake", None),
@@ -329,8 +335,8 @@ def _quoted(before: str, after: str) -> list[tuple[str, list[str | None]]]:
 
 
 def _bodies(statement: str) -> list[str]:
-    """Every way to put a statement into a string that is run."""
-    doubled = statement.replace("'", "''")
+    """Every way to put a statement into a string that is run, escaped for any dialect."""
+    doubled = statement.replace("\\", "\\\\").replace("'", "''")
     return [
         f"CREATE PROCEDURE p() AS $body$ BEGIN {statement}; END $body$ LANGUAGE plpgsql",
         f"CREATE OR REPLACE PROCEDURE p() LANGUAGE SQL AS 'BEGIN {doubled}; END'",
