@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 logger = logging.getLogger("lineage")
 logger.addHandler(logging.NullHandler())
@@ -21,27 +19,38 @@ faults: Counter[str] = Counter()
 _reraise = False
 
 
-@contextmanager
-def guard(doing: str) -> Iterator[None]:
+class guard:  # noqa: N801 - reads as the statement it is
     """Run a block of ours so that no `Exception` of it reaches the host.
 
     `doing` completes the sentence "Lineage failed while ...". Exceptions that are not `Exception`
     (KeyboardInterrupt, SystemExit, CancelledError) belong to the host and pass.
     """
-    try:
-        yield
-    except Exception as fault:
-        faults[doing] += 1
-        if _reraise:
-            raise
-        if faults[doing] == 1:
-            # The message of an unknown fault may hold the host's data: the type is enough to find it.
-            logger.warning(
-                "Lineage failed while %s (%s); the watched code is not affected. Told once, counted after.",
-                doing,
-                type(fault).__name__,
-            )
-            logger.debug("The fault while %s:", doing, exc_info=True)
+
+    __slots__ = ("_doing",)
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        """Nothing to do: the fence stands at the end."""
+
+    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> bool:
+        if fault is None or not isinstance(fault, Exception):
+            return False
+        _count(self._doing, fault)
+        return not _reraise
+
+
+def _count(doing: str, fault: Exception) -> None:
+    faults[doing] += 1
+    if faults[doing] == 1 and not _reraise:
+        # The message of an unknown fault may hold the host's data: the type is enough to find it.
+        logger.warning(
+            "Lineage failed while %s (%s); the watched code is not affected. Told once, counted after.",
+            doing,
+            type(fault).__name__,
+        )
+        logger.debug("The fault while %s:", doing, exc_info=True)
 
 
 def reraise_faults(on: bool) -> None:

@@ -16,6 +16,7 @@ from lineage.attribution.callsite import Line, application_lines
 from lineage.attribution.tracing import Trace, current_trace
 from lineage.config import Config, current_config
 from lineage.context import RunIdentity, Scope, active_run, current_scope
+from lineage.errors import LineageError
 from lineage.redaction import normalize_sql, redact_text, statement_text
 
 _open: ContextVar[Query | None] = ContextVar("lineage_open_query", default=None)
@@ -60,62 +61,33 @@ class Query:
     what it knows to the outer one. One with another statement is, and names the outer one as its parent.
     """
 
-    __slots__ = (
-        "_outer",
-        "_token",
-        "attributes",
-        "bytes_read",
-        "bytes_written",
-        "config",
-        "duration_ns",
-        "ended",
-        "error",
-        "event_id",
-        "include_raw",
-        "include_text",
-        "lines",
-        "parent",
-        "pid",
-        "query_id",
-        "remote_run",
-        "rows",
-        "run",
-        "scope",
-        "scope_ended",
-        "source",
-        "started_at",
-        "started_ns",
-        "status",
-        "text",
-        "thread",
-        "trace",
-    )
+    # Defaults of the class: making a query sets only what is its own.
+    rows: int | None = None
+    bytes_read: int | None = None
+    bytes_written: int | None = None
+    query_id: str | None = None
+    status = "ok"
+    error: tuple[str, str] | None = None
+    attributes: tuple[tuple[str, Any], ...] = ()
+    include_text: bool | None = None
+    include_raw: bool | None = None
+    lines: tuple[Line, ...] = ()
+    scope: Scope | None = None
+    scope_ended = False
+    run: RunIdentity | None = None
+    remote_run: RunIdentity | None = None
+    trace: Trace | None = None
+    parent: Query | None = None
+    event_id: str | None = None
+    ended = False
+    duration_ns = 0
+    _outer: Query | None = None
+    _token: Token[Query | None] | None = None
 
     def __init__(self, config: Config, text: str | None, source: Source) -> None:
         self.config = config
         self.text = text
         self.source = source
-        self.rows: int | None = None
-        self.bytes_read: int | None = None
-        self.bytes_written: int | None = None
-        self.query_id: str | None = None
-        self.status = "ok"
-        self.error: tuple[str, str] | None = None
-        self.attributes: tuple[tuple[str, Any], ...] = ()
-        self.include_text: bool | None = None
-        self.include_raw: bool | None = None
-        self.lines: tuple[Line, ...] = ()
-        self.scope: Scope | None = None
-        self.scope_ended = False
-        self.run: RunIdentity | None = None
-        self.remote_run: RunIdentity | None = None
-        self.trace: Trace | None = None
-        self.parent: Query | None = None
-        self.event_id: str | None = None
-        self.ended = False
-        self.duration_ns = 0
-        self._outer: Query | None = None
-        self._token: Token[Query | None] | None = None
         self.pid = os.getpid()
         self.thread = threading.get_ident()
         self.started_at = time.time_ns()
@@ -207,10 +179,10 @@ class Query:
 class _Unrecorded(Query):
     """The query that is not captured: lineage is disabled, or capturing failed."""
 
-    __slots__ = ()
+    ended = True
 
     def __init__(self) -> None:
-        self.ended = True
+        """Measures nothing, so there is nothing to know."""
 
     def enter(self) -> None:
         pass
@@ -242,14 +214,17 @@ def begin_query(query: object, source: Source, *, frame: FrameType | None = None
     `frame` is where to look for the application from; its callers count, and the caller's by default.
     Returns a query that does nothing when lineage is disabled. Never raises.
     """
-    with guard("beginning a query"):
+    try:
         config = current_config()
-        if config.disabled or not config.queries:
-            return UNRECORDED
+    except LineageError:
+        return UNRECORDED  # said by whatever else reads the settings
+    if config.disabled or not config.queries:
+        return UNRECORDED
+    outer = _open.get()
+    if outer is UNRECORDED:
+        return UNRECORDED
+    with guard("beginning a query"):
         begun = Query(config, query if type(query) is str else statement_text(query), source)
-        outer = _open.get()
-        if outer is UNRECORDED:
-            return UNRECORDED
         if outer is not None and not outer.ended:
             if _same(outer, begun):
                 begun._outer = outer
