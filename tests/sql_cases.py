@@ -236,7 +236,7 @@ def edges_of(found: SqlLineage) -> Edges:
     for column in found.columns:
         output = f"{column.output.table}.{column.output.column}".lstrip(".").casefold()
         for source in (*column.inputs, *column.indirect):
-            masked = " masked" if source.subtype in DIRECT and getattr(source, "masking", False) else ""
+            masked = " masked" if source.subtype in DIRECT and source.masking else ""
             edges.add(f"{output} <- {source.table}.{source.column}".casefold() + f" {source.subtype}{masked}")
     return frozenset(edges)
 
