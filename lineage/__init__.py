@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from lineage.version import VERSION
 
 if TYPE_CHECKING:
+    from lineage.attribution import capture_query, instrument_function, trace_query
     from lineage.column_lineage import ColumnLineage, document_column_lineage
-    from lineage.config import Config, configure
+    from lineage.config import Config
     from lineage.datasets import Dataset, Field
     from lineage.errors import LineageError
+    from lineage.setup import configure
     from lineage.tracking import Run, current_run, track_lineage, track_run
     from lineage.transport import flush, shutdown
 
@@ -27,11 +29,14 @@ _HOMES = {
     "Field": "lineage.datasets",
     "LineageError": "lineage.errors",
     "Run": "lineage.tracking",
-    "configure": "lineage.config",
+    "capture_query": "lineage.attribution",
+    "configure": "lineage.setup",
     "current_run": "lineage.tracking",
     "document_column_lineage": "lineage.column_lineage",
     "flush": "lineage.transport",
+    "instrument_function": "lineage.attribution",
     "shutdown": "lineage.transport",
+    "trace_query": "lineage.attribution",
     "track_lineage": "lineage.tracking",
     "track_run": "lineage.tracking",
 }
@@ -44,11 +49,14 @@ __all__ = [
     "LineageError",
     "Run",
     "__version__",
+    "capture_query",
     "configure",
     "current_run",
     "document_column_lineage",
     "flush",
+    "instrument_function",
     "shutdown",
+    "trace_query",
     "track_lineage",
     "track_run",
 ]

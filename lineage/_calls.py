@@ -117,3 +117,38 @@ def _async_generator(function: Callable[..., Any], begin: Begin) -> Callable[...
                 around.enter()
 
     return call
+
+
+def follow(result: Any, around: Around) -> tuple[Any, bool]:
+    """Return what a call gave, and whether `around` ends with it rather than with the call.
+
+    A coroutine or generator comes back as one of the same kind that holds `around` while it runs. A future is
+    followed by a callback. Anything else is the host's own business from here on.
+    """
+
+    def give() -> Any:
+        return result
+
+    def begin(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Around:
+        return around
+
+    if inspect.iscoroutine(result):
+        return _coroutine(give, begin)(), True
+    if inspect.isgenerator(result):
+        return _generator(give, begin)(), True
+    if inspect.isasyncgen(result):
+        return _async_generator(give, begin)(), True
+    if inspect.isawaitable(result) and callable(getattr(result, "add_done_callback", None)):
+        result.add_done_callback(lambda done: _end_with(done, around))
+        return result, True
+    return result, False
+
+
+def _end_with(future: Any, around: Around) -> None:
+    with guard("following a future"):
+        if future.cancelled():
+            import asyncio
+
+            around.__exit__(None, asyncio.CancelledError(), None)
+        else:
+            around.__exit__(None, future.exception(), None)

@@ -5,6 +5,7 @@
       InvalidNameError (ValueError)         a dataset name or address cannot be read: .value
       MissingDependencyError (ImportError)  .package .extra
       SqlError (ValueError)                 SQL that cannot be understood: .sql .dialect
+      InstrumentError                       something cannot be instrumented: .target
       OutboxError (OSError)                 the outbox cannot be written or read: .path
       DeliveryError                         a backend refused or did not answer: .retriable
 
@@ -55,6 +56,14 @@ class SqlError(LineageError, ValueError):
         self.sql = sql
         self.dialect = dialect
         super().__init__(reason)
+
+
+class InstrumentError(LineageError):
+    """A function or library cannot be instrumented as asked."""
+
+    def __init__(self, target: str, reason: str) -> None:
+        self.target = target
+        super().__init__(f"{target} cannot be instrumented: {reason}")
 
 
 class OutboxError(LineageError, OSError):

@@ -2,6 +2,7 @@
 
 from lineage.attribution.capture import TraceQuery, capture_query, trace_query
 from lineage.attribution.delivery import flush_queries
+from lineage.attribution.functions import Instrument, instrument_function
 from lineage.attribution.query import UNRECORDED, Query, Source, begin_query
 from lineage.attribution.sinks import CallbackSink, FileJsonlSink, Sink
 
@@ -9,6 +10,7 @@ __all__ = [
     "UNRECORDED",
     "CallbackSink",
     "FileJsonlSink",
+    "Instrument",
     "Query",
     "Sink",
     "Source",
@@ -16,5 +18,6 @@ __all__ = [
     "begin_query",
     "capture_query",
     "flush_queries",
+    "instrument_function",
     "trace_query",
 ]

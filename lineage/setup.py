@@ -1,0 +1,48 @@
+"""`configure`: the settings of this process, and what is instrumented in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+from lineage import config
+from lineage._guard import logger
+from lineage.errors import InstrumentError, LineageError
+
+GROUP = "lineage.instruments"
+"""The entry-point group of integrations: each loads as a function without arguments that installs it."""
+
+
+class Appliable(Protocol):
+    """What can be installed, as `instrument_function` returns it."""
+
+    def apply(self) -> object:
+        """Install it; once installed, do nothing."""
+
+
+def configure(*, instruments: Iterable[str | Appliable] = (), **settings: Any) -> config.Config:
+    """Set some settings for this process and instrument libraries; what is not given stays as it was.
+
+    The settings are those of `lineage.settings.SETTINGS`; `destination` takes an OpenLineage transport
+    configuration as a mapping. A wrong name or value raises ConfigError and changes nothing. `instruments`
+    are names of integrations (`sqlalchemy`, `psycopg`) or what `instrument_function` returned. One that fails
+    is told of in the log and stops neither the settings nor the others.
+    """
+    made = config.configure(**settings)
+    for one in instruments:
+        try:
+            _install(one)
+        except (LineageError, ImportError) as fault:
+            logger.warning("Not instrumented: %s", fault)
+    return made
+
+
+def _install(one: str | Appliable) -> None:
+    if not isinstance(one, str):
+        one.apply()
+        return
+    known = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if one not in known:
+        raise InstrumentError(one, f"known are: {', '.join(sorted(known)) or 'none'}")
+    known[one].load()()
