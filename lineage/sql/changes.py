@@ -19,7 +19,7 @@ from lineage.sql.relations import Flow, Output, Relation, Rest
 from lineage.sql.results import Table
 from lineage.sql.scopes import Scope, Source
 from lineage.sql.sources import add_source
-from lineage.sql.tree import Node, ctes_of, from_items
+from lineage.sql.tree import Node, alias_columns, ctes_of, from_items
 
 
 def update_plan(node: exp.Update, dialect: str | None) -> Plan:
@@ -79,7 +79,7 @@ def upserted(node: exp.Insert, written: Written, queries: Queries) -> Iterator[W
     table = node.this.this if isinstance(node.this, exp.Schema) else node.this
     if conflict is None or not conflict.expressions:
         return
-    incoming = Scope(sources=[Source("excluded", Relation(written.columns))])
+    incoming = Scope(sources=_incoming_sources(node, written, queries))
     scope, rows = Scope(incoming), Flow()
     add_source(table, scope, rows, queries)
     rows.add_rows(written.rows)
@@ -89,6 +89,24 @@ def upserted(node: exp.Insert, written: Written, queries: Queries) -> Iterator[W
     pairs = [pair for item in conflict.expressions for pair in _assigned(item.transform(_incoming))]
     outputs = [Output(name.name, queries.flow(value, scope)) for name, value in pairs]
     yield Written(written.table, outputs, rows)
+
+
+def _incoming_sources(node: exp.Insert, written: Written, queries: Queries) -> list[Source]:
+    """Return what an upsert may take values from beside the row that is there.
+
+    The row that comes in is called excluded, in MySQL also by an alias after VALUES; MySQL sees the tables
+    of the query, too.
+    """
+    incoming, query = Relation(written.columns), node.args.get("expression")
+    sources = [Source("excluded", incoming)]
+    if isinstance(query, exp.Values) and query.alias:
+        sources.append(Source(query.alias, incoming.named(alias_columns(query))))
+    if isinstance(query, exp.Select) and node.args["conflict"].args.get("duplicate"):
+        scope = queries.with_ctes(query, queries.with_ctes(node, Scope()))
+        for item in from_items(query):
+            add_source(item, scope, Flow(), queries)
+        sources += scope.sources
+    return sources
 
 
 def _incoming(node: Node) -> Node:

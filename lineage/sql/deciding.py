@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sqlglot import exp
@@ -11,6 +12,8 @@ from lineage.sql.tree import Node
 
 Deciding = Iterator[tuple[Node, Subtype]]
 
+_CONDITIONAL_COMBINATOR = re.compile(r"If(?:OrNull|OrDefault|State|Merge|Distinct|Array)*$")
+
 
 def deciding(node: Node) -> Deciding:
     """Yield the operands of one node that decide about its value, each with its subtype of INDIRECT."""
@@ -18,16 +21,43 @@ def deciding(node: Node) -> Deciding:
         if node.this is not None:
             yield node.this, "CONDITIONAL"
     elif isinstance(node, exp.If | exp.Nvl2):
-        yield node.this, "CONDITIONAL"
+        if not _asks_for_nothing(node):
+            yield node.this, "CONDITIONAL"
     elif isinstance(node, exp.DecodeCase):
         yield from _decode(node)
     elif isinstance(node, exp.Filter):
         yield node.expression, "CONDITIONAL"
     elif isinstance(node, exp.Window):
+        use: Subtype = "SORT" if node.args.get("over") == "KEEP" else "WINDOW"  # Oracle's FIRST and LAST
         for window in (node, *_named_windows(node)):
-            yield from ((child, "WINDOW") for child in window.iter_expressions() if child is not window.this)
+            yield from ((child, use) for child in window.iter_expressions() if child is not window.this)
+    elif isinstance(node, exp.CombinedAggFunc):
+        yield from _combined(node)
     else:
         yield from _order(node)
+
+
+def _asks_for_nothing(node: Node) -> bool:
+    """Whether an IF asks if its own operands are NULL or zero: NULLIFZERO and DIV0 are read as one."""
+    branches = [node.args.get("true"), node.args.get("false")]
+    if isinstance(node.parent, exp.Case) or not isinstance(branches[0], exp.Literal | exp.Null):
+        return False
+    asked = set(node.this.find_all(exp.Column))
+    known = (exp.And, exp.Not, exp.Is, exp.EQ, exp.Null, exp.Literal, exp.Column, exp.Identifier)
+    return (
+        branches[1] is not None
+        and branches[0].name in ("", "0")
+        and asked <= set(branches[1].find_all(exp.Column))
+        and all(isinstance(each, known) for each in node.this.walk())
+        and all(literal.name == "0" for literal in node.this.find_all(exp.Literal))
+    )
+
+
+def _combined(node: exp.CombinedAggFunc) -> Deciding:
+    """ClickHouse's sumIf(value, condition) and quantileIf(0.9)(value, condition)."""
+    arguments = node.args.get("params") or node.expressions
+    if _CONDITIONAL_COMBINATOR.search(node.name) and len(arguments) > 1:
+        yield arguments[-1], "CONDITIONAL"
 
 
 def _decode(node: exp.DecodeCase) -> Deciding:

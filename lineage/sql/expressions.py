@@ -18,6 +18,15 @@ _ONE_ROW = (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
 _SAME_VALUE = (exp.Alias, exp.Aliases, exp.Paren, exp.Ordered)
 # `name => value` and `name := value`: the left side is no column.
 _NAMED_ARGUMENTS = (exp.Kwarg, exp.PropertyEQ)
+# fmt: off
+# Aggregates that the parser does not know as such in every version.
+_AGGREGATES = frozenset({
+    "any_value", "bool_and", "bool_or", "checksum_agg", "collect_list", "collect_set", "corr", "count_big",
+    "every", "first", "group_concat", "hash_agg", "json_group_array", "json_group_object", "kurtosis", "last",
+    "listagg", "max_by", "median", "min_by", "mode", "ratio_to_report", "regr_slope", "skewness", "stdev",
+    "stdevp", "string_agg", "sumif", "topk", "uniq", "uniqexact", "var", "varp", "wm_concat", "xmlagg",
+})
+# fmt: on
 _SEQUENCE_VALUES = frozenset({"nextval", "currval"})
 
 # Functions called without brackets that the parser takes for columns.
@@ -119,7 +128,8 @@ def _column(node: exp.Column, scope: Scope, evaluator: Evaluator) -> Flow:
     last = parts[-1].casefold()
     if len(parts) == 1:
         quoted = isinstance(node.this, exp.Identifier) and node.this.quoted
-        if last in evaluator.no_columns and not quoted and not scope.knows(last):
+        silent = last in evaluator.no_columns or last in scope.no_columns
+        if silent and not quoted and not scope.knows(last):
             return Flow()
     elif last in _SEQUENCE_VALUES and scope.source(parts[:-1]) is None:
         return Flow()
@@ -163,12 +173,13 @@ def _without_variable(node: exp.Comprehension) -> Node:
     """Return a list comprehension whose variable no longer looks like a column."""
     variable, copied = node.expression.name, node.copy()
     for column in list(copied.find_all(exp.Column)):
-        if not column.table and column.name == variable and column is not copied.args["iterator"]:
+        if column.parts[0].name == variable and column is not copied.args["iterator"]:
             column.replace(exp.to_identifier(variable))
     return copied
 
 
 def _aggregates(node: Node) -> bool:
-    if isinstance(node, exp.Anonymous):  # jsonb_agg and what else a dialect has
-        return node.name.lower().endswith("_agg")
+    if isinstance(node, exp.Anonymous):  # jsonb_agg, json_arrayagg and what else a dialect has
+        name = node.name.lower()
+        return name.endswith("agg") or name in _AGGREGATES
     return isinstance(node, exp.AggFunc | exp.WithinGroup) and not isinstance(node, _ONE_ROW)

@@ -56,7 +56,7 @@ def table_of(node: Node | None) -> Table | None:
 def tables_of(node: exp.Table) -> list[Table]:
     """Return the tables or files behind a table expression; a function that reads no file has none."""
     if isinstance(node.this, exp.Func):
-        return _files(node.this)
+        return _files(node.this) or _named_tables(node.this)
     parts = tuple(_part(part) for part in node.parts)
     if not any(parts):
         return []
@@ -84,6 +84,7 @@ def unseen_reads(root: Node) -> list[str]:
         name
         for function in called
         if not _files(function)
+        and not _named_tables(function)
         and (name := _called(function)) not in _GENERATORS
         and (isinstance(function, exp.Anonymous) or name in _FILE_FUNCTIONS)
     ]
@@ -96,6 +97,14 @@ def file_table(path: str) -> Table:
 
 def _called(function: exp.Func) -> str:
     return (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
+
+
+def _named_tables(function: exp.Func) -> list[Table]:
+    """Return the table a function takes by its name: Databricks' table_changes('shop.orders', 2)."""
+    first = next(iter(function.expressions), None) if isinstance(function, exp.Anonymous) else None
+    if _called(function) != "table_changes" or not (isinstance(first, exp.Literal) and first.is_string):
+        return []
+    return [Table(tuple(first.name.split(".")))]
 
 
 def _files(function: exp.Func) -> list[Table]:

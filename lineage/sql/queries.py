@@ -24,6 +24,9 @@ _LATERAL_ALIASES = frozenset(
     {"snowflake", "redshift", "databricks", "spark", "duckdb", "clickhouse", "teradata"}
 )
 
+# What CONNECT BY adds to a query.
+_HIERARCHY = frozenset({"level", "connect_by_isleaf", "connect_by_iscycle"})
+
 
 class Queries:
     """Evaluates the queries of one statement."""
@@ -65,6 +68,8 @@ class Queries:
         """Return a scope without sources that sees the common table expressions of a statement or query."""
         scope = Scope(around, around.ctes)
         for cte in ctes_of(node):
+            if cte.args.get("scalar"):  # ClickHouse's WITH value AS name
+                continue
             name, names = key(cte.alias), alias_columns(cte)
             inner = Scope(around, scope.ctes)
             if reads_itself(cte, self.dialect):
@@ -92,9 +97,12 @@ class Queries:
         target = node.this.this if isinstance(node.this, exp.Schema) else node.this
         if returning is None or not isinstance(target, exp.Table):
             return Relation([])
-        scope = Scope(around, around.ctes)
-        add_source(target, scope, Flow(), self)
-        return Relation(self._projections(returning.expressions, scope))
+        scope, rows = Scope(around, around.ctes), Flow()
+        add_source(target, scope, rows, self)
+        where = node.args.get("where")
+        if where is not None:
+            rows.add(self.flow(where.this, scope, "FILTER"), "FILTER")
+        return Relation(self._projections(returning.expressions, scope), rows)
 
     def _parenthesised(self, node: exp.Subquery, around: Scope) -> Relation:
         scope = self.with_ctes(node, around)
@@ -114,14 +122,19 @@ class Queries:
         if isinstance(from_, exp.From):
             add_source(from_.this, scope, rows, self)
         add_joined(node, scope, rows, self)
+        for cte in ctes_of(node):
+            if cte.args.get("scalar"):
+                scope.aliases[key(cte.alias)] = self.flow(cte.this, scope)
+        if node.args.get("connect") is not None:
+            scope.no_columns = _HIERARCHY
         scope.aliases_visible = self.dialect in _LATERAL_ALIASES
         scope.aliases_first = self.dialect == "clickhouse"
         columns = self._projections(node.expressions, scope)
         if node.args.get("kind") == "VALUE" and len(columns) == 1:
             columns = _unpacked(columns[0])
-        where = node.args.get("where")
-        if where is not None:
-            rows.add(self.flow(where.this, scope, "FILTER"), "FILTER")
+        for clause in (node.args.get("prewhere"), node.args.get("where")):
+            if clause is not None:
+                rows.add(self.flow(clause.this, scope, "FILTER"), "FILTER")
         scope.aliases_visible = True
         if _groups_by_all(node):
             keys = (column.flow for column in columns if isinstance(column, Output))

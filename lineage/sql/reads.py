@@ -48,14 +48,21 @@ def tables_read(root: Node, dialect: str | None, *, but: Container[int] = ()) ->
         if isinstance(node, exp.Select) and dialect in ARRAYS_IN_FROM:
             aliases = aliases | explicit_aliases(node)
         for cte_node in ctes_of(node):
-            name = key(cte_node.alias)
-            inside = {**seen, name: None} if reads_itself(cte_node, dialect) else seen
-            if isinstance(cte_node.this, exp.DML):  # done whether it is used or not
-                stack.append((cte_node.this, inside, frozenset()))
-            seen = {**seen, name: (cte_node.this, inside)}
+            seen, at_once = _seen_with(cte_node, seen, dialect)
+            if at_once is not None:
+                stack.append((cte_node.this, at_once, frozenset()))
         children = (child for child in node.iter_expressions() if not isinstance(child, exp.With))
         stack += [(child, seen, aliases) for child in reversed(list(children))]
     return list(found)
+
+
+def _seen_with(cte: exp.CTE, seen: _Seen, dialect: str | None) -> tuple[_Seen, _Seen | None]:
+    """Return what is seen behind a common table expression, and in it where it counts used or not."""
+    if cte.args.get("scalar"):  # ClickHouse's WITH (SELECT ...) AS name: a value, no table
+        return seen, seen
+    name = key(cte.alias)
+    inside = {**seen, name: None} if reads_itself(cte, dialect) else seen
+    return {**seen, name: (cte.this, inside)}, inside if isinstance(cte.this, exp.DML) else None
 
 
 def is_cte(node: exp.Table, names: Container[str]) -> bool:
@@ -76,4 +83,5 @@ def is_array(node: exp.Table, aliases: Container[str]) -> bool:
 
 def explicit_aliases(select: exp.Select) -> frozenset[str]:
     """Return the aliases written in a SELECT's FROM and joins."""
-    return frozenset(item.alias.casefold() for item in from_items(select) if item.alias)
+    items = (item.this if isinstance(item, exp.AtIndex) else item for item in from_items(select))
+    return frozenset(item.alias.casefold() for item in items if item.alias)

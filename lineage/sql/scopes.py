@@ -68,6 +68,7 @@ class Scope:
     aliases: dict[str, Flow] = field(default_factory=dict)  # names of projections, used when visible
     aliases_visible: bool = False
     aliases_first: bool = False
+    no_columns: frozenset[str] = frozenset()  # what looks like a column in this query and is none
     _read: set[str] = field(default_factory=set)  # bare names that were columns of an unknown table
 
     @property

@@ -58,9 +58,9 @@ def _add_join(join: exp.Join, scope: Scope, rows: Flow, evaluator: Evaluator) ->
     before = list(scope.sources)
     add_source(join.this, scope, rows, evaluator)
     added = scope.sources[len(before) :]
-    on = join.args.get("on")
-    if on is not None:
-        rows.add(evaluator.flow(on, scope, "JOIN"), "JOIN")
+    for condition in (join.args.get("on"), join.args.get("match_condition")):
+        if condition is not None:
+            rows.add(evaluator.flow(condition, scope, "JOIN"), "JOIN")
     names = [identifier.name for identifier in join.args.get("using") or ()]
     if join.method == "NATURAL":
         names += _shared_names(before, added)
@@ -75,6 +75,10 @@ def _add_join(join: exp.Join, scope: Scope, rows: Flow, evaluator: Evaluator) ->
 
 def _source(node: Node, scope: Scope, evaluator: Evaluator) -> Source:
     names = alias_columns(node)
+    if isinstance(node, exp.Final) or type(node).__name__ == "Stream":
+        return _source(node.this, scope, evaluator)
+    if isinstance(node, exp.Pivot) and isinstance(node.this, exp.AtIndex | exp.Alias):
+        node = node.this  # Redshift's UNPIVOT of an object in FROM
     if isinstance(node, exp.Table):
         return _table(node, scope, names, evaluator)
     if isinstance(node, exp.Subquery):
