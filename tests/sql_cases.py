@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
 from lineage.sql import SqlLineage, extract
 
 FOLDER = Path(__file__).parent / "fixtures" / "sql"
+PARSER = int(version("sqlglot").partition(".")[0])
 DIRECT = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION"})
 INDIRECT = frozenset({"JOIN", "GROUP_BY", "FILTER", "SORT", "WINDOW", "CONDITIONAL"})
 
@@ -18,7 +20,8 @@ Edges = frozenset[str]
 """Edges as the cases write them, `orders.total <- staging.amount SUBTYPE`, without regard to case."""
 
 _NOTE = re.compile(
-    r"(?P<key>schema|default schema|in|out|miss tables|miss columns|rows(?: of (?P<table>\S+))?)"
+    r"(?P<key>schema|default schema|in|out|rows(?: of (?P<table>.+?))?"
+    r"|miss (?P<missed>tables|columns)(?: \(sqlglot < (?P<before>\d+)\))?)"
     r":\s+(?P<value>.+)"
 )
 _SCHEMA = re.compile(r"(?P<table>[^\s(]+)\s*\((?P<columns>[^()]+)\)")
@@ -129,7 +132,7 @@ class _Reading:
     def note(self, note: str) -> None:
         named = _NOTE.fullmatch(note)
         if named is not None:
-            self.named(named["key"], named["table"], named["value"].strip())
+            self.named(named)
         elif " <- " in note:
             self.column(note)
         elif note == "(none)":
@@ -137,7 +140,8 @@ class _Reading:
         else:
             raise self.error(f"this is neither a note nor a column: {note!r}")
 
-    def named(self, key: str, table: str | None, value: str) -> None:
+    def named(self, note: re.Match[str]) -> None:
+        key, table, value = note["key"], note["table"], note["value"].strip()
         self.said.add(key)
         listed = frozenset(name.casefold() for name in _split(value)) - {"(none)"}
         if key == "schema":
@@ -151,8 +155,9 @@ class _Reading:
             self.case.inputs = listed
         elif key == "out":
             self.case.outputs = listed
-        elif key.startswith("miss"):
-            self.case.misses[key.removeprefix("miss ")] = value
+        elif note["missed"]:
+            if note["before"] is None or PARSER < int(note["before"]):
+                self.case.misses[note["missed"]] = value
         elif not value.startswith("~ "):
             raise self.error("rows are written `rows: ~ table.column SUBTYPE, ...`")
         else:

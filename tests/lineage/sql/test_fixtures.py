@@ -90,6 +90,7 @@ def test_a_case_is_read_as_it_is_written(tmp_path: Path) -> None:
         "--    ~ raw.T.b WINDOW\n"
         "-- p.y <- nothing\n"
         "-- miss columns: two words more\n"
+        "-- miss tables (sqlglot < 1): long ago\n"
         "INSERT\n"
         "-- a comment of the statement\n"
         "INTO o\n"
