@@ -156,7 +156,7 @@ class _Reading:
         elif key == "out":
             self.case.outputs = listed
         elif note["missed"]:
-            if note["before"] is None or PARSER < int(note["before"]):
+            if note["before"] is None or int(note["before"]) > PARSER:
                 self.case.misses[note["missed"]] = value
         elif not value.startswith("~ "):
             raise self.error("rows are written `rows: ~ table.column SUBTYPE, ...`")
