@@ -12,6 +12,7 @@ from graph.cli._markdown import print_markdown_table
 from graph.cli._output import print_json, print_note, print_table
 from graph.nodes import Node, NodeType
 from graph.queries.answer import Answer, AnswerNode
+from graph.records import Transformation
 
 PAGE = 1_000
 _DRAWN = 50
@@ -90,20 +91,43 @@ def draw_in_markdown(answer: Answer, page: Answer) -> None:
         typer.echo("```")
 
 
-def print_nodes(answer: Answer, table: Table = print_table) -> None:
-    """Print a node a row; namespaces only where there are several, what is affected only where it is said."""
+def print_nodes(answer: Answer, table: Table = print_table, *, made: bool = False) -> None:
+    """Print a node a row; namespaces only where there are several, what is affected only where it is said.
+
+    With `made` it is said of fields how each is made from the one before it.
+    """
     several = len({node.node.namespace for node in answer.nodes}) > 1
     marked = any(node.impact for node in answer.nodes)
     nested = any(node.parents for node in answer.nodes)
+    how = _made_of(answer) if made else {}
     columns = ["distance", "type", "name"]
-    columns += ["impact"] * marked + ["via"] + ["above"] * nested + ["namespace"] * several
+    columns += (
+        ["impact"] * marked + ["via"] + ["how"] * bool(how) + ["above"] * nested + ["namespace"] * several
+    )
     rows = []
     for node in answer.nodes:
         row = [str(node.distance), kind_text(node), node.node.label]
         row += [node.impact or ""] * marked + [node.via.label if node.via else ""]
+        row += [how.get(node.node, "")] * bool(how)
         row += [" < ".join(parent.name for parent in node.parents)] * nested
         rows.append(row + [node.node.namespace] * several)
     table(columns, rows)
+
+
+def _made_of(answer: Answer) -> dict[Node, str]:
+    """Return for fields how they are made from the field before them."""
+    before = {(node.via, node.node) for node in answer.nodes if node.node.type is NodeType.FIELD}
+    return {
+        edge.target: "; ".join(map(made_text, edge.transformations))
+        for edge in answer.edges
+        if edge.transformations and (edge.source, edge.target) in before
+    }
+
+
+def made_text(made: Transformation) -> str:
+    """Return how a field is made from another: type, subtype, the expression, and whether it is masked."""
+    words = [made.type, made.subtype, made.description, "masked" if made.masking else ""]
+    return " ".join(filter(None, words))
 
 
 def kind_text(node: AnswerNode) -> str:

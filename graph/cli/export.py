@@ -89,7 +89,7 @@ def _whole(asked: Opened, *, drawn: bool) -> tuple[Iterable[Node], Iterable[Answ
     from graph.queries.whole import every_edge, every_node
 
     types = (NodeType.DATASET, NodeType.JOB) if drawn else tuple(NodeType)
-    kinds = (EdgeKind.READS, EdgeKind.WRITES) if drawn else tuple(EdgeKind)
+    kinds = (EdgeKind.READS, EdgeKind.WRITES) if drawn else tuple(set(EdgeKind) - {EdgeKind.OVERRULED})
     return every_node(asked.reader, types), every_edge(asked.reader, kinds)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import typer
 
-from graph.cli._answers import PAGE, Format, FormatOption, print_answer
+from graph.cli._answers import PAGE, Format, FormatOption, draw_in_markdown, print_answer, print_nodes
 from graph.cli._change_options import (
     CriticalFileOption,
     CriticalOption,
@@ -19,8 +20,10 @@ from graph.cli._change_options import (
     named_changes,
     schema_in,
 )
+from graph.cli._markdown import print_markdown_table
 from graph.cli._options import Cursor, Depth, Json, Limit, Name, Store
 from graph.cli._store import opened
+from graph.queries.answer import Answer
 
 
 def impact(
@@ -66,4 +69,17 @@ def impact(
         )
     with opened(store) as asked:
         answer = asked.said(queries.impact(asked.reader, name, depth=depth))
-    print_answer(answer, json=json, format_=format_, limit=limit, cursor=cursor)
+    print_answer(
+        answer,
+        json=json,
+        format_=format_,
+        limit=limit,
+        cursor=cursor,
+        table=partial(print_nodes, made=True),
+        markdown=lambda page: _print_markdown(answer, page),
+    )
+
+
+def _print_markdown(answer: Answer, page: Answer) -> None:
+    print_nodes(page, print_markdown_table, made=True)
+    draw_in_markdown(answer, page)

@@ -73,7 +73,7 @@ def read_sql(content: bytes, store: LineageStore) -> Reading:
     listed = [((namespace, name), columns) for namespace, name, columns in data["datasets"]]
     job = nodes.job(*data["job"])
     schemas = _Schemas(store)
-    statements = named_statements(texts, listed, columns_of=schemas)
+    statements = named_statements(texts, listed, columns_of=schemas, apart=True)
     return Reading(tuple(_derivation(each, job) for each in statements), schemas.seen)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from graph.errors import InvalidQueryError
 from graph.nodes import Node, NodeType
-from graph.records import EdgeKind, Transformation
+from graph.records import EdgeKind, Origin, Transformation
 
 
 class Impact(StrEnum):
@@ -25,6 +25,15 @@ class Impact(StrEnum):
     DIRECT = "direct"
     INDIRECT = "indirect"
     UNKNOWN = "unknown"
+
+
+ORIGIN_NAMES = {
+    Origin.LINEAGE_FACET: "LINEAGE_FACET",
+    Origin.SQL_CERTAIN: "SQL",
+    Origin.COLUMN_FACET: "COLUMN_LINEAGE_FACET",
+    Origin.SQL_DOUBTFUL: "SQL_IN_DOUBT",
+}
+"""What the sources of column lineage are called in JSON, the most trusted first."""
 
 
 def node_as_json(node: Node) -> dict[str, Any]:
@@ -71,23 +80,32 @@ class AnswerNode:
 
 @dataclass(frozen=True, slots=True)
 class AnswerEdge:
-    """An edge the way the data flows, with the jobs that make it and how fields are made from each other."""
+    """An edge the way the data flows, with the jobs that make it and how fields are made from each other.
+
+    `origins` are the sources that an edge between fields is known from, the most trusted first. An edge that
+    is not `trusted` is what one of them says otherwise than a better one.
+    """
 
     source: Node
     target: Node
     kind: EdgeKind
     jobs: tuple[Node, ...] = ()
     transformations: tuple[Transformation, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    trusted: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """Return the edge as it stands in the envelope."""
-        return {
+        found: dict[str, Any] = {
             "source": self.source.id,
             "target": self.target.id,
             "kind": self.kind.name,
             "jobs": [job.id for job in self.jobs],
             "transformations": [_transformation(each) for each in self.transformations],
         }
+        if self.origins:
+            found["origins"] = [ORIGIN_NAMES[each] for each in self.origins]
+        return found if self.trusted else {**found, "trusted": False}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from graph.nodes import Node, NodeType
-from graph.queries.answer import Answer, AnswerEdge, AnswerNode, Impact
-from graph.records import Edge, EdgeKind, Transformation
+from graph.queries.answer import ORIGIN_NAMES, Answer, AnswerEdge, AnswerNode, Impact
+from graph.records import Edge, EdgeKind, Origin, Transformation
 from graph.store.base import LineageReader
 
 _Ends = tuple[EdgeKind, int, int]
 
 _LEVELS_OF_PARENTS = 32
 """How far up the parents of a job are followed; a circle of parents ends here."""
+
+
+@dataclass(slots=True)
+class _Label:
+    """What is said of an edge by all that make it."""
+
+    jobs: set[int] = field(default_factory=set)
+    transformations: set[Transformation] = field(default_factory=set)
+    origins: set[Origin] = field(default_factory=set)
 
 
 class Draft:
@@ -24,7 +34,7 @@ class Draft:
         self.before: dict[int, set[int]] = {}
         """The nodes of the same kind that stand before a node on its shortest paths."""
         self.impact: dict[int, Impact] = {}
-        self._edges: dict[_Ends, tuple[set[int], set[Transformation]]] = {}
+        self._edges: dict[_Ends, _Label] = {}
 
     def place(self, key: int, distance: int, before: Iterable[int] = ()) -> None:
         """Put a node at a distance unless it stands nearer; an equal distance adds to what stands before."""
@@ -42,11 +52,13 @@ class Draft:
 
     def link(self, edge: Edge) -> None:
         """Add an edge; edges with the same kind and ends become one."""
-        jobs, transformations = self._edges.setdefault((edge.kind, edge.source, edge.target), (set(), set()))
+        label = self._edges.setdefault((edge.kind, edge.source, edge.target), _Label())
         if edge.job is not None:
-            jobs.add(edge.job)
+            label.jobs.add(edge.job)
         if edge.transformation is not None:
-            transformations.add(edge.transformation)
+            label.transformations.add(edge.transformation)
+        if edge.origin is not None:
+            label.origins.add(edge.origin)
 
     def finish(self, reader: LineageReader, query: Mapping[str, Any]) -> Answer:
         """Read the names of all that was collected and return the answer in its order.
@@ -75,8 +87,8 @@ class Draft:
         return Answer(query=query, nodes=tuple(nodes[key] for key in order), edges=edges)
 
     def _keys(self) -> set[int]:
-        labels = {job for jobs, _ in self._edges.values() for job in jobs}
-        return labels | self.distance.keys()
+        jobs = {job for label in self._edges.values() for job in label.jobs}
+        return jobs | self.distance.keys()
 
     def _finished_edges(self, names: Mapping[int, Node], rank: Mapping[int, int]) -> tuple[AnswerEdge, ...]:
         """Return the edges in the order of their farther ends, then of their nearer ones."""
@@ -89,13 +101,15 @@ class Draft:
         return tuple(self._finished(ends, names) for ends in sorted(known, key=order))
 
     def _finished(self, ends: _Ends, names: Mapping[int, Node]) -> AnswerEdge:
-        jobs, transformations = self._edges[ends]
+        label, trusted = self._edges[ends], ends[0] is not EdgeKind.OVERRULED
         return AnswerEdge(
             source=names[ends[1]],
             target=names[ends[2]],
-            kind=ends[0],
-            jobs=tuple(sorted(names[job] for job in jobs if job in names)),
-            transformations=tuple(sorted(transformations)),
+            kind=ends[0] if trusted else EdgeKind.FIELD,
+            jobs=tuple(sorted(names[job] for job in label.jobs if job in names)),
+            transformations=tuple(sorted(label.transformations)),
+            origins=tuple(origin for origin in ORIGIN_NAMES if origin in label.origins),
+            trusted=trusted,
         )
 
 

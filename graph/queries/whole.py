@@ -39,4 +39,5 @@ def _named(reader: LineageReader, batch: Collection[Edge]) -> Iterator[AnswerEdg
             kind=edge.kind,
             jobs=() if edge.job is None else (names[edge.job],),
             transformations=() if edge.transformation is None else (edge.transformation,),
+            origins=() if edge.origin is None else (edge.origin,),
         )

@@ -211,3 +211,36 @@ def test_an_answer_given_before_all_sql_was_read_says_so(
         assert lineage("columns", "customer_orders", "--json").answer["incomplete"] is True
 
     assert lineage("columns", "customer_orders", "--json").answer["incomplete"] is False
+
+
+def test_columns_say_whether_the_facet_or_the_sql_is_trusted(lineage: Lineage) -> None:
+    """Airflow's facet numbers the columns that the statement names."""
+    said = lineage("columns", "customer_orders")
+    assert "_0" not in said.out
+    assert "the SQL is trusted, not the columnLineage facet, which says otherwise" in said.err
+    assert "--origins" in said.err
+
+    both = lineage("columns", "customer_orders", "--origins")
+    assert "columnLineage facet: not trusted" in both.out
+    assert "--origins" not in both.err
+
+    answer = lineage("columns", "customer_orders", "--origins", "--json").answer
+    targets: dict[bool, set[str]] = {True: set(), False: set()}
+    for edge in answer["edges"]:
+        targets[edge.get("trusted", True)].add(edge["target"].rpartition(":")[2])
+        assert edge["origins"] == (["SQL"] if edge.get("trusted", True) else ["COLUMN_LINEAGE_FACET"])
+    assert targets == {
+        True: {"customer_id", "full_name", "n_orders", "total"},
+        False: {"id", "_0", "_1", "_2"},
+    }
+    assert len(answer["notes"]) == 1
+
+
+def test_impact_tells_how_each_field_is_made(lineage: Lineage) -> None:
+    said = lineage("impact", "shop.raw.orders.amount")
+    assert "how" in said.out.splitlines()[0]
+    assert "DIRECT AGGREGATION SUM(o.amount)" in said.out
+
+    edges = lineage("impact", "shop.raw.orders.amount", "--json").answer["edges"]
+    how = [each for edge in edges if edge["kind"] == "FIELD" for each in edge["transformations"]]
+    assert {"type": "DIRECT", "subtype": "AGGREGATION", "description": "SUM(o.amount)"} in how

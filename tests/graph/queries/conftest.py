@@ -14,7 +14,16 @@ import pytest
 from graph.ingest import ingest
 from graph.nodes import Node, NodeType, dataset, job
 from graph.nodes import field as field_node
-from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
+from graph.records import (
+    Direction,
+    Edge,
+    EdgeKind,
+    Origin,
+    RunRecord,
+    RunState,
+    StoreCounts,
+    Transformation,
+)
 from graph.store import open_store
 from graph.store.base import LineageReader
 
@@ -70,7 +79,7 @@ class ListedGraph:
             for source, type_ in sources.items():
                 ends = (self.add(column(source)), self.add(column(target)))
                 said = Transformation(type_) if type_ else None
-                self.all_edges.add(Edge(EdgeKind.FIELD, *ends, key, said))
+                self.all_edges.add(Edge(EdgeKind.FIELD, *ends, key, said, Origin.COLUMN_FACET))
         if made.parent is not None:
             parent = job(NAMESPACE, made.parent)
             self.add(parent)
@@ -106,6 +115,14 @@ class ListedGraph:
         }
         names = [*ordered, *sorted(named - set(ordered))]
         return [field_node(dataset.namespace, dataset.name, name) for name in names]
+
+    def columns(self, datasets: Collection[int]) -> dict[int, int]:
+        return {
+            node.key: owner.key
+            for owner in self.nodes(datasets).values()
+            for node in self.known.values()
+            if node.field and (node.namespace, node.name) == (owner.namespace, owner.name)
+        }
 
     def closure(
         self, keys: Collection[int], kind: EdgeKind, direction: Direction, depth: int | None = None

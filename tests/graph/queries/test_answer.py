@@ -103,6 +103,7 @@ def test_the_envelope_is_literally_this(graph: Any) -> None:
                 "kind": "FIELD",
                 "jobs": ["job:ns:ab"],
                 "transformations": [{"type": "INDIRECT"}],
+                "origins": ["COLUMN_LINEAGE_FACET"],
             }
         ],
         "incomplete": False,

@@ -8,6 +8,7 @@ import pytest
 from graph.errors import InvalidQueryError, UnknownNameError
 from graph.nodes import dataset, field, job
 from graph.queries import columns
+from graph.records import Edge, EdgeKind, Origin, Transformation
 
 Build = Callable[..., Any]
 
@@ -58,3 +59,59 @@ def test_a_job_has_no_columns(graph: Any) -> None:
 def test_a_depth_of_zero_is_refused(graph: Any) -> None:
     with pytest.raises(InvalidQueryError, match="depth is 0"):
         columns(graph, job("ns", "ab"), depth=0)
+
+
+@pytest.fixture
+def disputed(graph: Any) -> Any:
+    """The facet of job `ab` says of `b` what its SQL says otherwise."""
+    by = job("ns", "ab").key
+    said = Transformation("DIRECT", "IDENTITY")
+    sources = {"_0": "x", "x": "y"}
+    for target, source in sources.items():
+        ends = graph.add(field("ns", "a", source)), graph.add(field("ns", "b", target))
+        graph.all_edges.add(Edge(EdgeKind.OVERRULED, *ends, by, said, Origin.COLUMN_FACET))
+    of_sql = {edge for edge in graph.all_edges if edge.kind is EdgeKind.FIELD and edge.job == by}
+    graph.all_edges -= of_sql
+    graph.all_edges |= {
+        Edge(edge.kind, edge.source, edge.target, by, edge.transformation, Origin.SQL_CERTAIN)
+        for edge in of_sql
+    }
+    return graph
+
+
+def test_where_sources_disagree_the_answer_says_which_is_trusted(disputed: Any) -> None:
+    answer = columns(disputed, dataset("ns", "b"))
+
+    assert answer.notes == ("of ab the SQL is trusted, not the columnLineage facet, which says otherwise",)
+    assert {edge.origins for edge in answer.edges} == {(Origin.SQL_CERTAIN,)}
+    assert all(edge.trusted for edge in answer.edges)
+    assert {edge["origins"][0] for edge in answer.as_json()["edges"]} == {"SQL"}
+    assert not any("trusted" in edge for edge in answer.as_json()["edges"])
+
+
+def test_what_is_not_trusted_is_there_on_request(disputed: Any) -> None:
+    answer = columns(disputed, dataset("ns", "b"), origins=True)
+
+    lost = {(edge.source.label, edge.target.label) for edge in answer.edges if not edge.trusted}
+    assert lost == {("a.x", "b._0"), ("a.y", "b.x")}
+    shown = [edge for edge in answer.as_json()["edges"] if "trusted" in edge]
+    assert [(e["kind"], e["origins"], e["trusted"]) for e in shown] == [
+        ("FIELD", ["COLUMN_LINEAGE_FACET"], False)
+    ] * 2
+    kept = columns(disputed, dataset("ns", "b")).edges
+    assert tuple(edge for edge in answer.edges if edge.trusted) == kept
+
+
+def test_of_one_field_only_what_is_said_of_it_counts(disputed: Any) -> None:
+    assert columns(disputed, field("ns", "b", "y")).notes == ()
+    assert len(columns(disputed, field("ns", "b", "x")).notes) == 1
+    lost = [edge for edge in columns(disputed, field("ns", "b", "x"), origins=True).edges if not edge.trusted]
+    assert [edge.source.label for edge in lost] == ["a.y"]
+
+
+def test_sources_that_agree_or_differ_in_filters_only_are_not_told(graph: Any) -> None:
+    ends = graph.add(field("ns", "a", "k")), graph.add(field("ns", "b", "y"))
+    filtered = Transformation("INDIRECT", "FILTER")
+    graph.all_edges.add(Edge(EdgeKind.OVERRULED, *ends, job("ns", "ab").key, filtered, Origin.SQL_DOUBTFUL))
+
+    assert columns(graph, dataset("ns", "b")).notes == ()
