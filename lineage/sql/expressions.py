@@ -27,6 +27,7 @@ _AGGREGATES = frozenset({
     "stdevp", "string_agg", "sumif", "topk", "uniq", "uniqexact", "var", "varp", "wm_concat", "xmlagg",
 })
 # fmt: on
+_XML_METHODS = frozenset({"exist", "nodes", "query", "value"})
 _SEQUENCE_VALUES = frozenset({"nextval", "currval"})
 
 # Functions called without brackets that the parser takes for columns.
@@ -74,7 +75,7 @@ def flow_of(node: Node, scope: Scope, evaluator: Evaluator, use: Subtype = "IDEN
         node, use, hidden = stack.pop()
         if isinstance(node, exp.Column):
             flow.add(_column(node, scope, evaluator), use, hidden)
-        elif isinstance(node, exp.Dot) and (parts := _field_parts(node)) is not None:
+        elif isinstance(node, exp.Dot) and (parts := _field_parts(node, scope)) is not None:
             flow.add(scope.resolve(parts), use if use != "IDENTITY" else "TRANSFORMATION", hidden)
         elif isinstance(node, exp.Parameter) and scope.reads_stage:
             flow.add(scope.resolve([f"${node.name}"]), use, hidden)
@@ -136,16 +137,24 @@ def _column(node: exp.Column, scope: Scope, evaluator: Evaluator) -> Flow:
     return scope.resolve(parts)
 
 
-def _field_parts(node: exp.Dot) -> list[str] | None:
-    """Return the parts of a field's path where it is longer than a column reference: `t.a.b.c.d`."""
+def _field_parts(node: exp.Dot, scope: Scope) -> list[str] | None:
+    """Return the parts of a field's path where it is longer than a column reference: `t.a.b.c.d`.
+
+    What a method is called on is a path of plain names, as the schema of a function is: a source tells.
+    """
     names: list[str] = []
+    if isinstance(node.this, exp.Identifier) and node.expression.name.lower() in _XML_METHODS:
+        return [node.this.name]  # T-SQL: body.value('(/order/id)[1]', 'int')
     below: Node = node
     while isinstance(below, exp.Dot):
         if not isinstance(below.expression, exp.Identifier):
             return None
         names.append(below.expression.name)
         below = below.this
-    return [*column_parts(below), *reversed(names)] if isinstance(below, exp.Column) else None
+    parts = [below.name, *reversed(names)]
+    if isinstance(below, exp.Identifier) and scope.source(parts[:-1]) is not None:
+        return parts
+    return [*column_parts(below), *parts[1:]] if isinstance(below, exp.Column) else None
 
 
 def _parts(node: Node, use: Subtype) -> Iterator[tuple[Node, Subtype]]:

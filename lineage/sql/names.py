@@ -34,6 +34,7 @@ _GENERATORS = frozenset({
 # fmt: on
 # Spark reads parquet.`s3://bucket/key` as a file of that format.
 _FILE_FORMATS = frozenset({"parquet", "csv", "json", "orc", "delta", "avro", "text", "binaryfile", "iceberg"})
+_DYNAMIC = "dynamicidentifier"  # Snowflake's IDENTIFIER(...), of newer parsers alone
 _PATH = re.compile(
     r"[/\\]|\.(?:parquet|csv|tsv|json|jsonl|ndjson|orc|avro|xlsx|arrow|txt)(?:\.(?:gz|zst|bz2))?$", re.I
 )
@@ -55,7 +56,7 @@ def table_of(node: Node | None) -> Table | None:
 
 def tables_of(node: exp.Table) -> list[Table]:
     """Return the tables or files behind a table expression; a function that reads no file has none."""
-    if isinstance(node.this, exp.Func):
+    if isinstance(node.this, exp.Func) or node.this.key == _DYNAMIC:
         return _files(node.this) or _named_tables(node.this)
     parts = tuple(_part(part) for part in node.parts)
     if not any(parts):
@@ -71,7 +72,9 @@ def tables_of(node: exp.Table) -> list[Table]:
 
 
 def _part(node: Node) -> str:
-    """Return a part of a name; T-SQL's mark of a temporary table belongs to it."""
+    """Return a part of a name; T-SQL's marks of temporary tables and table variables belong to it."""
+    if isinstance(node, exp.Parameter):
+        return f"@{node.name}"
     mark = "#" if node.args.get("temporary") else "##" if argument(node, "global") else ""
     return mark + (node.name or node.sql())
 
@@ -95,19 +98,29 @@ def file_table(path: str) -> Table:
     return Table((path,), is_path=True)
 
 
-def _called(function: exp.Func) -> str:
-    return (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
+def _called(function: Node) -> str:
+    return (function.name if isinstance(function, exp.Anonymous) else _sql_name(function)).lower()
 
 
-def _named_tables(function: exp.Func) -> list[Table]:
-    """Return the table a function takes by its name: Databricks' table_changes('shop.orders', 2)."""
-    first = next(iter(function.expressions), None) if isinstance(function, exp.Anonymous) else None
-    if _called(function) != "table_changes" or not (isinstance(first, exp.Literal) and first.is_string):
+def _sql_name(function: Node) -> str:
+    return str(function.sql_name()) if isinstance(function, exp.Func) else function.key
+
+
+def _named_tables(function: Node) -> list[Table]:
+    """Return the table a function takes by its name: IDENTIFIER('s.t'), table_changes('s.t', 2)."""
+    first = function.this
+    if isinstance(function, exp.Anonymous):
+        if _called(function) not in ("identifier", "table_changes"):
+            return []
+        first = next(iter(function.expressions), None)
+    elif function.key != _DYNAMIC:
         return []
-    return [Table(tuple(first.name.split(".")))]
+    if not (isinstance(first, exp.Literal) and first.is_string):
+        return []
+    return [Table(tuple(part.strip('"`') for part in first.name.split(".")))]
 
 
-def _files(function: exp.Func) -> list[Table]:
+def _files(function: Node) -> list[Table]:
     if _called(function) not in _FILE_FUNCTIONS:
         return []
     first = function.this if isinstance(function.this, Node) else next(iter(function.expressions), None)

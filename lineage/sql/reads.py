@@ -18,7 +18,7 @@ ARRAYS_IN_FROM = frozenset({"bigquery", "redshift"})
 _RECURSIVE_UNSAID = frozenset({"oracle", "snowflake", "teradata", "tsql"})
 
 # Tables below these are named, not read.
-_NOT_READ = (exp.Into, exp.Lock, exp.Reference)
+_NOT_READ = (exp.Hint, exp.Into, exp.Lock, exp.Reference)
 
 # The common table expressions a node sees: their bodies, None for one that reads itself.
 _Seen = Mapping[str, "tuple[Node, _Seen] | None"]

@@ -116,9 +116,11 @@ class Rest:
 
     def column(self, name: str) -> Flow | None:
         """Return the flow of a column of this name, None when it is known not to be here."""
-        if self.without and name.casefold() in self.without:
-            return None
-        return self._flow(name)
+        return self._flow(name) if self.may_have(name) else None
+
+    def may_have(self, name: str) -> bool:
+        """Whether a column of this name may be among them."""
+        return not self.without or name.casefold() not in self.without
 
     def star(self) -> Flow:
         """Return the flow of all of them as "*"."""
@@ -179,7 +181,7 @@ class Relation:
 
     def may_have(self, name: str) -> bool:
         """Whether a column of this name may be among the unknown ones."""
-        return any(rest.column(name) is not None for rest in self.rests)
+        return any(rest.may_have(name) for rest in self.rests)
 
     def has(self, name: str) -> bool:
         """Whether a column of this name is, or may be, here."""

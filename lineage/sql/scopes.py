@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Protocol
 
 from lineage.sql.catalog import Catalog
@@ -198,6 +199,10 @@ class Scope:
         return found or Flow.doubtful(f"the column {name} may be of several tables: {_listed(may)}")
 
 
+_LISTED = 8
+"""Tables that a doubt names."""
+
+
 class Evaluator(Protocol):
     """What evaluates the queries and expressions of a statement."""
 
@@ -222,4 +227,5 @@ def _ends(parts: Sequence[str], qualifier: Sequence[str]) -> bool:
 
 def _listed(sources: Iterable[Source]) -> str:
     tables = (table for source in sources for rest in source.relation.rests for table in rest.tables)
-    return ", ".join(dict.fromkeys(tables))
+    listed = list(islice(dict.fromkeys(tables), _LISTED + 1))
+    return ", ".join(listed[:_LISTED]) + (", ..." if len(listed) > _LISTED else "")

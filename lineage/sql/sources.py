@@ -66,9 +66,12 @@ def _add_join(join: exp.Join, scope: Scope, rows: Flow, evaluator: Evaluator) ->
         names += _shared_names(before, added)
     for name in names:
         # The column that USING leaves is that of both sides; several USING of one name go on with it.
-        left = [source for source in before if source.relation.has(name)][:1]
-        scope.merged[name.casefold()] = [*scope.merged.get(name.casefold(), left), *added[:1]]
-        rows.add(scope.resolve([name]), "JOIN")
+        merged, sides = scope.merged.setdefault(name.casefold(), []), added[:1]
+        if not merged:
+            sides = [*[source for source in before if source.relation.has(name)][:1], *sides]
+        merged += sides
+        for source in sides:
+            rows.add(source.column(name) or Flow(), "JOIN")
     if join.kind in ("SEMI", "ANTI"):  # they only decide which rows are kept
         scope.sources = before
 
@@ -102,15 +105,31 @@ def _table(node: exp.Table, scope: Scope, names: Sequence[str], evaluator: Evalu
         return _function(node.alias, names, flow)
     tables = tables_of(node)
     if not tables:
-        flow = evaluator.flow(node.this, scope, "TRANSFORMATION")
-        return _function(node.alias or node.this.name, names, flow)
+        return _call(node, scope, names, evaluator)
     relation = table_relation(tables, evaluator.catalog).named(names)
     return pivoted(node, Source(node.alias_or_name, relation, tables[0].parts), evaluator)
 
 
+def _call(node: exp.Table, scope: Scope, names: Sequence[str], evaluator: Evaluator) -> Source:
+    """Return a table function as a source: it may add columns to those of a table or query it is given."""
+    call = node.this
+    given = [value for value in call.args.values() if isinstance(value, exp.Table | exp.Query)]
+    if not isinstance(call, exp.Func) or isinstance(call, exp.Anonymous) or not given:
+        flow = evaluator.flow(call, scope, "TRANSFORMATION")
+        return _function(node.alias or call.name, names, flow)
+    relation = evaluator.relation(given[-1], Scope(scope.parent, scope.ctes))
+    every = united(
+        (c.flow if isinstance(c, Output) else c.star() for c in relation.columns), "TRANSFORMATION"
+    )
+    columns = [*relation.columns, Rest(flow=every)]
+    return Source(node.alias, Relation(columns, relation.rows).named(names))
+
+
 def _is_array_column(node: exp.Table, scope: Scope, dialect: str | None) -> bool:
+    if dialect not in ARRAYS_IN_FROM or len(node.parts) == 1:
+        return False
     select = node.find_ancestor(exp.Select)
-    if dialect not in ARRAYS_IN_FROM or select is None:
+    if select is None:
         return False
     return is_array(node, {source.alias.casefold() for source in scope.sources} & explicit_aliases(select))
 
