@@ -17,6 +17,7 @@ from lineage.sql.queries import Queries
 from lineage.sql.reads import tables_read
 from lineage.sql.relations import Flow, Output, Relation, Rest
 from lineage.sql.results import Table
+from lineage.sql.returning import output_table, put_out
 from lineage.sql.scopes import Scope, Source
 from lineage.sql.sources import add_source
 from lineage.sql.tree import Node, alias_columns, ctes_of, from_items
@@ -35,18 +36,39 @@ def update_plan(node: exp.Update, dialect: str | None) -> Plan:
             for name, value in _assigned(assignment):
                 owner = table_of(_owner(name, tables)) or (targets[0] if targets else None)
                 if owner is not None:
-                    by_table.setdefault(owner, []).append(Output(name.name, queries.flow(value, scope)))
+                    output = Output(_column_set(name, tables), queries.flow(value, scope))
+                    by_table.setdefault(owner, []).append(output)
         for table, outputs in by_table.items():
             yield Written(table, outputs, rows)
+        yield from put_out(node, targets[0] if targets else None, scope, rows, queries)
 
-    return Plan("UPDATE", tables_read(node, dialect, but=_written_nodes(node, changed)), targets, columns)
+    # Several tables that are changed at once are read for each other.
+    but = _written_nodes(node, changed) if len(set(targets)) < 2 else set()
+    return _with_output(node, Plan("UPDATE", tables_read(node, dialect, but=but), targets, columns))
 
 
 def delete_plan(node: exp.Delete, dialect: str | None) -> Plan:
     """Return the plan of a DELETE, also with USING or joins; no column is written."""
     changed = _changed(node, node.args.get("tables") or [node.this])
     outputs = [table for each in changed if (table := table_of(each))]
-    return Plan("DELETE", tables_read(node, dialect, but=_written_nodes(node, changed)), outputs)
+
+    def columns(queries: Queries) -> Iterator[Written]:
+        if output_table(node) is None:
+            return
+        scope, rows = _scope(node, queries)
+        yield from put_out(node, outputs[0] if outputs else None, scope, rows, queries)
+
+    inputs = tables_read(node, dialect, but=_written_nodes(node, changed))
+    return _with_output(node, Plan("DELETE", inputs, outputs, columns))
+
+
+def _with_output(node: Node, plan: Plan) -> Plan:
+    """Add the table that OUTPUT ... INTO fills with rows of the one that is changed."""
+    table = output_table(node)
+    if table is not None:
+        plan.inputs = list(dict.fromkeys([*plan.inputs, *plan.outputs[:1]]))
+        plan.outputs = [*plan.outputs, table]
+    return plan
 
 
 def merge_plan(node: exp.Merge, dialect: str | None) -> Plan:
@@ -61,16 +83,25 @@ def merge_plan(node: exp.Merge, dialect: str | None) -> Plan:
         add_source(node.this, scope, Flow(), queries)
         rows.add(queries.flow(node.args["on"], scope, "JOIN"), "JOIN")
         for when in node.args["whens"].expressions:
-            condition, then = when.args.get("condition"), when.args.get("then")
-            if condition is not None:
-                rows.add(queries.flow(condition, scope, "FILTER"), "FILTER")
+            then = when.args.get("then")
+            for condition in (when.args.get("condition"), _where(then)):
+                if condition is not None:
+                    rows.add(queries.flow(condition, scope, "FILTER"), "FILTER")
             if isinstance(then, exp.Update):
                 yield Written(target, list(_merge_update(then, scope, source, queries)), rows)
             elif isinstance(then, exp.Insert):
                 yield Written(target, list(_merge_insert(then, target, source, queries)), rows)
 
+        yield from put_out(node, target, scope, rows, queries)
+
     inputs = tables_read(node, dialect, but={id(node.this)})
-    return Plan("MERGE", inputs, [target] if target else [], columns)
+    return _with_output(node, Plan("MERGE", inputs, [target] if target else [], columns))
+
+
+def _where(node: object) -> Node | None:
+    """Return the condition of Oracle's UPDATE ... WHERE and INSERT ... WHERE in a MERGE's branch."""
+    where = node.args.get("where") if isinstance(node, exp.Update | exp.Insert) else None
+    return where.this if isinstance(where, exp.Where) else None
 
 
 def upserted(node: exp.Insert, written: Written, queries: Queries) -> Iterator[Written]:
@@ -141,7 +172,7 @@ def _merge_insert(
     yield from Relation(outputs).renamed(names)
 
 
-def _scope(node: exp.Update, queries: Queries) -> tuple[Scope, Flow]:
+def _scope(node: exp.Update | exp.Delete, queries: Queries) -> tuple[Scope, Flow]:
     """Return the scope an UPDATE's values see and what decides about its rows."""
     scope, rows = queries.with_ctes(node, Scope()), Flow()
     sources = list(from_items(node))
@@ -168,10 +199,19 @@ def _assigned(node: Node) -> Iterator[tuple[Node, Node]]:
             yield name, values[position] if position < len(values) else value
 
 
+def _column_set(name: Node, tables: list[exp.Table]) -> str:
+    """Return the column that is set, also where it is set by a field of it: `SET address.city = ...`."""
+    parts = [part.name for part in name.parts] if isinstance(name, exp.Column) else [name.name]
+    owned = len(parts) == 1 or _owner(name, tables) is not None
+    return parts[-1] if owned or len(parts) > 2 else parts[0]
+
+
 def _values(node: Node) -> list[Node]:
     """Return the values of a row, or of a query that makes one: a query of one column for each."""
+    if isinstance(node, exp.Tuple) or (isinstance(node, exp.Anonymous) and node.name.upper() == "ROW"):
+        return list(node.expressions)
     if not isinstance(node, exp.Select):
-        return list(node.expressions) if isinstance(node, exp.Tuple) else []
+        return []
     if any(item.is_star for item in node.expressions):
         return []
     single = [node.copy() for _ in node.expressions]

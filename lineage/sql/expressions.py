@@ -46,7 +46,7 @@ _BY_DIALECT = {
     "redshift": frozenset({"user", "session_user", "sysdate", "current_schema"}),
     "snowflake": frozenset({"localtime", "localtimestamp", "connect_by_isleaf", "connect_by_root"}),
     "teradata": frozenset({"date", "time", "user", "session", "account", "database"}),
-    "tsql": frozenset({"user", "session_user", "system_user"}),
+    "tsql": frozenset({"$action", "user", "session_user", "system_user"}),
 }
 # fmt: on
 

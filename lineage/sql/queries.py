@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from sqlglot import exp
 
@@ -17,7 +18,7 @@ from lineage.sql.results import Subtype
 from lineage.sql.scopes import Scope
 from lineage.sql.sources import add_joined, add_source
 from lineage.sql.stars import all_columns, each_column, is_star, star
-from lineage.sql.tree import Node, alias_columns, argument, ctes_of
+from lineage.sql.tree import Node, alias_columns, argument, ctes_of, from_items
 
 # Dialects in which a projection may use the alias of an earlier one.
 _LATERAL_ALIASES = frozenset(
@@ -67,7 +68,20 @@ class Queries:
     def with_ctes(self, node: Node, around: Scope) -> Scope:
         """Return a scope without sources that sees the common table expressions of a statement or query."""
         scope = Scope(around, around.ctes)
-        for cte in ctes_of(node):
+        if isinstance(node, exp.DML) and isinstance(node.parent, exp.CTE):
+            scope.ctes = {**self._ctes_before(node.parent), **around.ctes}
+        self._add_ctes(ctes_of(node), scope, around)
+        return scope
+
+    def _ctes_before(self, cte: exp.CTE) -> Mapping[str, Relation]:
+        """Return what a statement inside a WITH clause sees of it."""
+        scope = Scope()
+        listed: list[exp.CTE] = cte.parent.expressions if isinstance(cte.parent, exp.With) else []
+        self._add_ctes(takewhile(lambda each: each is not cte, listed), scope, scope)
+        return scope.ctes
+
+    def _add_ctes(self, ctes: Iterable[exp.CTE], scope: Scope, around: Scope) -> None:
+        for cte in ctes:
             if cte.args.get("scalar"):  # ClickHouse's WITH value AS name
                 continue
             name, names = key(cte.alias), alias_columns(cte)
@@ -77,7 +91,6 @@ class Queries:
                 first = self.relation(next(iter(_arms(cte.this))), inner).named(names)
                 inner.ctes = {**scope.ctes, name: first}
             scope.ctes = {**scope.ctes, name: self.relation(cte.this, inner).named(names)}
-        return scope
 
     def _values(self, node: exp.Values, around: Scope) -> Relation:
         """Return the columns of VALUES: each made of what stands in its place in all the rows."""
@@ -97,12 +110,13 @@ class Queries:
         target = node.this.this if isinstance(node.this, exp.Schema) else node.this
         if returning is None or not isinstance(target, exp.Table):
             return Relation([])
-        scope, rows = Scope(around, around.ctes), Flow()
-        add_source(target, scope, rows, self)
+        scope, rows = self.with_ctes(node, around), Flow()
+        for item in (target, *from_items(node)):
+            add_source(item, scope, rows, self)
         where = node.args.get("where")
         if where is not None:
             rows.add(self.flow(where.this, scope, "FILTER"), "FILTER")
-        return Relation(self._projections(returning.expressions, scope), rows)
+        return Relation(self.projections(returning.expressions, scope), rows)
 
     def _parenthesised(self, node: exp.Subquery, around: Scope) -> Relation:
         scope = self.with_ctes(node, around)
@@ -129,7 +143,7 @@ class Queries:
             scope.no_columns = _HIERARCHY
         scope.aliases_visible = self.dialect in _LATERAL_ALIASES
         scope.aliases_first = self.dialect == "clickhouse"
-        columns = self._projections(node.expressions, scope)
+        columns = self.projections(node.expressions, scope)
         if node.args.get("kind") == "VALUE" and len(columns) == 1:
             columns = _unpacked(columns[0])
         for clause in (node.args.get("prewhere"), node.args.get("where")):
@@ -145,7 +159,8 @@ class Queries:
             rows.add(flow, use)
         return Relation(columns, rows)
 
-    def _projections(self, nodes: Sequence[Node], scope: Scope) -> list[Output | Rest]:
+    def projections(self, nodes: Sequence[Node], scope: Scope) -> list[Output | Rest]:
+        """Return the columns that a list of projections makes of a scope."""
         columns: list[Output | Rest] = []
         for node in nodes:
             if is_star(node):

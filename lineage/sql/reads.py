@@ -17,6 +17,9 @@ ARRAYS_IN_FROM = frozenset({"bigquery", "redshift"})
 # Dialects in which a common table expression may read itself without the word RECURSIVE.
 _RECURSIVE_UNSAID = frozenset({"oracle", "snowflake", "teradata", "tsql"})
 
+# BigQuery's functions whose first argument is a model.
+_WITH_MODEL = frozenset({"generateembedding", "generatetext", "mlforecast", "mltranslate", "predict"})
+
 # Tables below these are named, not read.
 _NOT_READ = (exp.Hint, exp.Into, exp.Lock, exp.Reference)
 
@@ -37,7 +40,7 @@ def tables_read(root: Node, dialect: str | None, *, but: Container[int] = ()) ->
         node, seen, aliases = stack.pop()
         if isinstance(node, _NOT_READ):
             continue
-        if isinstance(node, exp.Table) and id(node) not in but:
+        if isinstance(node, exp.Table) and id(node) not in but and not _is_model(node):
             if is_cte(node, seen):
                 cte = seen[key(node.name)]
                 if cte is not None and id(cte[0]) not in followed:
@@ -63,6 +66,11 @@ def _seen_with(cte: exp.CTE, seen: _Seen, dialect: str | None) -> tuple[_Seen, _
     name = key(cte.alias)
     inside = {**seen, name: None} if reads_itself(cte, dialect) else seen
     return {**seen, name: (cte.this, inside)}, inside if isinstance(cte.this, exp.DML) else None
+
+
+def _is_model(node: exp.Table) -> bool:
+    """Whether a name is that of a model: ML.PREDICT(MODEL m, TABLE t)."""
+    return node.parent is not None and node.parent.key in _WITH_MODEL and node.arg_key == "this"
 
 
 def is_cte(node: exp.Table, names: Container[str]) -> bool:

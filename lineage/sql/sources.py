@@ -118,10 +118,9 @@ def _call(node: exp.Table, scope: Scope, names: Sequence[str], evaluator: Evalua
         flow = evaluator.flow(call, scope, "TRANSFORMATION")
         return _function(node.alias or call.name, names, flow)
     relation = evaluator.relation(given[-1], Scope(scope.parent, scope.ctes))
-    every = united(
-        (c.flow if isinstance(c, Output) else c.star() for c in relation.columns), "TRANSFORMATION"
-    )
-    columns = [*relation.columns, Rest(flow=every)]
+    columns = list(relation.columns)
+    if not relation.rests:
+        columns.append(Rest(flow=Source("", relation).row()))
     return Source(node.alias, Relation(columns, relation.rows).named(names))
 
 

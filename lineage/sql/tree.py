@@ -29,10 +29,12 @@ def ctes_of(node: Node) -> list[exp.CTE]:
 
 
 def from_items(node: Node) -> Iterator[Node]:
-    """Yield what stands in FROM, joins and lateral views of a query or UPDATE, in order."""
+    """Yield what stands in FROM, USING, joins and lateral views of a query, UPDATE or DELETE, in order."""
     from_ = argument(node, "from")
     if isinstance(from_, exp.From):
         yield from_.this
+    if isinstance(node, exp.Delete):
+        yield from node.args.get("using") or ()
     for join in node.args.get("joins") or ():
         yield join.this
     yield from node.args.get("laterals") or ()
