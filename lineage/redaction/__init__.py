@@ -2,22 +2,32 @@
 
 Everything here takes time linear in its input and fails closed: what cannot be told apart is hidden.
 Nothing raises for strange input. Text may be given as `str` or `bytes` (UTF-8, bad bytes replaced).
+
+Of a statement its first 1,048,576 characters are read, and of these as many as hold 32,768 units: a
+long list of plain literals, a quoted text, a comment or a sign is one unit, a plain word or comma a third
+of one. A rendering of a part ends in an ellipsis. So no statement takes long, whatever it holds.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from lineage.redaction import urls
 from lineage.redaction.masking import mask
 from lineage.redaction.messages import redact
-from lineage.redaction.normalizing import normalize
+from lineage.redaction.shapes import UNKNOWN, cached, fingerprint, shape
+from lineage.redaction.statements import as_text, statement_text
 
-__all__ = ["mask_sql", "normalize_sql", "redact_text", "redact_url"]
+__all__ = [
+    "fingerprint_sql",
+    "mask_sql",
+    "normalize_sql",
+    "redact_text",
+    "redact_url",
+    "shape_sql",
+    "statement_text",
+]
 
-_CACHED_LENGTH = 64 * 1024
-_mask_cached = lru_cache(maxsize=256)(mask)
-_normalize_cached = lru_cache(maxsize=256)(normalize)
+_mask_cached = cached(mask)
+_shape_cached = cached(shape)
 
 
 def mask_sql(text: str | bytes, *, dialect: str | None = None) -> str:
@@ -33,8 +43,7 @@ def mask_sql(text: str | bytes, *, dialect: str | None = None) -> str:
     double quotes then enclose identifiers and are kept, so a caller who knows that they enclose strings
     (MySQL, BigQuery, Spark, Hive) must say so.
     """
-    text = _as_str(text)
-    return _mask_cached(text, dialect) if len(text) <= _CACHED_LENGTH else mask(text, dialect)
+    return _mask_cached(as_text(text), dialect)
 
 
 def normalize_sql(text: str | bytes, *, dialect: str | None = None) -> str:
@@ -44,8 +53,27 @@ def normalize_sql(text: str | bytes, *, dialect: str | None = None) -> str:
     `(?)`; comments go, whitespace is set anew, words are lower-cased except inside quoted identifiers.
     Normalizing twice gives the same as once. `dialect` is read as in `mask_sql`.
     """
-    text = _as_str(text)
-    return _normalize_cached(text, dialect) if len(text) <= _CACHED_LENGTH else normalize(text, dialect)
+    return _shape_cached(as_text(text), dialect).text
+
+
+def fingerprint_sql(text: str | bytes, *, dialect: str | None = None) -> str:
+    """`sha256:` and the hex digest of the normalized text: one for all statements of one shape.
+
+    Where only a part of the statement is read, all statements that begin with that part share it.
+    """
+    return _shape_cached(as_text(text), dialect).fingerprint
+
+
+def shape_sql(text: str | bytes | None, dialect: str | None = None) -> tuple[str | None, str]:
+    """The normalized text and the fingerprint, in one pass.
+
+    The text is None where only a part of the statement was read. A statement that is not known (None)
+    has the shape `<unknown>`, which no statement has.
+    """
+    if text is None:
+        return UNKNOWN, fingerprint(UNKNOWN)
+    found = _shape_cached(as_text(text), dialect)
+    return (found.text if found.is_whole else None), found.fingerprint
 
 
 def redact_text(text: str | bytes, *, limit: int = 2000) -> str:
@@ -54,17 +82,9 @@ def redact_text(text: str | bytes, *, limit: int = 2000) -> str:
     Exception names, table and column names, line numbers and plain words stay. At most `limit`
     characters, the last of them an ellipsis where more was there.
     """
-    return redact(_as_str(text), limit)
+    return redact(as_text(text), limit)
 
 
 def redact_url(text: str | bytes) -> str:
     """A URL, DSN or connection string without password and secret parameters; the user name stays."""
-    return urls.redact_url(_as_str(text))
-
-
-def _as_str(text: object) -> str:
-    if isinstance(text, str):
-        return text
-    if isinstance(text, bytes | bytearray | memoryview):
-        return bytes(text).decode("utf-8", "replace")
-    return str(text)
+    return urls.redact_url(as_text(text))

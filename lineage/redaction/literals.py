@@ -84,7 +84,7 @@ def is_ordinal(place: Place, lexeme: str, cut: list[Token], index: int) -> bool:
     if not place.frames[-1].ordinals or place.before not in ("BY", ",", "(") or not lexeme.isdecimal():
         return False
     kind, after, _ = _following(cut, index)
-    return len(lexeme) <= 3 and (kind in ("word", "end") or after in (",", ")", ";"))
+    return len(lexeme) <= 3 and (kind in ("word", "end") or after[:1] in (",", ")", ";"))
 
 
 def _following(cut: list[Token], index: int) -> Token:

@@ -9,13 +9,15 @@ from lineage.redaction import words
 from lineage.redaction.bodies import DEEPEST, body_of, closed
 from lineage.redaction.literals import is_alias, is_credential, is_json_path, is_ordinal, is_path, precision
 from lineage.redaction.place import HEAD, Frame, Place, turn
-from lineage.redaction.tokens import Token, tokens
+from lineage.redaction.tokens import Token, elements, tokens
 from lineage.redaction.urls import redact_url
 
 _MASK = "'?'"
 _NUMBER = re.compile(
     r"0[xX][0-9a-fA-F_]+|0[bBoO][0-9_]+|[0-9_]+(?:[eE][+-]?[0-9_]*)?(?:[lLsSyYfFdD]|[bB][dD])?|.*\..*"
 )
+_STRINGS = re.compile(r"'[^']*+'")
+_NUMBERS = re.compile(r"(?<![\w:$])(?<!%\()[0-9][0-9.]*+")
 _JSON_PATH = re.compile(r'(?:(?:lax |strict )?\$)?(?:[\w.*:\[\]$-]|"[\w .-]*+"|\{[\w,.-]*+\})*+')
 _INTERVAL = re.compile(
     r"[+-]?[0-9.]+( *(?:year|quarter|month|week|day|hour|minute|second|millisecond|microsecond)s?)",
@@ -32,8 +34,12 @@ def may_hold_credentials(text: str) -> bool:
 def mask(text: str, dialect: str | None, depth: int = 0) -> str:
     """Render a statement as `mask_sql` promises; `depth` is how many strings it stands in."""
     place = Place((dialect or "").lower(), may_hold_credentials(text), depth)
-    cut = tokens(text, dialect)
     out: list[str] = []
+    _render(place, tokens(text, dialect), out)
+    return "".join(out)
+
+
+def _render(place: Place, cut: list[Token], out: list[str]) -> None:
     after_comment = False
     for index, (kind, lexeme, spaced) in enumerate(cut):
         if kind == "comment":
@@ -43,14 +49,31 @@ def mask(text: str, dialect: str | None, depth: int = 0) -> str:
             spaced = _without_comment(out, lexeme, spaced)
             after_comment = False
         if place.hiding:
-            if len(lexeme) == len(spaced) and lexeme not in ";,)":
+            if len(lexeme) == len(spaced) and lexeme[:1] not in ";,)":
                 continue
             place.hiding = False
+        if kind in ("list", "rows"):
+            _run(place, lexeme, spaced, out)
+            continue
         rendered = _RENDERED[kind](place, lexeme, cut, index)
         if rendered is not lexeme:
             spaced = spaced[: len(spaced) - len(lexeme)] + rendered
         out.append(spaced)
-    return "".join(out)
+
+
+def _run(place: Place, lexeme: str, spaced: str, out: list[str]) -> None:
+    """Many literals at once, unless they stand where some of them may stay."""
+    frame = place.frames[-1]
+    if frame.ordinals or frame.paths or frame.function in words.JSON_READERS | words.JSON_WRITERS:
+        kept, place.kept = place.kept, set()  # indices into another list of tokens
+        _render(place, elements(spaced), out)
+        place.kept = kept
+        return
+    masked = _STRINGS.sub(_MASK, spaced) if "'" in lexeme else spaced
+    out.append(_NUMBERS.sub("0", masked))
+    frame.argument += 1
+    for token in (",", "0"):
+        place.step(token)
 
 
 def _without_comment(out: list[str], lexeme: str, spaced: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from lineage.redaction import words
+from lineage.redaction.density import END
 from lineage.redaction.masking import mask, may_hold_credentials
 from lineage.redaction.tokens import Token, tokens
 from lineage.redaction.urls import redact_url
@@ -10,6 +13,7 @@ from lineage.redaction.urls import redact_url
 _LITERAL = "?"
 _KEYWORDS = frozenset(word.lower() for word in words.KEYWORDS - {"END"}) | {"value", "array"}
 _TABLE_WORDS = frozenset(word.lower() for word in words.TABLE_WORDS)
+_STRINGS = re.compile(r"'[^']*+'")
 _CONSTANTS = frozenset(["null", "true", "false", "default"])
 
 
@@ -21,22 +25,13 @@ def normalize(text: str, dialect: str | None) -> str:
     if any(kind == "comment" for kind, _, _ in cut):
         # Cut again: what a comment ends with says nothing of the token behind it.
         cut = tokens(_without_comments(cut), dialect)
+    if cut and cut[-1][0] == "end":
+        cut.pop()
+    is_part = bool(cut) and cut[-1][1] == END
     shape = _Shape()
-    for kind, lexeme, _ in cut:
-        if kind == "comment" or kind == "end":
-            continue
-        if kind == "word":
-            shape.word(_lower(lexeme))
-        elif kind == "other":
-            shape.punctuation(lexeme)
-        elif kind == "variable":
-            shape.variable(lexeme.lower())
-        elif kind == "name" or kind == "stage":
-            shape.add(redact_url(lexeme))
-        elif kind == "op":
-            shape.add(lexeme)
-        else:
-            shape.literal()
+    shape.read(cut[:-1] if is_part else cut)
+    if is_part:
+        shape.end()
     return _spaced(shape.out)
 
 
@@ -54,9 +49,13 @@ def _without_comments(cut: list[Token]) -> str:
     return "".join(pieces)
 
 
-def _lower(word: str) -> str:
-    lowered = word.lower()
-    return lowered if len(lowered) == len(word) else word
+class _Lowered(dict[str, str]):
+    """Words in lower case, each lowered once."""
+
+    def __missing__(self, word: str) -> str:
+        lowered = word.lower()
+        self[word] = lowered = lowered if len(lowered) == len(word) else word
+        return lowered
 
 
 class _Shape:
@@ -68,17 +67,57 @@ class _Shape:
         self._plain = [False]  # per open bracket: only literals so far
         self._row = (0, 0)  # the latest row of VALUES
 
+    def read(self, cut: list[Token]) -> None:
+        """Take over tokens. The commonest kinds are treated here, for each call costs."""
+        plain, out, lowered = self._plain, self.out, _Lowered()
+        for kind, lexeme, _ in cut:
+            if kind == "word":
+                word = lowered[lexeme]
+                if word[0].isdecimal() and self._is_behind_variable():
+                    self.literal()
+                    continue
+                if word not in _CONSTANTS:
+                    plain[-1] = False
+                out.append(word)
+            elif kind == "other":
+                self.punctuation(lexeme)
+            elif kind == "string" or kind == "number" or kind == "mark":
+                self.literal()
+            elif kind == "list" or kind == "rows":
+                self.run(kind, lexeme)
+            elif kind == "variable":
+                self.variable(lexeme.lower())
+            elif kind != "end":
+                self.add(lexeme if kind == "op" else redact_url(lexeme))
+
+    def end(self) -> None:
+        """Close what is open where the rest was not read: a list of literals is one, however long."""
+        while self._opened and self._plain[-1]:
+            if self.out[-1] == ",":
+                self.out.pop()
+            self.punctuation(")" if self.out[self._opened[-1][0]] == "(" else "]")
+        self.add(END)
+
     def add(self, token: str) -> None:
         self._plain[-1] = False
         self.out.append(token)
 
-    def word(self, word: str) -> None:
-        if word[0].isdecimal() and self._is_behind_variable():
-            self.literal()
+    def run(self, kind: str, lexeme: str) -> None:
+        """Many literals at once: one token of the result for all but the last of them."""
+        bare = _STRINGS.sub("", lexeme) if "'" in lexeme else lexeme
+        if kind == "list":
+            self.out += (", ?" * (bare.count(",") - 1) + ",", _LITERAL)
             return
-        if word not in _CONSTANTS:
-            self._plain[-1] = False
-        self.out.append(word)
+        out, row = self.out, ["(", _LITERAL, ")"]
+        if not self._row[1] or self._row[1] != len(out):
+            count = bare.count("(") - bare.count("%(")
+            out.append(", (?)" * (count - 1) + ",")
+        elif out[self._row[0] :] == row:
+            return
+        else:
+            out.append(",")
+            self._row = (len(out), len(out) + 3)
+        out += row
 
     def _is_behind_variable(self) -> bool:
         """Whether a point stands before that will be set apart, so that digits behind it are a number."""
@@ -150,13 +189,21 @@ def _spaced(out: list[str]) -> str:
     pieces: list[str] = []
     before = before2 = ""
     opened = 0
+    glued: dict[tuple[str, str, str], bool] = {}  # the same three tokens come often
     for token in out:
-        # A bracket that closes nothing would be part of a quoted name before it.
-        is_stray = token == "]" and not opened
-        if pieces and (is_stray or not _is_glued(before2, before, token)):
+        key = (before2, before, token)
+        together = glued.get(key)
+        if together is None:
+            together = glued[key] = not before or _is_glued(before2, before, token)
+        if token == "[":
+            opened += 1
+        elif token == "]":
+            # A bracket that closes nothing would be part of a quoted name before it.
+            together = (together and opened > 0) or not before
+            opened -= opened > 0
+        if not together:
             pieces.append(" ")
         pieces.append(token)
-        opened += (token == "[") - (token == "]" and opened > 0)
         before2, before = before, token
     return "".join(pieces)
 
@@ -172,7 +219,7 @@ def _is_glued(before2: str, before: str, token: str) -> bool:
     """Whether two tokens stand without a space; decided by tokens alone, so that the result is stable."""
     if _would_merge(before2, before, token):
         return False
-    if token in (",", ";", ")", "]") or before in ("(", "["):
+    if token[0] in ",;)]" or before in ("(", "["):
         return True
     if token == "." and (before == "." or _is_word(before)):
         return True

@@ -19,13 +19,14 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 
 from lineage.redaction import mask_sql, normalize_sql, redact_text, redact_url
-from lineage.redaction import tokens as tokens_module
 from lineage.redaction.masking import mask
 from lineage.redaction.normalizing import normalize
+from lineage.redaction.patterns import pattern_of
+from lineage.redaction.readings import READINGS, readings_of
 
 BACKSLASH = ["mysql", "bigquery", "databricks", "spark", "hive", "snowflake", "clickhouse"]
 DOUBLE_QUOTED = ["mysql", "bigquery", "databricks", "spark", "hive"]
-DIALECTS = [None, *sorted(tokens_module._READINGS)]
+DIALECTS = [None, *sorted(READINGS)]
 RENDERINGS: list[Callable[..., str]] = [mask_sql, normalize_sql]
 
 NASTY = [
@@ -612,8 +613,8 @@ def _steps(work: Callable[[], object]) -> int:
 class TestTime:
     @pytest.mark.parametrize("dialect", DIALECTS)
     def test_no_repetition_of_the_tokenizer_can_backtrack(self, dialect: str | None) -> None:
-        for reading in tokens_module._READINGS.get(dialect or "", tokens_module._ANY):
-            pattern = tokens_module._pattern(reading).pattern
+        for reading in readings_of(dialect):
+            pattern = pattern_of(reading)[0].pattern
             assert list(_unbounded(re._parser.parse(pattern))) == []  # type: ignore[attr-defined]
 
     @pytest.mark.parametrize("piece", ATTACKS.values(), ids=ATTACKS.keys())
