@@ -213,7 +213,8 @@ class _Script:
     def _fill(self, table: Table, statement: StatementLineage, *, anew: bool) -> None:
         key = _key(table)
         made = _Made() if anew or key not in self._made else self._made[key]
-        made.tables.update(dict.fromkeys(each for each in statement.inputs if anew or _key(each) != key))
+        if statement.columns or statement.kind != "CREATE TABLE":  # else it has another's columns and no rows
+            made.tables.update(dict.fromkeys(each for each in statement.inputs if anew or _key(each) != key))
         written = [edges for edges in statement.columns if edges.output.table == table.name]
         flows = {edges.output.column.casefold(): _flow_of(edges) for edges in written}
         deciding = [{source for source in flow.indirect if source[2] in _OF_ROWS} for flow in flows.values()]

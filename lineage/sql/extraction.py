@@ -65,6 +65,8 @@ def _extract(
 _remembered = lru_cache(maxsize=512)(_extract)
 
 
+# What a query reads from that reads nothing.
+_NO_TABLES = frozenset({"dual", "sys.dual", "sysibm.sysdummy1"})
 _GENERIC = ("ansi", "generic", "sql")
 
 
@@ -77,11 +79,11 @@ def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog, session: S
     if session.take(parsed.text):
         catalog.use(session.schema)
         return StatementLineage("USE", (), (), (), True, (), ENGINE, dialect, text=parsed.text)
-    if parsed.tree is None:
+    planned = _planned(parsed, dialect)
+    if planned is None:
         unread = (parsed.problem,) if parsed.problem else ()
         kind = parsed.kind or "UNKNOWN"
         return StatementLineage(kind, (), (), (), not unread, unread, ENGINE, dialect, text=parsed.text)
-    planned = plan(parsed.tree, dialect)
     statement = session.completed(_read(parsed, planned, dialect, catalog))
     if planned.creates:
         for table in statement.outputs[-1:]:
@@ -90,11 +92,26 @@ def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog, session: S
     return statement
 
 
+def _planned(parsed: Parsed, dialect: str | None) -> Plan | None:
+    """Return a statement's plan, None where it could not be parsed or is a definition."""
+    if parsed.tree is None:
+        return parsed.plan
+    with guard("reading the tables of a SQL statement"):
+        try:
+            return plan(parsed.tree, dialect)
+        except RecursionError:
+            return Plan(parsed.tree.key.upper(), opaque="it is nested too deep")
+    return Plan(parsed.tree.key.upper(), opaque="its tables could not be read")
+
+
 def _read(parsed: Parsed, planned: Plan, dialect: str | None, catalog: Catalog) -> StatementLineage:
     """Return the lineage of one statement that was parsed."""
-    assert parsed.tree is not None
-    written, problems = _columns(planned, Queries(catalog, dialect))
-    for function in unseen_reads(parsed.tree):
+    written, problems = _columns(planned, Queries(catalog, dialect, parsed.variables))
+    if parsed.assigning:  # what a variable holds is no column that anybody could ask for
+        written = []
+    if parsed.doubt is not None:
+        problems.append(parsed.doubt)
+    for function in unseen_reads(parsed.tree) if parsed.tree is not None else ():
         problems.append(f"what the table function {function} reads is not known")
     if planned.opaque:
         problems.append(f"{planned.kind} was not understood: {planned.opaque}")
@@ -106,7 +123,7 @@ def _read(parsed: Parsed, planned: Plan, dialect: str | None, catalog: Catalog) 
     outputs = unique(planned.outputs)
     return StatementLineage(
         planned.kind,
-        unique(planned.inputs),
+        unique(table for table in planned.inputs if table.name.casefold() not in _NO_TABLES),
         outputs,
         columns,
         certain and all_named and not doubts,

@@ -10,11 +10,15 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import sqlglot
-from sqlglot import Dialect, Parser, Token, TokenType, exp
+from sqlglot import Dialect, Parser, exp
 from sqlglot.errors import ParseError, SqlglotError
 
+from lineage.sql.forms import Export, form_of
+from lineage.sql.identifiers import mark_names
+from lineage.sql.plans import Plan
 from lineage.sql.procedures import pieces, unpunctuated
-from lineage.sql.splitting import UNPUNCTUATED, Piece, is_command, word
+from lineage.sql.rows import with_records
+from lineage.sql.splitting import UNPUNCTUATED, Piece, is_command, tokenized
 from lineage.sql.tree import Node
 
 ENGINE = f"sqlglot {version('sqlglot')}"
@@ -24,13 +28,16 @@ _parsing = threading.local()
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A statement's tree, or why there is none; `kind` is that of a definition, which has none either."""
+    """A statement's tree or plan, or why there is none; `kind` is that of a definition, which has neither."""
 
     tree: Node | None
     text: str
     problem: str | None = None
     kind: str | None = None
     variables: frozenset[str] = frozenset()
+    plan: Plan | None = None
+    assigning: bool = False
+    doubt: str | None = None
 
 
 def parse(sql: str, dialect: str | None) -> list[Parsed]:
@@ -46,25 +53,65 @@ def _read(piece: Piece, dialect: str | None, parser: Parser) -> Iterator[Parsed]
         yield Parsed(None, piece.text, piece.problem, piece.kind)
         return
     found = _parse(piece, dialect, parser)
-    if found.problem is not None or isinstance(found.tree, exp.Command):
-        again = _read_otherwise(piece, dialect, parser)
-        if again:
-            yield from again
-            return
-    yield found
+    yield from [found] if _is_understood(found) else _read_otherwise(piece, found, dialect, parser)
 
 
-def _read_otherwise(piece: Piece, dialect: str | None, parser: Parser) -> list[Parsed]:
-    """Return the statements of a piece that the parser does not understand as it stands, or none."""
-    if word(piece.tokens[0]) == "REPLACE":  # MySQL's, an INSERT that deletes first
-        insert = Token(TokenType.INSERT, "INSERT", *_place(piece.tokens[0]))
-        return [_parse(replace(piece, tokens=[insert, *piece.tokens[1:]]), dialect, parser)]
-    cut = unpunctuated(piece, dialect) if dialect not in UNPUNCTUATED else []
-    if len(cut) > 1:
+def _is_understood(parsed: Parsed) -> bool:
+    if parsed.plan is not None:
+        return parsed.plan.opaque is None
+    tree = parsed.tree
+    if isinstance(tree, exp.Create):
+        return (tree.args.get("kind") or "").upper() not in _READ_BY_TOKENS
+    if isinstance(tree, exp.LoadData):
+        return tree.args.get("inpath") is not None
+    return tree is not None and not isinstance(tree, exp.Command) and tree.key != "export"
+
+
+# What CREATE makes that the parser's tree tells less of than its tokens.
+_READ_BY_TOKENS = frozenset({"STAGE", "STREAM", "SYNONYM"})
+
+
+def _read_otherwise(piece: Piece, found: Parsed, dialect: str | None, parser: Parser) -> list[Parsed]:
+    """Return what a piece holds that the parser does not understand as it stands."""
+    form = form_of(piece, dialect)
+    if isinstance(form, Plan):
+        return [replace(found, tree=None, problem=None, plan=form)]
+    elif isinstance(form, Export):
+        exported = _exported(form, dialect, parser)
+        if exported is not None:
+            return [replace(found, tree=exported, problem=None)]
+    elif form is not None:
+        made = [_parse(each, dialect, parser) for each in (form if isinstance(form, list) else [form])]
+        if all(_is_understood(each) for each in made):
+            return [replace(each, text=found.text) for each in made]
+    if dialect not in UNPUNCTUATED:
+        cut = unpunctuated(piece, dialect)
         parts = [_parse(each, dialect, parser) for each in cut if each.kind is None and each.problem is None]
-        if parts and all(part.problem is None and not isinstance(part.tree, exp.Command) for part in parts):
+        if len(cut) > 1 and parts and all(_is_understood(part) for part in parts):
             return parts
-    return []
+    return [_as_generic(piece, found, dialect)]
+
+
+def _as_generic(piece: Piece, found: Parsed, dialect: str | None) -> Parsed:
+    """Return a statement read as generic SQL where it can be, which its own dialect's rules forbid."""
+    if found.tree is not None or dialect is None:
+        return found
+    generic = _parse(replace(piece, sql=piece.text, tokens=()), None, Dialect.get_or_raise(None).parser())
+    if not isinstance(generic.tree, exp.Query | exp.DML):
+        return found
+    problem = f"{found.problem} as {dialect}: it is read as generic SQL"
+    return replace(generic, text=found.text, doubt=problem)
+
+
+def _exported(form: Export, dialect: str | None, parser: Parser) -> Node | None:
+    """Return a query whose result goes to a file as the COPY it is."""
+    query = form.query
+    if not query.tokens:
+        query = replace(query, tokens=tokenized(query.sql, dialect) or ())
+    parsed = _parse(query, dialect, parser) if query.tokens else None
+    if parsed is None or not isinstance(parsed.tree, exp.Query):
+        return None
+    return exp.Copy(this=exp.Subquery(this=parsed.tree), kind=False, files=[exp.Literal.string(form.path)])
 
 
 def _parse(piece: Piece, dialect: str | None, parser: Parser) -> Parsed:
@@ -79,17 +126,23 @@ def _parse(piece: Piece, dialect: str | None, parser: Parser) -> Parsed:
         problem = f"the parser cannot read it ({type(fault).__name__})"
     except RecursionError:
         problem = "it is nested too deep for the parser"
-    return Parsed(tree, piece.text, problem, variables=piece.variables)
+    if tree is not None:
+        if piece.records:
+            tree = with_records(tree, _rows(piece, dialect, parser))
+        mark_names(tree, dialect)
+    return Parsed(tree, piece.text, problem, variables=piece.variables, assigning=piece.assigning)
 
 
-def _place(token: Token) -> tuple[int, int, int, int]:
-    return token.line, token.col, token.start, token.end
+def _rows(piece: Piece, dialect: str | None, parser: Parser) -> dict[str, exp.Query]:
+    """Return the queries whose rows a statement uses by name."""
+    rows = {name: _parse(query, dialect, parser).tree for name, query in piece.records.items()}
+    return {name: query for name, query in rows.items() if isinstance(query, exp.Query)}
 
 
 def _tree(piece: Piece, dialect: str | None, parser: Parser) -> Node | None:
     if dialect == "athena":  # which has the grammars of two engines
         return _either(piece.text, "athena", "hive")
-    if is_command(piece.tokens[0], dialect):
+    if not piece.tokens or is_command(piece.tokens[0], dialect):
         trees = sqlglot.parse(piece.text, read=dialect)
     else:
         trees = parser.parse(list(piece.tokens), piece.sql)

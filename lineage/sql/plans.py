@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lineage.sql.queries import Queries
 from lineage.sql.relations import Flow, Output, Rest
 from lineage.sql.results import Table
+from lineage.sql.sources import table_relation
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,16 @@ class Written:
     columns: Sequence[Output | Rest]
     rows: Flow
     doubt: str | None = None
+
+
+def copied(source: Table, target: Table | None) -> Callable[[Queries], Iterable[Written]]:
+    """Return the columns of a target that takes all of a source's as they are."""
+
+    def columns(queries: Queries) -> Iterable[Written]:
+        if target is not None:
+            yield Written(target, table_relation([source], queries.catalog).columns, Flow())
+
+    return columns
 
 
 @dataclass

@@ -36,6 +36,7 @@ class Session:
         self._dialect = dialect
         self.catalog: str | None = None
         self.schema: str | None = None
+        self._temporary: set[str] = set()
 
     def take(self, text: str) -> bool:
         """Take over what a statement sets, if it sets a default; returns whether it does."""
@@ -61,7 +62,9 @@ class Session:
             self._dialect in (_DATABASE_IS_CATALOG if level == "database" else _USE_IS_CATALOG)
             and level != "schema"
         )
-        if len(parts) == 1 and only_catalog:
+        if len(parts) == 1 and self._dialect is None and self.catalog is not None:
+            self.catalog = self.schema = None  # either a schema of that catalog or another catalog
+        elif len(parts) == 1 and only_catalog:
             self.catalog, self.schema = parts[0], None
         else:
             self.catalog, self.schema = parts[-2] if len(parts) > 1 else self.catalog, parts[-1]
@@ -84,14 +87,14 @@ class Session:
 
     def completed(self, statement: StatementLineage) -> StatementLineage:
         """Return a statement whose tables have the parts that the script says."""
+        self._temporary |= {table.name.casefold() for table in statement.temporary}
         if self.catalog is None and self.schema is None:
             return statement
-        temporary = {table.name for table in statement.temporary}
         tables = dict.fromkeys((*statement.inputs, *statement.outputs))
         names = {
             table.name: longer
             for table in tables
-            if table.name not in temporary and (longer := self._completed(table)) is not table
+            if table.name.casefold() not in self._temporary and (longer := self._completed(table)) is not table
         }
         return renamed_tables(statement, names) if names else statement
 

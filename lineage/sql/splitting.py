@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -27,13 +27,16 @@ _DELIMITER = re.compile(r"(?im)^[ \t]*delimiter[ \t]+(\S+)[ \t]*$")
 class Piece:
     """One statement of a script: its tokens, and the text they are places in.
 
-    `variables` are names that are no columns in it, `kind` that of a definition which is no statement to
-    parse, `problem` why it cannot be read.
+    `variables` are names that are no columns in it, `records` rows of queries by name. `assigning` says that
+    its result only goes into variables, `kind` what it is where it is nothing to parse, `problem` why it
+    cannot be read.
     """
 
     tokens: Sequence[Token]
     sql: str = field(repr=False)
     variables: frozenset[str] = frozenset()
+    records: Mapping[str, Piece] = field(default_factory=dict)
+    assigning: bool = False
     kind: str | None = None
     problem: str | None = None
 
@@ -60,9 +63,34 @@ def tokenized(sql: str, dialect: str | None) -> list[Token] | None:
     """
     tokenizer = _tokenizer(dialect)(dialect=_tokenized_as(dialect))
     try:
-        return list(tokenizer.tokenize(sql))
+        tokens = list(tokenizer.tokenize(sql))
     except (SqlglotError, RecursionError):
         return None
+    return _with_placeholders(tokens) if "%s" in sql or "%(" in sql else tokens
+
+
+def _with_placeholders(tokens: list[Token]) -> list[Token]:
+    """Read the parameters `%s` and `%(name)s` of Python's drivers as placeholders in every dialect."""
+    made: list[Token] = []
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        if token.text == "%" and not (made and made[-1].token_type in _OPERANDS):
+            after = [each.text for each in tokens[at + 1 : at + 5]]
+            length = 2 if after[:1] == ["s"] else 5 if [*after[:1], *after[2:4]] == ["(", ")", "s"] else 0
+            if length:
+                last = tokens[at + length - 1]
+                made.append(Token(TokenType.PLACEHOLDER, "?", token.line, token.col, token.start, last.end))
+                at += length
+                continue
+        made.append(token)
+        at += 1
+    return made
+
+
+_OPERANDS = frozenset(
+    {TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.R_PAREN, TokenType.STRING}
+)
 
 
 def is_command(token: Token, dialect: str | None) -> bool:

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from lineage.sql.changes import delete_plan, merge_plan, update_plan, upserted
 from lineage.sql.names import file_table, table_of
-from lineage.sql.plans import Plan, Written
+from lineage.sql.plans import Plan, Written, copied
 from lineage.sql.queries import Queries
 from lineage.sql.reads import tables_read
 from lineage.sql.relations import Flow, Relation
@@ -17,7 +17,7 @@ from lineage.sql.scopes import Scope
 from lineage.sql.sources import add_source, table_relation
 from lineage.sql.tree import READABLE, Node, ctes_of
 
-_QUERIES = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)
+_QUERIES = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values, exp.Pivot)
 
 
 def plan(node: Node, dialect: str | None) -> Plan:
@@ -49,6 +49,8 @@ def _with_nested(node: Node, found: Plan, dialect: str | None) -> Plan:
 
 
 def _query(node: Node, dialect: str | None) -> Plan:
+    if (moved := _moved_by_function(node)) is not None:
+        return moved
     into = next(node.find_all(exp.Into), None)
     target = table_of(into.this) if into is not None else None
 
@@ -61,6 +63,24 @@ def _query(node: Node, dialect: str | None) -> Plan:
     temporary = into is not None and bool(into.args.get("temporary"))
     inputs = tables_read(node, dialect)
     return Plan(kind, inputs, outputs, columns, creates=target is not None, temporary=temporary)
+
+
+# Vertica's functions that move rows, with the places of the table read and the table written.
+_MOVING = {
+    "copy_partitions_to_table": (0, 3),
+    "copy_table": (0, 1),
+    "move_partitions_to_table": (0, 3),
+    "swap_partitions_between_tables": (0, 3),
+}
+
+
+def _moved_by_function(node: Node) -> Plan | None:
+    called = node.expressions[0] if isinstance(node, exp.Select) and len(node.expressions) == 1 else None
+    places = _MOVING.get(called.name.lower()) if isinstance(called, exp.Anonymous) else None
+    if called is None or places is None or len(called.expressions) <= places[1]:
+        return None
+    read, written = (Table(tuple(called.expressions[place].name.split("."))) for place in places)
+    return Plan("SELECT", [read], [written])
 
 
 def _writer(
@@ -118,11 +138,19 @@ def _insert(node: exp.Insert, dialect: str | None) -> Plan:
 def _multiple_inserts(node: exp.MultitableInserts, dialect: str | None) -> Plan:
     """INSERT ALL and Hive's FROM ... INSERT: one query, several targets, each with columns of its result."""
     source, inserts = node.args["source"], list(node.find_all(exp.Insert))
+    first = (node.args.get("kind") or "").upper() == "FIRST"
 
     def columns(queries: Queries) -> Iterator[Written]:
-        scope, rows = Scope(), Flow()
+        scope, rows, before = Scope(), Flow(), Flow()
         add_source(source, scope, rows, queries)
         for insert in inserts:
+            condition = insert.parent if isinstance(insert.parent, exp.ConditionalInsert) else None
+            when = Flow()
+            if condition is not None and condition.expression is not None:
+                when.add(queries.flow(condition.expression, scope, "FILTER"), "FILTER")
+                before.add_rows(when)
+            if first or (condition is not None and condition.args.get("else_")):
+                when.add_rows(before)
             values = insert.args.get("expression")
             if isinstance(values, READABLE):
                 relation = queries.relation(values, scope)
@@ -131,6 +159,7 @@ def _multiple_inserts(node: exp.MultitableInserts, dialect: str | None) -> Plan:
             decided = Flow()
             decided.add_rows(rows)
             decided.add_rows(relation.rows)
+            decided.add_rows(when)
             yield Written(table_of(insert.this), relation.renamed(_column_names(insert.this)), decided)
 
     outputs = [table for insert in inserts if (table := table_of(insert.this))]
@@ -191,7 +220,8 @@ def _sources(node: Node, dialect: str | None) -> list[Table]:
 
 def _load(node: exp.LoadData, dialect: str | None) -> Plan:
     target, path = table_of(node.this), node.args["inpath"]
-    return Plan("LOAD DATA", [file_table(path.name)], [target] if target else [])
+    file = file_table(path.name)
+    return Plan("LOAD DATA", [file], [target] if target else [], copied(file, target))
 
 
 def _cache(node: exp.Cache, dialect: str | None) -> Plan:
@@ -208,8 +238,13 @@ def _alter(node: exp.Alter, dialect: str | None) -> Plan:
     if table is None or kind not in ("ALTER", "ALTER TABLE", "ALTER VIEW", "ALTER MATERIALIZED VIEW"):
         return Plan(kind)
     for action in node.args.get("actions") or ():
+        if isinstance(action, exp.Query):  # a view is redefined
+            columns = _writer(node, action, table, lambda _: ())
+            return Plan(kind, tables_read(action, dialect), [table], columns, creates=True)
         other = table_of(action.this) if isinstance(action, exp.AlterRename | exp.SwapTable) else None
         if other is not None and isinstance(action, exp.AlterRename):
+            if len(other.parts) == 1 and dialect not in _RENAMES_INTO_DEFAULT:
+                other = Table((*table.parts[:-1], *other.parts))
             return Plan(f"{kind} RENAME", [table], [other])
         if other is not None:
             return Plan(f"{kind} SWAP", [table, other], [table, other])
@@ -236,6 +271,10 @@ def _declare(node: exp.Declare, dialect: str | None) -> Plan:
             table = Table((f"@{variable.name}",))
             return Plan("DECLARE", [], [table], creates=True, temporary=True, defines=names)
     return Plan("DECLARE")
+
+
+# Dialects in which a new name without a schema is in the default one, not where the old name is.
+_RENAMES_INTO_DEFAULT = frozenset({"doris", "hive", "mysql", "singlestore", "snowflake", "starrocks"})
 
 
 # Each planner takes the class it stands beside.
