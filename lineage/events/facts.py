@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-from openlineage.client.facet_v2 import column_lineage_dataset
+from typing import TYPE_CHECKING, Any
 
 from lineage import facets as own
 from lineage.context import RunIdentity
 from lineage.datasets import Dataset
 
+if TYPE_CHECKING:
+    from lineage.sql.facets import Made
+    from lineage.sql.named import SqlText
+
 
 @dataclass(slots=True)
 class DatasetFacts:
-    """What a run knows about one of its datasets; `facets` and `io_facets` go on the wire as they are."""
+    """What a run knows about one of its datasets; `facets` and `io_facets` go on the wire as they are.
+
+    `made` is what it says of how an output is made; None when it says nothing.
+    """
 
     dataset: Dataset
     facets: dict[str, Any] = field(default_factory=dict)
     io_facets: dict[str, Any] = field(default_factory=dict)
-    sources: dict[str, list[column_lineage_dataset.InputField]] = field(default_factory=dict)
+    made: Made | None = None
 
 
 @dataclass(slots=True)
@@ -35,6 +40,8 @@ class RunFacts:
     inputs: dict[tuple[str, str], DatasetFacts] = field(default_factory=dict)
     outputs: dict[tuple[str, str], DatasetFacts] = field(default_factory=dict)
     statements: list[own.Statement] = field(default_factory=list)
+    filling: list[SqlText] = field(default_factory=list)
+    """The statements read so far that fill temporary tables."""
     statement_statistics: dict[int, own.StatementStatistics] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     run_facets: dict[str, Any] = field(default_factory=dict)

@@ -24,12 +24,11 @@ def input_dataset(known: DatasetFacts) -> InputDataset:
 def output_dataset(known: DatasetFacts) -> OutputDataset:
     """Return a dataset as an output, with the lineage of its columns."""
     facets = _dataset_facets(known)
-    if known.sources:
-        lineage = facet_v2.column_lineage_dataset
-        facets["columnLineage"] = lineage.ColumnLineageDatasetFacet(
-            fields={name: lineage.Fields(inputFields=list(found)) for name, found in known.sources.items()},
-            producer=PRODUCER,
-        )
+    if known.made is not None:
+        from lineage.sql.facets import column_lineage_facet
+
+        if (columns := column_lineage_facet(known.made)) is not None:
+            facets["columnLineage"] = columns
     dataset = known.dataset
     return OutputDataset(dataset.namespace, dataset.name, facets=facets, outputFacets=dict(known.io_facets))
 

@@ -12,8 +12,11 @@ from lineage.events.facts import RunFacts
 from lineage.version import PRODUCER
 
 
-def job_facets(facts: RunFacts) -> dict[str, Any]:
-    """Return the facets of the job that a run is of."""
+def job_facets(facts: RunFacts, *, claims_outputs: bool) -> dict[str, Any]:
+    """Return the facets of the job that a run is of.
+
+    The lineage facet says which input feeds which output, where the run knows that of all of them.
+    """
     made: dict[str, Any] = {}
     if facts.statements:
         dialects = {statement.dialect for statement in facts.statements}
@@ -25,6 +28,12 @@ def job_facets(facts: RunFacts) -> dict[str, Any]:
         made["lineageGraph_statements"] = own.LineageGraphStatementsJobFacet(
             statements=list(facts.statements), producer=PRODUCER
         )
+    outputs = {name: known.made for name, known in facts.outputs.items() if known.made is not None}
+    if claims_outputs and outputs:
+        from lineage.sql.facets import explains, lineage_facet
+
+        if explains(outputs, list(facts.inputs), list(facts.outputs)):
+            made["lineage"] = lineage_facet(outputs)
     return {**made, **facts.job_facets}
 
 

@@ -33,13 +33,18 @@ def run_event(
         facets["errorMessage"] = error_facet(error)
     if partial is not None:
         facets["lineageGraph_partial"] = own.LineageGraphPartialRunFacet(reason=partial, producer=PRODUCER)
-    outputs = facts.outputs.values() if state in _CLAIMS_OUTPUTS else ()
+    claims_outputs = state in _CLAIMS_OUTPUTS
+    outputs = facts.outputs.values() if claims_outputs else ()
     return RunEvent(
         eventTime=format_time(at),
         eventType=state,
         producer=PRODUCER,
         run=Run(runId=facts.identity.run_id, facets=facets),
-        job=Job(facts.identity.job_namespace, facts.identity.job_name, facets=job_facets(facts)),
+        job=Job(
+            facts.identity.job_namespace,
+            facts.identity.job_name,
+            facets=job_facets(facts, claims_outputs=claims_outputs),
+        ),
         inputs=[input_dataset(known) for known in list(facts.inputs.values())],
         outputs=[output_dataset(known) for known in list(outputs)],
     )

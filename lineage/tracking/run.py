@@ -160,16 +160,27 @@ class Run:
         namespace: str | None = None,
         database: str | None = None,
         default_schema: str | None = None,
+        extract: bool = False,
     ) -> None:
         """Say that the run executed a statement; its tables and columns are read from it after the run.
 
         Values are masked before anything is kept. `namespace` (as in `postgres://warehouse:5432`),
         `database` and `default_schema` complete the names of its tables.
+
+        With `extract` they are read at once, in this thread, and the run's events list the tables and the
+        columns: for backends that read no SQL. It takes milliseconds, and the first time a parser is loaded.
+        A `*` is expanded by the schemas that the run gives its datasets. What cannot be read, or is too
+        large for somebody else's program, is left for later.
         """
         from lineage.facets import Statement
 
         statement = Statement(mask_sql(text, dialect=dialect), dialect, namespace, database, default_schema)
         self.facts.statements.append(statement)
+        if extract:
+            from lineage.tracking.sql_reading import read_statement
+
+            with guard("reading the tables and columns of SQL"):
+                read_statement(self.facts, statement)
 
     @_recording("recording output statistics")
     def output_statistics(
@@ -196,7 +207,8 @@ class Run:
     def _statement_statistics(self, row_count: int | None, size: int | None, file_count: int | None) -> None:
         from lineage.facets import StatementStatistics
 
-        if not self.facts.statements or self.facts.outputs:
+        declared = any(known.made is None for known in self.facts.outputs.values())
+        if not self.facts.statements or declared:
             raise LookupError("statistics need a dataset when a run has several outputs or none")
         place = len(self.facts.statements) - 1
         self.facts.statement_statistics[place] = StatementStatistics(place, row_count, size, file_count)
@@ -217,15 +229,19 @@ class Run:
         `type` is DIRECT or INDIRECT and `subtype` one of OpenLineage's (IDENTITY, TRANSFORMATION,
         AGGREGATION; JOIN, GROUP_BY, FILTER, SORT, WINDOW, CONDITIONAL); `transformation` is text for people.
         """
-        from openlineage.client.facet_v2 import column_lineage_dataset as wire
+        from lineage.sql.facets import Made, input_field
 
         if subtype is None and transformation is None and type == "DIRECT":
             subtype = "IDENTITY"
-        found = self._known(self.facts.outputs, output).sources.setdefault(column, [])
+        known, said = self._known(self.facts.outputs, output), Made()
         for source, source_field in inputs:
             read = self._known(self.facts.inputs, source).dataset
-            how = wire.Transformation(type=type, subtype=subtype, description=transformation)
-            found.append(wire.InputField(read.namespace, read.name, source_field, [how]))
+            name = read.namespace, read.name
+            said.inputs[name] = None
+            found = said.fields.setdefault(column, [])
+            found.append(input_field(name, source_field, type, subtype, transformation))
+        known.made = known.made or Made()
+        known.made.add(said)
 
     @_recording("tagging a run")
     def tag(self, key: str, value: str = "true") -> None:
