@@ -33,6 +33,7 @@ _UNFINISHED = {
     "DROP": frozenset({",", ")"}),
     "ALTER": frozenset({","}),
 }  # fmt: skip
+_OPTIONS = frozenset({"(", "TIES", "CHECK", "NOCHECK", "NOWAIT", "LOG", "SETERROR"})  # behind WITH
 _VERBS = frozenset({"DELETE", "INSERT", "MERGE", "SELECT", "UPDATE"})
 
 
@@ -51,7 +52,7 @@ class Boundary:
 
     def before(self, words: Sequence[str], at: int) -> bool:
         """Whether a new statement begins at this word, which is outside brackets and CASE."""
-        this, last = words[at], words[at - 1]
+        this, last = words[at].partition(" ")[0], words[at - 1]
         following = words[at + 1] if at + 1 < len(words) else ""
         if this == "VALUES":
             self._needs_rows = False

@@ -129,10 +129,16 @@ class Cursor:
     def piece(self, start: int, end: int, *, assigning: bool = False) -> Piece:
         """Return these tokens as a statement; with `assigning` its result goes nowhere but into variables."""
         tokens: Sequence[Token] = self.tokens[start:end]
-        if self.words[start] in QUERY and (self.in_body or self.dialect in _INTO_VARIABLES):
+        head = self.words[start]
+        into_variables = self.dialect not in UNPUNCTUATED and (
+            self.in_body or self.dialect in _INTO_VARIABLES
+        )
+        if into_variables and head in _WRITING:
+            tokens = self._without_returning(start, end)
+        elif into_variables and head in QUERY:
             tokens, into = self._without_into(start, end)
             assigning = assigning or into
-        if self.words[start] == "SELECT" and self._assigns(start, end):
+        if head == "SELECT" and self._assigns(start, end):
             assigning = True
         used = {name: query for name, query in self.records.items() if name in self._folded(start, end)}
         return Piece(tokens, self.sql, self.variables, used, assigning=assigning)
@@ -202,6 +208,13 @@ class Cursor:
             kept.append(self.tokens[at])
             at += 1
         return kept, found
+
+    def _without_returning(self, start: int, end: int) -> Sequence[Token]:
+        """Return a change's tokens without `RETURNING x INTO v`."""
+        returning = self.find("RETURNING", "RETURN", start=start)
+        if returning is None or returning >= end or "INTO" not in self.words[returning:end]:
+            return self.tokens[start:end]
+        return self.tokens[start:returning]
 
     def _behind_targets(self, at: int, end: int) -> int:
         """Return where a list of variables ends: names with dots, marks and indices, between commas."""

@@ -45,7 +45,7 @@ def _head(cursor: Cursor, body: int, kind: str) -> Iterator[Piece]:
 
 
 def _definition(cursor: Cursor, at: int, kind: str) -> Iterator[Piece]:
-    start = cursor.at
+    start, outer = cursor.at, cursor.variables
     cursor.at = at + 1
     body = _body(cursor, kind)
     if body is None:
@@ -54,11 +54,13 @@ def _definition(cursor: Cursor, at: int, kind: str) -> Iterator[Piece]:
     if body < len(cursor.tokens) and is_string(cursor.tokens[body]):
         cursor.at = body
         yield from _string_body(cursor, start, body, kind)
+        cursor.variables = outer
         return
     cursor.at = start
     yield from _head(cursor, body, f"CREATE {kind}")
     if cursor.word() == "(":
         yield from cursor.queries(body, cursor.statement_end())
+        cursor.variables = outer
     elif cursor.word() not in QUERY and cursor.dialect not in UNPUNCTUATED:
         yield from section(cursor)
 

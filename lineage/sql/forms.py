@@ -6,23 +6,25 @@ others name their tables in places that are plain to see.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sqlglot import Token, TokenType
+from sqlglot import TokenType
 
+from lineage.sql.creation import created
 from lineage.sql.names import file_table
 from lineage.sql.plans import Plan, copied
 from lineage.sql.results import Table
-from lineage.sql.splitting import Piece, is_string, word
+from lineage.sql.rewording import plainer
+from lineage.sql.splitting import Piece, is_string
+from lineage.sql.wording import Wording, token_at
 
-_QUERY = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE", "PIVOT", "UNPIVOT"})
-_OPERATORS = frozenset({"+", "-", "*", "/", "%", "&", "|", "^", "||"})
 # Upkeep of a table that neither reads nor writes its rows, and talk with the server.
 # fmt: off
 _WITHOUT_LINEAGE = frozenset({
     "ANALYSE", "ANALYZE", "CHECKPOINT", "CLUSTER", "FLUSH", "GET", "HELP", "LIST", "LOCK", "LS", "MSCK",
-    "OPTIMIZE", "PUT", "REINDEX", "REMOVE", "REPAIR", "RM", "SHOW", "UNLISTEN", "UNLOCK", "VACUUM",
+    "OPTIMIZE", "PUT", "REINDEX", "REMOVE", "REPAIR", "RM", "SHOW", "UNLISTEN", "UNLOCK", "UPDATE STATISTICS",
+    "VACUUM",
 })
 # fmt: on
 
@@ -45,173 +47,18 @@ def form_of(piece: Piece, dialect: str | None) -> Form | None:
     """
     if not piece.tokens:
         return None
-    form = _Form(piece, dialect)
+    form = Wording(piece, dialect)
     head = form.words[0]
     if head in _WITHOUT_LINEAGE:
         return Plan(head)
     found = _FORMS[head](form) if head in _FORMS else None
-    return found if found is not None else form.plainer()
-
-
-class _Form:
-    def __init__(self, piece: Piece, dialect: str | None) -> None:
-        self.piece = piece
-        self.dialect = dialect
-        self.tokens = list(piece.tokens)
-        self.words = [word(token) for token in self.tokens]
-        self.at = 1
-
-    def accept(self, *words: str) -> bool:
-        """Pass these words if they come next."""
-        end = self.at + len(words)
-        if tuple(self.words[self.at : end]) != words:
-            return False
-        self.at = end
-        return True
-
-    def skip(self, words: frozenset[str]) -> None:
-        """Pass any of these words."""
-        while self.at < len(self.words) and self.words[self.at] in words:
-            self.at += 1
-
-    def name(self) -> Table | None:
-        """Pass a dotted name and return its table."""
-        start = self.at
-        parts: list[str] = []
-        while self.at < len(self.tokens):
-            token = self.tokens[self.at]
-            if is_string(token) and not parts:
-                self.at += 1
-                return file_table(token.text)
-            if not (
-                token.text[:1].isalnum()
-                or token.text[:1] in "_@$"
-                or token.token_type == TokenType.IDENTIFIER
-            ):
-                break
-            parts += token.text.split(".") if token.token_type == TokenType.IDENTIFIER else [token.text]
-            self.at += 1
-            if self.words[self.at : self.at + 1] != ["."]:
-                break
-            self.at += 1
-        if not parts:
-            self.at = start
-            return None
-        return Table(tuple(parts))
-
-    def find(self, *wanted: str, start: int | None = None) -> int | None:
-        """Return where one of these words comes next outside brackets."""
-        brackets = 0
-        for at in range(self.at if start is None else start, len(self.words)):
-            brackets += (self.words[at] in "([" if self.words[at] else 0) - (self.words[at] in (")", "]"))
-            if brackets <= 0 and self.words[at] in wanted:
-                return at
-        return None
-
-    def closing(self, opening: int) -> int:
-        """Return where a bracket is closed."""
-        brackets = 0
-        for at in range(opening, len(self.words)):
-            brackets += (self.words[at] == "(") - (self.words[at] == ")")
-            if not brackets:
-                return at
-        return len(self.words) - 1
-
-    def string(self, start: int = 0) -> int | None:
-        """Return where the next string is."""
-        return next((at for at in range(start, len(self.tokens)) if is_string(self.tokens[at])), None)
-
-    def made(self, tokens: Sequence[Token]) -> Piece | None:
-        """Return the statement with these tokens in place of its own, None if they are the same."""
-        tokens = list(tokens)
-        return (
-            None
-            if len(tokens) == len(self.tokens) and tokens == self.tokens
-            else replace(self.piece, tokens=tokens)
-        )
-
-    def plainer(self) -> Piece | None:
-        """Return the statement with its words in a form that every dialect of the parser reads."""
-        tokens = _assignments(self.tokens)
-        if self.dialect in ("redshift", None):
-            tokens = _bracketed(tokens)
-        if self.dialect == "teradata":
-            tokens = _untitled(tokens)
-        return self.made(tokens)
-
-
-def _token(token: Token, kind: TokenType, text: str) -> Token:
-    return Token(kind, text, token.line, token.col, token.start, token.end)
-
-
-def _assignments(tokens: list[Token]) -> list[Token]:
-    """Write `x += y` as `x = x + y`."""
-    made: list[Token] = []
-    at = 0
-    while at < len(tokens):
-        token = tokens[at]
-        if at + 1 < len(tokens) and token.text in _OPERATORS and tokens[at + 1].token_type == TokenType.EQ:
-            start = len(made)
-            while start and (made[start - 1].text in (".", "@") or made[start - 1].token_type in _NAMES):
-                if (
-                    start < len(made)
-                    and made[start].text not in (".",)
-                    and made[start - 1].text not in (".", "@")
-                ):
-                    break
-                start -= 1
-            target = made[start:]
-            made += [tokens[at + 1], *target, token]
-            at += 2
-            continue
-        made.append(token)
-        at += 1
-    return made
-
-
-_NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
-
-
-def _bracketed(tokens: list[Token]) -> list[Token]:
-    """Write `[name]` as a quoted name where it is no index."""
-    made: list[Token] = []
-    at = 0
-    while at < len(tokens):
-        token = tokens[at]
-        if token.text == "[" and at + 2 < len(tokens) and tokens[at + 2].text == "]":
-            indexed = made and made[-1].end + 1 == token.start and made[-1].text not in (".", "(", ",")
-            if not indexed and not tokens[at + 1].text.isdigit() and not is_string(tokens[at + 1]):
-                made.append(_token(tokens[at + 1], TokenType.IDENTIFIER, tokens[at + 1].text))
-                at += 3
-                continue
-        made.append(token)
-        at += 1
-    return made
-
-
-def _untitled(tokens: list[Token]) -> list[Token]:
-    """Leave out Teradata's `(TITLE 'x')` and `(FORMAT 'x')`."""
-    made: list[Token] = []
-    at = 0
-    while at < len(tokens):
-        following = [word(token) for token in tokens[at : at + 4]]
-        if (
-            len(following) == 4
-            and following[0] == "("
-            and following[1] in ("TITLE", "FORMAT")
-            and following[3] == ")"
-        ):
-            at += 4
-            continue
-        made.append(tokens[at])
-        at += 1
-    return made
+    return found if found is not None else plainer(form)
 
 
 # Statements by their first word
 
 
-def _unload(form: _Form) -> Form | None:
+def _unload(form: Wording) -> Form | None:
     if not form.accept("("):
         return None
     closing = form.closing(form.at - 1)
@@ -224,7 +71,7 @@ def _unload(form: _Form) -> Form | None:
     return Export(replace(form.piece, tokens=inner), form.tokens[path].text)
 
 
-def _export(form: _Form) -> Form | None:
+def _export(form: Wording) -> Form | None:
     """BigQuery's EXPORT DATA."""
     options, query = form.find("OPTIONS"), form.find("AS")
     if options is None or query is None:
@@ -236,7 +83,7 @@ def _export(form: _Form) -> Form | None:
     )
 
 
-def _load(form: _Form) -> Form | None:
+def _load(form: Wording) -> Form | None:
     """LOAD DATA of BigQuery and MySQL."""
     into = form.find("INTO", "OVERWRITE")
     if into is None:
@@ -256,7 +103,7 @@ def _load(form: _Form) -> Form | None:
     return Plan("LOAD DATA", read, [target], copied(read[0], target))
 
 
-def _explain(form: _Form) -> Form | None:
+def _explain(form: Wording) -> Form | None:
     """EXPLAIN runs nothing, but with ANALYZE."""
     if form.words[1:2] == ["("]:
         runs = "ANALYZE" in form.words[: form.closing(1)]
@@ -267,15 +114,18 @@ def _explain(form: _Form) -> Form | None:
     return form.made(form.tokens[form.at :]) if runs else Plan("EXPLAIN")
 
 
-def _rename(form: _Form) -> Form | None:
+def _rename(form: Wording) -> Form | None:
     """RENAME TABLE a TO b, c TO d: one ALTER each."""
     if not (form.accept("TABLE") or form.accept("TABLES")):
         return None
     alter = [
-        _token(form.tokens[0], TokenType.ALTER, "ALTER"),
-        _token(form.tokens[0], TokenType.TABLE, "TABLE"),
+        token_at(form.tokens[0], TokenType.ALTER, "ALTER"),
+        token_at(form.tokens[0], TokenType.TABLE, "TABLE"),
     ]
-    rename = [_token(form.tokens[0], TokenType.VAR, "RENAME"), _token(form.tokens[0], TokenType.VAR, "TO")]
+    rename = [
+        token_at(form.tokens[0], TokenType.VAR, "RENAME"),
+        token_at(form.tokens[0], TokenType.VAR, "TO"),
+    ]
     made = []
     while form.at < len(form.tokens):
         start = form.at
@@ -291,7 +141,7 @@ def _rename(form: _Form) -> Form | None:
     return made
 
 
-def _exchange(form: _Form) -> Form | None:
+def _exchange(form: Wording) -> Form | None:
     """ClickHouse: EXCHANGE TABLES a AND b."""
     if not form.accept("TABLES"):
         return None
@@ -301,7 +151,7 @@ def _exchange(form: _Form) -> Form | None:
     return Plan("ALTER TABLE SWAP", [one, other], [one, other]) if one and other else None
 
 
-def _refresh(form: _Form) -> Form | None:
+def _refresh(form: Wording) -> Form | None:
     if not form.accept("MATERIALIZED", "VIEW"):
         return Plan("REFRESH")
     form.accept("CONCURRENTLY")
@@ -309,7 +159,7 @@ def _refresh(form: _Form) -> Form | None:
     return Plan("REFRESH MATERIALIZED VIEW", [], [table]) if table else None
 
 
-def _bulk(form: _Form) -> Form | None:
+def _bulk(form: Wording) -> Form | None:
     """T-SQL: BULK INSERT t FROM 'file'."""
     form.accept("INSERT")
     target = form.name()
@@ -320,12 +170,12 @@ def _bulk(form: _Form) -> Form | None:
     return Plan("BULK INSERT", [source], [target], copied(source, target))
 
 
-def _replace(form: _Form) -> Form | None:
+def _replace(form: Wording) -> Form | None:
     """MySQL's REPLACE is an INSERT that deletes first."""
-    return form.made([_token(form.tokens[0], TokenType.INSERT, "INSERT"), *form.tokens[1:]])
+    return form.made([token_at(form.tokens[0], TokenType.INSERT, "INSERT"), *form.tokens[1:]])
 
 
-def _alter(form: _Form) -> Form | None:
+def _alter(form: Wording) -> Form | None:
     view = form.accept("VIEW")
     if not (view or form.accept("TABLE") or form.accept("MATERIALIZED", "VIEW")):
         return Plan(f"ALTER {form.words[1]}") if len(form.words) > 1 else None
@@ -361,80 +211,10 @@ _MOVES = (
 )
 
 
-def _create(form: _Form) -> Form | None:
-    while form.at < len(form.words) and form.words[form.at] not in _CREATED:
-        form.at += 1
-    kind_at = form.at
-    if kind_at >= len(form.words):
-        return None
-    kind = form.words[kind_at]
-    form.at += 1
-    form.accept("IF", "NOT", "EXISTS")
-    name_at = form.at
-    table = form.name()
-    if table is None:
-        return None
-    name_end = form.at
-    if kind == "STAGE":
-        path = next((at for at in range(form.at, len(form.words)) if form.words[at] == "URL"), None)
-        string = form.string(path) if path is not None else None
-        inputs = [file_table(form.tokens[string].text)] if string is not None else []
-        return Plan("CREATE STAGE", inputs, [table])
-    if kind in ("STREAM", "SYNONYM"):
-        source_at = form.find("ON" if kind == "STREAM" else "FOR")
-        form.at = source_at + 1 if source_at is not None else len(form.tokens)
-        form.skip(_STREAMED)
-        source = form.name()
-        return Plan(f"CREATE {kind}", [source] if source else [], [table])
-    create = [form.tokens[0], *_kept(form, kind_at), *form.tokens[name_at:name_end]]
-    clone = form.find("CLONE")
-    if clone is not None:
-        form.at = clone + 1
-        form.accept("OF")
-        start = form.at
-        if form.name() is not None:
-            return form.made([*create, form.tokens[clone], *form.tokens[start : form.at]])
-    return _create_as(form, create, name_end) or Plan(f"CREATE {kind}", [], [table], creates=True)
-
-
-_CREATED = frozenset({"TABLE", "VIEW", "STAGE", "STREAM", "SYNONYM"})
-_STREAMED = frozenset({"TABLE", "VIEW", "EXTERNAL", "STAGE", "EVENT"})
-_KEPT = frozenset({"TEMP", "TEMPORARY", "MATERIALIZED", "VOLATILE"})
-
-
-def _kept(form: _Form, kind_at: int) -> list[Token]:
-    """Return the words before a created thing's name that say something of its lineage, and its kind."""
-    return [form.tokens[at] for at in range(1, kind_at + 1) if form.words[at] in _KEPT or at == kind_at]
-
-
-def _create_as(form: _Form, create: list[Token], name_end: int) -> Piece | None:
-    """Return a CREATE ... AS without what stands between its name, its columns and its query."""
-    columns: list[Token] = []
-    if form.words[name_end : name_end + 1] == ["("]:
-        closing = form.closing(name_end)
-        columns = form.tokens[name_end : closing + 1]
-        form.at = closing + 1
-    else:
-        form.at = name_end
-    as_ = form.find("AS")
-    while (
-        as_ is not None
-        and form.words[as_ + 1 : as_ + 2] != ["("]
-        and not _QUERY & set(form.words[as_ + 1 : as_ + 2])
-    ):
-        as_ = form.find("AS", start=as_ + 1)
-    if as_ is None:
-        return None
-    end = len(form.tokens)
-    if form.words[-2:] == ["WITH", "DATA"] or form.words[-3:] == ["WITH", "NO", "DATA"]:
-        end = len(form.words) - 1 - form.words[::-1].index("WITH")
-    return form.made([*create, *columns, *form.tokens[as_:end]])
-
-
-def _insert(form: _Form) -> Form | None:
-    """INSERT OVERWRITE DIRECTORY 'path' with options before its query."""
+def _insert(form: Wording) -> Form | None:
+    """INSERT OVERWRITE DIRECTORY 'path' with options before its query; INSERT INTO t EXEC p."""
     if "DIRECTORY" not in form.words[:4]:
-        return None
+        return _insert_of_procedure(form)
     path = form.string()
     form.at = path + 1 if path is not None else form.at
     query = form.find("SELECT", "WITH", "FROM")
@@ -443,7 +223,33 @@ def _insert(form: _Form) -> Form | None:
     return Export(replace(form.piece, tokens=form.tokens[query:]), form.tokens[path].text)
 
 
-def _select(form: _Form) -> Form | None:
+def _insert_of_procedure(form: Wording) -> Form | None:
+    run = form.find("EXEC", "EXECUTE")
+    form.skip(frozenset({"INTO"}))
+    target = form.name()
+    if run is None or target is None:
+        return None
+    return Plan("INSERT", [], [target], opaque="what the procedure reads is not in the text")
+
+
+def _summarize(form: Wording) -> Form | None:
+    """DuckDB's SUMMARIZE of a table or query."""
+    table = form.name() if form.word() not in ("SELECT", "WITH", "FROM") else None
+    return Plan("SUMMARIZE", [table], []) if table else form.made(form.tokens[1:])
+
+
+def _execute(form: Wording) -> Form | None:
+    """T-SQL: EXEC sp_rename 'old', 'new'."""
+    strings = [token.text for token in form.tokens if is_string(token)]
+    if "SP_RENAME" not in form.words or len(strings) < 2:
+        return None
+    if len(strings) > 2 and strings[2].upper() != "OBJECT":  # a column or an index
+        return Plan("ALTER TABLE", [], [Table(tuple(strings[0].split(".")[:-1]))])
+    old = Table(tuple(strings[0].split(".")))
+    return Plan("ALTER TABLE RENAME", [old], [Table((*old.parts[:-1], strings[1]))])
+
+
+def _select(form: Wording) -> Form | None:
     """MySQL: SELECT ... INTO OUTFILE 'path'."""
     into = form.find("INTO")
     if into is None or form.words[into + 1 : into + 2] not in (["OUTFILE"], ["DUMPFILE"]):
@@ -456,7 +262,7 @@ def _select(form: _Form) -> Form | None:
     return Export(replace(form.piece, tokens=tokens), form.tokens[path].text)
 
 
-def _merge(form: _Form) -> Form | None:
+def _merge(form: Wording) -> Form | None:
     """Databricks' WITH SCHEMA EVOLUTION, Oracle's DELETE WHERE behind an UPDATE."""
     tokens = list(form.tokens)
     if form.accept("WITH", "SCHEMA", "EVOLUTION"):
@@ -469,11 +275,13 @@ def _merge(form: _Form) -> Form | None:
     return form.made([*tokens[:delete], *(tokens[end:] if end is not None else ())])
 
 
-_FORMS: dict[str, Callable[[_Form], Form | None]] = {
+_FORMS: dict[str, Callable[[Wording], Form | None]] = {
     "ALTER": _alter,
     "BULK": _bulk,
-    "CREATE": _create,
+    "CREATE": created,
     "EXCHANGE": _exchange,
+    "EXEC": _execute,
+    "EXECUTE": _execute,
     "EXPLAIN": _explain,
     "EXPORT": _export,
     "INSERT": _insert,
@@ -483,5 +291,6 @@ _FORMS: dict[str, Callable[[_Form], Form | None]] = {
     "RENAME": _rename,
     "REPLACE": _replace,
     "SELECT": _select,
+    "SUMMARIZE": _summarize,
     "UNLOAD": _unload,
 }

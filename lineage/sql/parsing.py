@@ -64,7 +64,7 @@ def _is_understood(parsed: Parsed) -> bool:
         return (tree.args.get("kind") or "").upper() not in _READ_BY_TOKENS
     if isinstance(tree, exp.LoadData):
         return tree.args.get("inpath") is not None
-    return tree is not None and not isinstance(tree, exp.Command) and tree.key != "export"
+    return tree is not None and not isinstance(tree, exp.Command) and tree.key not in ("export", "summarize")
 
 
 # What CREATE makes that the parser's tree tells less of than its tokens.
