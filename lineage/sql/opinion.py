@@ -101,7 +101,7 @@ def _heard(runner: LineageRunner, text: str) -> Heard:
     between = {their: _table(their, written) for their in runner.intermediate_tables}
     inputs.update(between)
     outputs.update(between)
-    paths = runner.get_column_lineage(exclude_subquery_columns=True)
+    paths = runner.get_column_lineage()
     ends = [(path[-1], path[0]) for path in paths if len(path) > 1]
     unnamed = list(dict.fromkeys(output.raw_name for output, _ in ends if not _is_name(output.raw_name)))
     edges: dict[Edge, None] = {}

@@ -14,6 +14,7 @@ from lineage.sql.templates import PLACEHOLDER, rendered
 
 OPINION_CHARACTERS = 200_000
 OPINION_STATEMENTS = 50
+_TOO_MUCH = f"it gets {OPINION_STATEMENTS} of at most {OPINION_CHARACTERS} characters, and none that is deep"
 
 # Long lists of constants, of which the first few say as much about lineage as all.
 _CONSTANT = r"(?:-?[\d.]+|'(?:[^'\\]|\\.|'')*+')"
@@ -29,13 +30,15 @@ def first_reading(request: Request) -> Read:
         return Read(_template(request), ())
     sql = _LONG_LIST.sub(r"\1", request.sql) if len(request.sql) > CHEAP.characters else request.sql
     lineage = _extract(request, sql)
-    open_ = [
-        place
-        for place, statement in enumerate(lineage.statements)
-        if request.confirm or is_open(statement)
-        if len(statement.text) <= OPINION_CHARACTERS and not is_too_deep(statement)
-    ]
-    return Read(lineage, tuple(open_[:OPINION_STATEMENTS]))
+    wanted = {
+        place: each for place, each in enumerate(lineage.statements) if request.confirm or is_open(each)
+    }
+    short = [place for place, each in wanted.items() if len(each.text) <= OPINION_CHARACTERS]
+    asked = [place for place in short if not is_too_deep(wanted[place])][:OPINION_STATEMENTS]
+    if left := len(wanted) - len(asked):
+        note = f"sqllineage was not asked about {left} of {len(wanted)} statements: {_TOO_MUCH}"
+        lineage = replace(lineage, problems=(note, *lineage.problems))
+    return Read(lineage, tuple(asked))
 
 
 def is_open(statement: StatementLineage) -> bool:

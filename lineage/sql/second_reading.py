@@ -29,14 +29,18 @@ def second_reading(statement: StatementLineage, request: Request) -> tuple[State
     heard = _heard(statement, request)
     if not is_open(statement):
         if not heard:
-            return (with_problem(statement, f"{ENGINE} could not read it and confirms nothing"),)
+            return (with_problem(statement, f"{_failure(heard)}: nothing is confirmed"),)
         inputs = [table for each in heard for table in each.inputs]
         outputs = [table for each in heard for table in each.outputs]
         return (confirmed(statement, inputs, outputs, [edge for each in heard for edge in each.edges]),)
-    told = [each for each in heard if each.inputs or each.outputs or statement.kind == "UNKNOWN"]
+    told = [each for each in heard or () if each.inputs or each.outputs or statement.kind == "UNKNOWN"]
     if not told:
-        return (with_problem(statement, f"{ENGINE} does not understand it either"),)
+        return (with_problem(statement, _failure(heard)),)
     return tuple(_translated(each, statement) for each in told)
+
+
+def _failure(heard: Sequence[Heard] | None) -> str:
+    return f"{ENGINE} failed on it" if heard is None else f"{ENGINE} does not understand it"
 
 
 def with_problem(statement: StatementLineage, problem: str) -> StatementLineage:
@@ -44,14 +48,15 @@ def with_problem(statement: StatementLineage, problem: str) -> StatementLineage:
     return replace(statement, problems=(*statement.problems, problem))
 
 
-def _heard(statement: StatementLineage, request: Request) -> Sequence[Heard]:
+def _heard(statement: StatementLineage, request: Request) -> Sequence[Heard] | None:
+    """Return what the second engine says, nothing where it does not understand, None where it fails."""
     catalog = Catalog(dict(request.schema), request.default_schema)
     with guard("asking sqllineage about a statement"):
         try:
             return ask(statement.text, dialect_for(request.dialect, statement.dialect), catalog)
         except SQLLineageException:
             return ()
-    return ()
+    return None
 
 
 def _translated(heard: Heard, statement: StatementLineage) -> StatementLineage:

@@ -1,0 +1,145 @@
+"""Texts that break SQL parsers, with the right answer or what the error says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A text; `answer` is how many inputs, outputs and direct column sources it has.
+
+    `plain` and `apart` are words of the problem that stands in place of the right answer, None where that is
+    given.
+    """
+
+    sql: str
+    answer: tuple[int, int, int]
+    plain: str | None = None
+    apart: str | None = None
+    dialect: str | None = None
+
+
+def _insert(query: str) -> str:
+    return f"INSERT INTO o {query}"
+
+
+def _ctes(count: int) -> str:
+    ctes = ", ".join(f"c{i} AS (SELECT a, b FROM c{i - 1})" for i in range(1, count))
+    return _insert(f"WITH c0 AS (SELECT a, b FROM t), {ctes} SELECT a, b FROM c{count - 1}")
+
+
+def _fanout(levels: int) -> str:
+    join = "SELECT x.a, y.b FROM c{0} x JOIN c{0} y ON x.a = y.b"
+    ctes = ", ".join(f"c{i} AS ({join.format(i - 1)})" for i in range(1, levels + 1))
+    return _insert(f"WITH c0 AS (SELECT a, b FROM t), {ctes} SELECT a, b FROM c{levels}")
+
+
+def _nested(opening: str, closing: str, depth: int) -> str:
+    return _insert(f"SELECT {opening * depth}a{closing * depth} AS a FROM t")
+
+
+def _subqueries(depth: int) -> str:
+    return _insert(f"SELECT a FROM {'(SELECT a FROM ' * depth}t{') x' * depth}")
+
+
+def _in_list(characters: int) -> str:
+    text = _insert("SELECT a FROM t WHERE a IN (1")
+    return text + ", 2" * ((characters - len(text) - 1) // 3) + ")"
+
+
+TSQL_PROCEDURE = """
+CREATE PROCEDURE dbo.load_orders @day date AS
+BEGIN
+    SET NOCOUNT ON
+    INSERT INTO dbo.orders_daily (id, amount) SELECT id, amount FROM dbo.orders WHERE day = @day
+    DELETE FROM dbo.orders_log WHERE day < @day
+END
+"""
+PLPGSQL_FUNCTION = """
+CREATE OR REPLACE FUNCTION load_orders() RETURNS void AS $$
+BEGIN
+    INSERT INTO orders_daily (id) SELECT id FROM orders;
+END;
+$$ LANGUAGE plpgsql;
+"""
+ORACLE_PROCEDURE = """
+CREATE OR REPLACE PROCEDURE load_orders AS
+    n NUMBER := 0;
+BEGIN
+    INSERT INTO orders_daily (id) SELECT id FROM orders;
+    COMMIT;
+END load_orders;
+"""
+SNOWFLAKE_SCRIPT = """
+DECLARE
+    n INTEGER DEFAULT 0;
+BEGIN
+    INSERT INTO orders_daily (id) SELECT id FROM orders;
+    RETURN n;
+END;
+"""
+INSERT_ALL = "INSERT ALL INTO o1 (a) VALUES (a) INTO o2 (a) VALUES (a) SELECT a FROM t"
+
+DEEP = "nested too deep"
+LONG = "words and signs"
+
+PROBES = {
+    "syntax_error": Probe("SELECT FROM WHERE GROUP", (0, 0, 0), "does not understand", "does not understand"),
+    "one_bad_of_three": Probe(
+        "INSERT INTO a SELECT x FROM b; SELECT FROM ((; INSERT INTO c SELECT y FROM d",
+        (2, 2, 2),
+    ),
+    "jinja": Probe("SELECT a FROM {{ ref('orders') }} WHERE a > {{ var('x') }}", (1, 0, 0), "compiled SQL"),
+    "airflow_param": Probe(_insert("SELECT a FROM t WHERE d = %(day)s"), (1, 1, 1), dialect="postgres"),
+    "paren5000": Probe(_nested("(", ")", 5000), (1, 1, 1), DEEP),
+    "paren500": Probe(_nested("(", ")", 500), (1, 1, 1), DEEP),
+    "paren100": Probe(_nested("(", ")", 100), (1, 1, 1), DEEP),
+    "function5000": Probe(_nested("f(", ")", 5000), (1, 1, 1), DEEP),
+    "not5000": Probe(_nested("NOT ", "", 5000), (1, 1, 1), LONG),
+    "subq200": Probe(_subqueries(200), (1, 1, 1), DEEP),
+    "subq1500": Probe(_subqueries(1500), (1, 1, 1), DEEP),
+    "in_list_1mb": Probe(_in_list(1_000_000), (1, 1, 1), "characters"),
+    "values_10k_rows": Probe(
+        "INSERT INTO o (a, b) VALUES " + ", ".join(f"({i}, 'x')" for i in range(10_000)),
+        (0, 1, 0),
+        "characters",
+    ),
+    "comments_only": Probe("-- nothing\n/* here */", (0, 0, 0)),
+    "empty": Probe("", (0, 0, 0)),
+    "whitespace": Probe(" \n\t ;;; ", (0, 0, 0)),
+    "unicode": Probe('INSERT INTO größe SELECT naïve, "列" FROM 表', (1, 1, 2)),
+    "emoji_nbsp": Probe("INSERT INTO o SELECT\u00a0a FROM t WHERE b = '😀'", (1, 1, 1)),
+    "not_sql": Probe("these are just some words", (0, 0, 0), "understand", "understand"),
+    "python_code": Probe("def f(x):\n    return x['a']", (0, 0, 0), "understand", "understand"),
+    "nul_bytes": Probe("INSERT INTO o SELECT a FROM t WHERE b = 'x\x00y'", (1, 1, 1)),
+    "tsql_procedure": Probe(TSQL_PROCEDURE, (1, 2, 2), dialect="tsql"),
+    "plpgsql": Probe(PLPGSQL_FUNCTION, (1, 1, 1), dialect="postgres"),
+    "oracle_procedure": Probe(ORACLE_PROCEDURE, (1, 1, 1), dialect="oracle"),
+    "snowflake_script": Probe(SNOWFLAKE_SCRIPT, (1, 1, 1), dialect="snowflake"),
+    "snowflake_insert_all": Probe(INSERT_ALL, (1, 2, 2), dialect="snowflake"),
+    "union1000": Probe(
+        _insert(" UNION ALL ".join(f"SELECT a FROM t{i}" for i in range(1000))), (1000, 1, 1000), LONG
+    ),
+    "cte500": Probe(_ctes(500), (1, 1, 2), LONG),
+    "cte_fanout": Probe(_fanout(30), (1, 1, 2)),
+    "or_chain_2000": Probe(
+        _insert("SELECT a FROM t WHERE " + " OR ".join(f"a = {i}" for i in range(2000))), (1, 1, 1), LONG
+    ),
+    "concat_1000": Probe(
+        _insert("SELECT " + " || ".join(f"a{i}" for i in range(1000)) + " AS a FROM t"), (1, 1, 1000)
+    ),
+    "case_nest_200": Probe(
+        _insert(f"SELECT {'CASE WHEN a = 1 THEN b ELSE ' * 200}b{' END' * 200} AS b FROM t"), (1, 1, 1), DEEP
+    ),
+    "flatten_unqualified": Probe(
+        "SELECT value FROM t, LATERAL FLATTEN(input => items)", (1, 0, 1), dialect="snowflake"
+    ),
+    "script1000": Probe(
+        "".join(
+            f"INSERT INTO o{i} SELECT x.a, y.b FROM t{i} x JOIN u{i} y ON x.id = y.id;\n" for i in range(1000)
+        ),
+        (2000, 1000, 2000),
+        LONG,
+    ),
+}
