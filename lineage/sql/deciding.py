@@ -29,7 +29,7 @@ def deciding(node: Node) -> Deciding:
         yield node.expression, "CONDITIONAL"
     elif isinstance(node, exp.Window):
         use: Subtype = "SORT" if node.args.get("over") == "KEEP" else "WINDOW"  # Oracle's FIRST and LAST
-        for window in (node, *_named_windows(node)):
+        for window in (node, *named_windows(node)):
             yield from ((child, use) for child in window.iter_expressions() if child is not window.this)
     elif isinstance(node, exp.CombinedAggFunc):
         yield from _combined(node)
@@ -77,7 +77,7 @@ def _order(node: Node) -> Deciding:
         yield node.expression, "SORT"
 
 
-def _named_windows(node: exp.Window) -> Iterator[Node]:
+def named_windows(node: exp.Window) -> Iterator[Node]:
     """Yield the definition in the WINDOW clause that `OVER w` and `OVER (w ...)` mean."""
     name, select = node.args.get("alias"), node.find_ancestor(exp.Select)
     if name is not None and select is not None:

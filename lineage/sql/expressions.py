@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from lineage.sql.deciding import deciding
+from lineage.sql.deciding import deciding, named_windows
 from lineage.sql.masking import hides
 from lineage.sql.relations import DIRECT, Flow, Output, Relation
 from lineage.sql.results import Subtype
@@ -166,6 +166,8 @@ def _parts(node: Node, use: Subtype) -> Iterator[tuple[Node, Subtype]]:
         node = _without_variable(node)
     if use not in DIRECT:
         yield from ((child, use) for child in node.iter_expressions())
+        if isinstance(node, exp.Window):
+            yield from ((window, use) for window in named_windows(node))
         return
     below = use
     if _aggregates(node):

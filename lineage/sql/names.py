@@ -7,7 +7,7 @@ import re
 from sqlglot import exp
 
 from lineage.sql.results import Table
-from lineage.sql.tree import Node, argument
+from lineage.sql.tree import Node, argument, column_parts
 
 # fmt: off
 # Table functions whose first argument is a file, a list of files or a pattern.
@@ -110,9 +110,11 @@ def _named_tables(function: Node) -> list[Table]:
     """Return the table a function takes by its name: IDENTIFIER('s.t'), table_changes('s.t', 2)."""
     first = function.this
     if isinstance(function, exp.Anonymous):
-        if _called(function) not in ("identifier", "table_changes"):
+        if _called(function) not in ("identifier", "stream", "table_changes"):
             return []
         first = next(iter(function.expressions), None)
+        if isinstance(first, exp.Column):  # STREAM(shop.orders)
+            return [Table(tuple(column_parts(first)))]
     elif function.key != _DYNAMIC:
         return []
     if not (isinstance(first, exp.Literal) and first.is_string):

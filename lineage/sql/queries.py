@@ -11,6 +11,7 @@ from sqlglot import exp
 from lineage.sql.catalog import Catalog
 from lineage.sql.expressions import flow_of, output_name, values_without_brackets
 from lineage.sql.identifiers import key
+from lineage.sql.patterns import recognized
 from lineage.sql.pivots import applied
 from lineage.sql.reads import reads_itself
 from lineage.sql.relations import Flow, Output, Relation, Rest, united
@@ -24,6 +25,9 @@ from lineage.sql.tree import Node, alias_columns, argument, ctes_of, from_items
 _LATERAL_ALIASES = frozenset(
     {"snowflake", "redshift", "databricks", "spark", "duckdb", "clickhouse", "teradata"}
 )
+
+# How the columns of VALUES are called where nobody names them.
+_VALUES_COLUMNS = dict.fromkeys(("snowflake", "postgres", "redshift", "sqlite"), "column{}")
 
 # What CONNECT BY adds to a query.
 _HIERARCHY = frozenset({"level", "connect_by_isleaf", "connect_by_iscycle"})
@@ -95,13 +99,12 @@ class Queries:
     def _values(self, node: exp.Values, around: Scope) -> Relation:
         """Return the columns of VALUES: each made of what stands in its place in all the rows."""
         rows = [row.expressions if isinstance(row, exp.Tuple) else [row] for row in node.expressions]
-        names = alias_columns(node)
+        names, unnamed = alias_columns(node), _VALUES_COLUMNS.get(self.dialect or "", "col{}")
         columns: list[Output | Rest] = []
         for position in range(max(map(len, rows), default=0)):
             cells = (self.flow(row[position], around) for row in rows if position < len(row))
-            columns.append(
-                Output(names[position] if position < len(names) else f"col{position + 1}", united(cells))
-            )
+            name = names[position] if position < len(names) else unnamed.format(position + 1)
+            columns.append(Output(name, united(cells)))
         return Relation(columns)
 
     def _returning(self, node: exp.DML, around: Scope) -> Relation:
@@ -130,19 +133,7 @@ class Queries:
         return self.relation(node.this, scope)
 
     def _select(self, node: exp.Select, around: Scope) -> Relation:
-        scope = self.with_ctes(node, around)
-        rows = Flow()
-        from_ = argument(node, "from")
-        if isinstance(from_, exp.From):
-            add_source(from_.this, scope, rows, self)
-        add_joined(node, scope, rows, self)
-        for cte in ctes_of(node):
-            if cte.args.get("scalar"):
-                scope.aliases[key(cte.alias)] = self.flow(cte.this, scope)
-        if node.args.get("connect") is not None:
-            scope.no_columns = _HIERARCHY
-        scope.aliases_visible = self.dialect in _LATERAL_ALIASES
-        scope.aliases_first = self.dialect == "clickhouse"
+        scope, rows = self._from(node, around)
         columns = self.projections(node.expressions, scope)
         if node.args.get("kind") == "VALUE" and len(columns) == 1:
             columns = _unpacked(columns[0])
@@ -158,6 +149,26 @@ class Queries:
             flow = _by_ordinal(item, columns) or self.flow(item, scope, use)
             rows.add(flow, use)
         return Relation(columns, rows)
+
+    def _from(self, node: exp.Select, around: Scope) -> tuple[Scope, Flow]:
+        """Return what the projections of a SELECT see, and what decides about the rows of FROM."""
+        scope, rows = self.with_ctes(node, around), Flow()
+        from_ = argument(node, "from")
+        if isinstance(from_, exp.From):
+            add_source(from_.this, scope, rows, self)
+        match = node.args.get("match")
+        if match is not None and scope.sources:
+            scope.sources[-1] = recognized(match, scope.sources[-1], self)
+            rows.add_rows(scope.sources[-1].relation.rows)
+        add_joined(node, scope, rows, self)
+        for cte in ctes_of(node):
+            if cte.args.get("scalar"):
+                scope.aliases[key(cte.alias)] = self.flow(cte.this, scope)
+        if node.args.get("connect") is not None:
+            scope.no_columns = _HIERARCHY
+        scope.aliases_visible = self.dialect in _LATERAL_ALIASES
+        scope.aliases_first = self.dialect == "clickhouse"
+        return scope, rows
 
     def projections(self, nodes: Sequence[Node], scope: Scope) -> list[Output | Rest]:
         """Return the columns that a list of projections makes of a scope."""

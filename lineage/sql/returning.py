@@ -28,7 +28,7 @@ def output_table(node: Node) -> Table | None:
 def put_out(
     node: Node, target: Table | None, around: Scope, rows: Flow, queries: Queries
 ) -> Iterator[Written]:
-    """Yield what OUTPUT ... INTO writes of the target's rows: `inserted` as they are, `deleted` as they were."""
+    """Yield what OUTPUT ... INTO writes: the rows of the target as `inserted` and as `deleted`."""
     table = output_table(node)
     if table is None or target is None:
         return
