@@ -48,6 +48,9 @@ def _declaration(cursor: Cursor) -> Iterator[Piece]:
         return
     query = cursor.find(*QUERY) if cursor.find("CURSOR", "RESULTSET") is not None else None
     named = start + (cursor.word() == "CURSOR")
+    if query is not None and "(" in cursor.words[named + 1 : named + 3]:
+        opening = named + 1 + cursor.words[named + 1 : named + 3].index("(")
+        parameters(cursor, opening, cursor.closing(opening))
     end = cursor.statement_end()
     names = named + 1
     while cursor.word_at(names) == "," and names + 1 < end:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import sqlglot
-from sqlglot import Dialect, Parser, exp
+from sqlglot import Dialect, Parser, Token, TokenType, exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from lineage.sql.forms import Export, form_of
@@ -86,9 +86,10 @@ def _read_otherwise(piece: Piece, found: Parsed, dialect: str | None, parser: Pa
             return [replace(each, text=found.text) for each in made]
     if dialect not in UNPUNCTUATED:
         cut = unpunctuated(piece, dialect)
-        parts = [_parse(each, dialect, parser) for each in cut if each.kind is None and each.problem is None]
-        if len(cut) > 1 and parts and all(_is_understood(part) for part in parts):
-            return parts
+        if len(cut) > 1 and not any(each.problem for each in cut):
+            parts = [_parse(each, dialect, parser) for each in cut if each.kind is None]
+            if parts and all(_is_understood(part) for part in parts):
+                return parts
     return [_as_generic(piece, found, dialect)]
 
 
@@ -121,6 +122,9 @@ def _parse(piece: Piece, dialect: str | None, parser: Parser) -> Parsed:
     except ParseError as fault:
         # The parser's own words quote the text, literals and all: only the place is taken over.
         place = next((f" (line {e['line']}, column {e['col']})" for e in fault.errors if e.get("line")), "")
+        renamed = _own_function(piece, fault)
+        if renamed is not None:
+            return replace(_parse(renamed, dialect, parser), text=piece.text)
         problem = f"the parser does not understand it{place}"
     except SqlglotError as fault:
         problem = f"the parser cannot read it ({type(fault).__name__})"
@@ -131,6 +135,26 @@ def _parse(piece: Piece, dialect: str | None, parser: Parser) -> Parsed:
             tree = with_records(tree, _rows(piece, dialect, parser))
         mark_names(tree, dialect)
     return Parsed(tree, piece.text, problem, variables=piece.variables, assigning=piece.assigning)
+
+
+def _own_function(piece: Piece, fault: ParseError) -> Piece | None:
+    """Return a statement whose own function has the name of a known one with other arguments, renamed."""
+    error = next(iter(fault.errors), {})
+    if not str(error.get("description")).startswith(("Required keyword", "The number of provided")):
+        return None
+    tokens = list(piece.tokens)
+    brackets = 0
+    place = (error.get("line"), error.get("col"))
+    end = next((at for at, token in enumerate(tokens) if (token.line, token.col) == place), 0)
+    for at in range(end, 0, -1):
+        brackets += (tokens[at].text == ")") - (tokens[at].text == "(")
+        if not brackets:
+            name = tokens[at - 1]
+            if tokens[at].text == "(" and name.token_type in (TokenType.VAR, TokenType.IDENTIFIER):
+                renamed = Token(name.token_type, f"{name.text}_", name.line, name.col, name.start, name.end)
+                return replace(piece, tokens=[*tokens[: at - 1], renamed, *tokens[at:]])
+            return None
+    return None
 
 
 def _rows(piece: Piece, dialect: str | None, parser: Parser) -> dict[str, exp.Query]:

@@ -22,6 +22,7 @@ _VERBS = frozenset({
     "ALTER", "CALL", "COPY", "CREATE", "DELETE", "DROP", "EXECUTE", "GRANT", "INSERT", "MERGE", "REPLACE",
     "SELECT", "TRUNCATE", "UPDATE", "VALUES", "WITH",
 })  # fmt: skip
+_ALONE = frozenset({"", "COMMIT", "ROLLBACK"})
 # Packages of Oracle that talk and wait.
 _HARMLESS = ("DBMS_OUTPUT", "DBMS_LOCK", "DBMS_SESSION", "DBMS_APPLICATION_INFO", "DBMS_STATS", "UTL_FILE")
 _MADE_WHILE_IT_RUNS = "the statement it runs is made while it runs"
@@ -46,9 +47,7 @@ def pieces(sql: str, dialect: str | None) -> list[Piece]:
 
 def unpunctuated(piece: Piece, dialect: str | None) -> list[Piece]:
     """Return a statement cut where words in it begin others, for one that is not understood as a whole."""
-    cursor = Cursor(
-        piece.tokens, piece.sql, dialect, _walk, variables=piece.variables, punctuated=False, in_body=True
-    )
+    cursor = Cursor(piece.tokens, piece.sql, dialect, _walk, variables=piece.variables, punctuated=False)
     return list(_walk(cursor))
 
 
@@ -66,13 +65,15 @@ def _statement(cursor: Cursor) -> Iterator[Piece]:
         cursor.at += 1
     elif first == "<" and second == "<":  # <<label>>
         cursor.at += 5
+    elif first == "<<":
+        cursor.at += 3
     elif second == ":" and cursor.word(2) in ("BEGIN", "LOOP", "WHILE", "REPEAT", "FOR"):
         cursor.at += 2
     elif first in _HANDLERS:
         yield from _HANDLERS[first](cursor)
     elif first in _STEERING or _is_assignment(cursor):
         yield from cursor.queries(cursor.at, cursor.statement_end())
-    elif cursor.in_body and second in (".", "(", ";") and first not in _VERBS:
+    elif cursor.in_body and first not in _VERBS and (second in (".", "(") or _is_bare_call(cursor)):
         yield from _call(cursor)
     else:
         yield from _simple(cursor)
@@ -94,6 +95,11 @@ def _is_assignment(cursor: Cursor) -> bool:
         if this in _VERBS or this == ";":
             return False
     return False
+
+
+def _is_bare_call(cursor: Cursor) -> bool:
+    """Whether a statement is a name alone, which in Oracle calls a procedure."""
+    return cursor.dialect == "oracle" and cursor.word(1) == ";" and cursor.word() not in _ALONE
 
 
 def _call(cursor: Cursor) -> Iterator[Piece]:
@@ -145,10 +151,10 @@ def _begin(cursor: Cursor) -> Iterator[Piece]:
 
 def _end(cursor: Cursor) -> Iterator[Piece]:
     cursor.at += 1
-    if not cursor.accept("IF", "LOOP", "WHILE", "REPEAT", "CASE", "FOR", "TRY", "CATCH", "TRANSACTION"):
-        last = cursor.at + 1 == len(cursor.tokens)
-        if cursor.word() not in ("", ";", "/") and (last or cursor.word(1) in (";", "/")):
-            cursor.at += 1  # the name of what ends
+    cursor.accept("IF", "LOOP", "WHILE", "REPEAT", "CASE", "FOR", "TRY", "CATCH", "TRANSACTION")
+    last = cursor.at + 1 == len(cursor.tokens)
+    if cursor.word() not in ("", ";", "/", "GO", "END") and (last or cursor.word(1) in (";", "/")):
+        cursor.at += 1  # the name of what ends
     yield from ()
 
 
@@ -256,6 +262,7 @@ def _execute(cursor: Cursor) -> Iterator[Piece]:
         yield cursor.piece(start, end)
     else:
         dynamic = head == "PREPARE" or cursor.word_at(start + 1) in ("IMMEDIATE", "(", "SP_EXECUTESQL")
+        dynamic = dynamic or (cursor.in_body and cursor.punctuated)
         problem = f"{head} was not understood: {_MADE_WHILE_IT_RUNS if dynamic else _ELSEWHERE}"
         yield Piece(cursor.tokens[start:end], cursor.sql, kind=head, problem=problem)
 

@@ -430,9 +430,9 @@ def test_a_table_function_may_read_what_nobody_sees() -> None:
 
 
 def test_statements_are_listed_and_united() -> None:
-    result = extract("CREATE TABLE x AS SELECT a, b FROM t; INSERT INTO o SELECT * FROM x; DROP TABLE x")
+    result = extract("CREATE TABLE x AS SELECT a, b FROM t; INSERT INTO o SELECT * FROM x; DROP TABLE z")
     assert [statement.kind for statement in result.statements] == ["CREATE TABLE AS", "INSERT", "DROP TABLE"]
-    assert tables(result) == (["t"], ["o"])
+    assert tables(result) == (["t", "x"], ["x", "o", "z"])
     assert direct(result)["o.b"] == {"x.b": "IDENTITY"}, "the columns of a table made before are known"
 
 
