@@ -43,7 +43,7 @@ def direct(sql: str, dialect: str | None, schema: Schema) -> Answer:
 
 
 def _answer(sql: str, dialect: str | None, schema: Schema, also: frozenset[str]) -> Answer:
-    result = extract(sql, dialect=dialect, schema=schema)
+    result = extract(sql, dialect=dialect, schema=schema, apart=True)
     if result.problems and all(statement.kind == "UNKNOWN" for statement in result.statements):
         raise ValueError("; ".join(result.problems))
 

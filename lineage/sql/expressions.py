@@ -109,7 +109,7 @@ def _add_query(flow: Flow, node: Node, relation: Relation, use: Subtype, hidden:
 
 def output_name(node: Node, dialect: str | None) -> str:
     """Return the name a projection gives its column, "" where the database would make one up."""
-    while isinstance(node, exp.Paren) or (isinstance(node, exp.Cast) and dialect in _NAMED_BY_CAST):
+    while isinstance(node, exp.Paren) or (isinstance(node, exp.Cast) and _keeps_name(node, dialect)):
         node = node.this
     if isinstance(node, exp.Dot):
         return str(node.expression.name)
@@ -118,7 +118,14 @@ def output_name(node: Node, dialect: str | None) -> str:
     return ""
 
 
-_NAMED_BY_CAST = frozenset({None, "postgres", "redshift", "materialize", "risingwave"})
+_NAMED_BY_CAST = frozenset(
+    {"databricks", "materialize", "postgres", "redshift", "risingwave", "spark", "spark2"}
+)
+
+
+def _keeps_name(cast: exp.Cast, dialect: str | None) -> bool:
+    """Whether the value of a cast has the name of what is cast; in generic SQL `a::int` is Postgres'."""
+    return dialect in _NAMED_BY_CAST or (dialect is None and "action" not in cast.args)
 
 
 def _column(node: exp.Column, scope: Scope, evaluator: Evaluator) -> Flow:

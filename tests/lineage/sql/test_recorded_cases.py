@@ -37,14 +37,15 @@ def rows(score: ModuleType, shared: Path, corpus: str, function: Function) -> tu
     return row["t"].row(), row["k"].row()
 
 
-# Floors just below what was measured; exact means that a case's tables, or all its edges, are right.
+# Exact means that a case's tables, or all its edges, are right. What is missing are conventions of the suites:
+# tables a script makes and keeps, `_0` as a name, the names of a UNION whose arms differ in number.
 @pytest.mark.parametrize(
     ("corpus", "tables", "columns"),
     [
-        ("sqllineage_table", 0.91, None),
-        ("sqllineage_column", None, 0.92),
-        ("sqllineage_lateral", None, 0.99),
-        ("openlineage", 0.95, 0.95),
+        ("sqllineage_table", 0.985, None),
+        ("sqllineage_column", None, 0.975),
+        ("sqllineage_lateral", None, 1.0),
+        ("openlineage", 0.97, 0.955),
         ("tpch", 1.0, 1.0),
     ],
 )
