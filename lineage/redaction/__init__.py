@@ -51,7 +51,7 @@ def normalize_sql(text: str | bytes, *, dialect: str | None = None) -> str:
 
     Literals and placeholders of every style become `?` with their signs, lists and rows of them one
     `(?)`; comments go, whitespace is set anew, words are lower-cased except inside quoted identifiers.
-    Normalizing twice gives the same as once. `dialect` is read as in `mask_sql`.
+    Normalizing twice gives the same as once where all was read. `dialect` is read as in `mask_sql`.
     """
     return _shape_cached(as_text(text), dialect).text
 

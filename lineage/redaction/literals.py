@@ -71,9 +71,13 @@ def is_credential(place: Place, token: str) -> bool:
     if before in ("VALUES", "PASSWORD") and (place.before2, place.before3) == ("BY", "IDENTIFIED"):
         return True
     if before in ("=", "=>", ":="):
-        asked = is_secret_key(place.before2) or place.frames[-1].function in ("CREDENTIALS", "CREDENTIAL")
         plain = not place.querying and place.verb not in ("SELECT", "WITH", "INSERT", "FROM", "")
-        return bool(asked) and (plain or token[0] == '"')
+        if not plain and token[0] != '"':
+            return False
+        return bool(is_secret_key(place.before2)) or place.frames[-1].function in (
+            "CREDENTIALS",
+            "CREDENTIAL",
+        )
     if before == "PASSWORD" and place.verb in ("CREATE", "ALTER"):
         return not {"USER", "ROLE", "LOGIN"}.isdisjoint(place.head) and token not in ("NULL", "EXPIRE")
     return False

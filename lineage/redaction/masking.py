@@ -18,6 +18,8 @@ _NUMBER = re.compile(
 )
 _STRINGS = re.compile(r"'[^']*+'")
 _NUMBERS = re.compile(r"(?<![\w:$])(?<!%\()[0-9][0-9.]*+")
+_TO_ZERO = str.maketrans("123456789", "000000000")
+_ZEROS = re.compile(r"0[0.]++")
 _JSON_PATH = re.compile(r'(?:(?:lax |strict )?\$)?(?:[\w.*:\[\]$-]|"[\w .-]*+"|\{[\w,.-]*+\})*+')
 _INTERVAL = re.compile(
     r"[+-]?[0-9.]+( *(?:year|quarter|month|week|day|hour|minute|second|millisecond|microsecond)s?)",
@@ -70,7 +72,10 @@ def _run(place: Place, lexeme: str, spaced: str, out: list[str]) -> None:
         place.kept = kept
         return
     masked = _STRINGS.sub(_MASK, spaced) if "'" in lexeme else spaced
-    out.append(_NUMBERS.sub("0", masked))
+    if "$" in masked or ":" in masked or "%" in masked:  # placeholders may hold digits
+        out.append(_NUMBERS.sub("0", masked))
+    else:
+        out.append(_ZEROS.sub("0", masked.translate(_TO_ZERO)))
     frame.argument += 1
     for token in (",", "0"):
         place.step(token)

@@ -16,7 +16,7 @@ UNKNOWN = "<unknown>"
 Result = TypeVar("Result")
 
 # Entries by the length of their keys: each row holds at most 2 million characters of statements.
-_ROOMS = ((2_048, 1_024), (32_768, 64), (262_144, 8))
+ROOMS = ((2_048, 1_024), (32_768, 64), (262_144, 8))
 
 
 def cached(work: Callable[[str, str | None], Result]) -> Callable[[str, str | None], Result]:
@@ -25,7 +25,7 @@ def cached(work: Callable[[str, str | None], Result]) -> Callable[[str, str | No
     Up to 2,048 characters 1,024 statements are kept, up to 32,768 characters 64, up to 262,144
     characters 8; longer ones are worked on each time, so that no huge literal is kept alive.
     """
-    rooms = [(length, lru_cache(maxsize=entries)(work)) for length, entries in _ROOMS]
+    rooms = [(length, lru_cache(maxsize=entries)(work)) for length, entries in ROOMS]
 
     def remembered(text: str, dialect: str | None) -> Result:
         size = len(text)
