@@ -23,6 +23,9 @@ _WITH_MODEL = frozenset({"generateembedding", "generatetext", "mlforecast", "mlt
 # Tables below these are named, not read.
 _NOT_READ = (exp.Hint, exp.Into, exp.Lock, exp.Reference)
 
+# What is walked on its own, and leaves.
+_WITHOUT_TABLES = (exp.With, exp.Column, exp.Identifier, exp.Literal)
+
 # The common table expressions a node sees: their bodies, None for one that reads itself.
 _Seen = Mapping[str, "tuple[Node, _Seen] | None"]
 
@@ -54,8 +57,8 @@ def tables_read(root: Node, dialect: str | None, *, but: Container[int] = ()) ->
             seen, at_once = _seen_with(cte_node, seen, dialect)
             if at_once is not None:
                 stack.append((cte_node.this, at_once, frozenset()))
-        children = (child for child in node.iter_expressions() if not isinstance(child, exp.With))
-        stack += [(child, seen, aliases) for child in reversed(list(children))]
+        children = [child for child in node.iter_expressions() if not isinstance(child, _WITHOUT_TABLES)]
+        stack += [(child, seen, aliases) for child in reversed(children)]
     return list(found)
 
 

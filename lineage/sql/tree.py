@@ -24,7 +24,8 @@ def argument(node: Node, key: str) -> object:
 
 def ctes_of(node: Node) -> list[exp.CTE]:
     """Return the common table expressions a statement or query begins with."""
-    with_ = argument(node, "with")
+    args = node.args
+    with_ = args.get("with_") or args.get("with")
     return list(with_.expressions) if isinstance(with_, exp.With) else []
 
 
