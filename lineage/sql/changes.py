@@ -112,6 +112,9 @@ def upserted(node: exp.Insert, written: Written, queries: Queries) -> Iterator[W
         return
     incoming = Scope(sources=_incoming_sources(node, written, queries))
     scope, rows = Scope(incoming), Flow()
+    if alias_columns(table):  # older parsers take the list of columns for the alias'
+        table = table.copy()
+        table.args["alias"].set("columns", None)
     add_source(table, scope, rows, queries)
     rows.add_rows(written.rows)
     where = conflict.args.get("where")

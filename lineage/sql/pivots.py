@@ -28,7 +28,11 @@ def applied(pivot: exp.Pivot, source: Source, evaluator: Evaluator) -> Relation:
     scope = Scope(sources=[source])
     make = _unpivot if pivot.args.get("unpivot") else _pivot
     made, used = make(pivot, scope, evaluator)
-    return Relation([*_kept(pivot, source.relation, used), *made], source.relation.rows)
+    rows, group = Flow(), pivot.args.get("group")
+    rows.add_rows(source.relation.rows)
+    for node in group.expressions if group is not None else ():
+        rows.add(evaluator.flow(node, scope), "GROUP_BY")
+    return Relation([*_kept(pivot, source.relation, used), *made], rows)
 
 
 def _kept(pivot: exp.Pivot, relation: Relation, used: frozenset[str]) -> Iterator[Output | Rest]:

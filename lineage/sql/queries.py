@@ -116,9 +116,11 @@ class Queries:
         scope, rows = self.with_ctes(node, around), Flow()
         for item in (target, *from_items(node)):
             add_source(item, scope, rows, self)
-        where = node.args.get("where")
+        where, query = node.args.get("where"), node.args.get("expression")
         if where is not None:
             rows.add(self.flow(where.this, scope, "FILTER"), "FILTER")
+        if isinstance(query, exp.Query):
+            rows.add_rows(self.relation(query, self.with_ctes(node, around)).rows)
         return Relation(self.projections(returning.expressions, scope), rows)
 
     def _parenthesised(self, node: exp.Subquery, around: Scope) -> Relation:
