@@ -44,7 +44,7 @@ def diagnose(name: Name, at: At = None, json: Json = False, store: Store = None)
 
 
 def _time(text: str) -> datetime:
-    from graph.ingest.decode import parse_time
+    from lineage.event_id import parse_time
 
     nanoseconds = parse_time(text)
     if nanoseconds is None:

@@ -7,29 +7,21 @@ and schemaURL may be absent.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
 
 from graph.errors import InvalidEventError
 from graph.store.changes import EventKind
+from lineage.event_id import event_id, original_id, parse_time
 
 Facets = Mapping[str, Mapping[str, Any]]
 
 _EVENT_TYPES = frozenset({"START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER"})
 _KINDS = {"RunEvent": EventKind.RUN, "JobEvent": EventKind.JOB, "DatasetEvent": EventKind.DATASET}
-_TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt_ ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(?:([Zz])|([+-])(\d\d):?(\d\d)?)?"
-)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = 2**63 // 10**9
-_encoder = msgspec.json.Encoder(order="deterministic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,34 +69,9 @@ def decode(body: bytes) -> Event:
     outputs = reading.datasets("outputs", "outputFacets") if has_datasets else None
     if reading.problems or time is None:
         raise InvalidEventError(reading.problems)
-    event_id = _event_id(data, time, b"null" in body)
-    return Event(event_id, kind, time, event_type, body, job, dataset, run_id, run_facets, inputs, outputs)
-
-
-def parse_time(text: str) -> int | None:
-    """Return an RFC 3339 time as nanoseconds since the epoch, None when it is none.
-
-    Tolerates what producers send: no zone (UTC), a space for the T, no seconds, any number of decimals
-    (those beyond nanoseconds are cut), a leap second.
-    """
-    match = _TIME.fullmatch(text.strip())
-    if match is None:
-        return None
-    year, month, day, hour, minute, second, fraction, _, sign, off_hours, off_minutes = match.groups()
-    seconds = int(second or 0)
-    offset = timedelta(hours=int(off_hours or 0), minutes=int(off_minutes or 0)) * (-1 if sign == "-" else 1)
-    try:
-        whole = datetime(
-            int(year), int(month), int(day), int(hour), int(minute), min(seconds, 59), tzinfo=timezone(offset)
-        )
-    except ValueError:
-        return None
-    if seconds > 60:
-        return None
-    since = (whole - _EPOCH) // timedelta(seconds=1) + (seconds == 60)
-    if abs(since) >= _LATEST:
-        return None
-    return since * 10**9 + int((fraction or "")[:9].ljust(9, "0"))
+    # A copy that was completed on its way is the event it was made from.
+    identity = original_id(data) or event_id(data, time, has_null=b"null" in body)
+    return Event(identity, kind, time, event_type, body, job, dataset, run_id, run_facets, inputs, outputs)
 
 
 def _load(body: bytes) -> dict[str, Any]:
@@ -236,22 +203,3 @@ class _Reading:
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _event_id(data: Mapping[str, Any], time: int, has_null: bool) -> bytes:
-    """Return the id of an event: a hash that equal events share, however they are written.
-
-    The time is the instant to the nanosecond, nulls are left out, keys are sorted.
-    """
-    canonical = {**data, "eventTime": time}
-    if has_null:
-        canonical = _without_nulls(canonical)
-    return hashlib.blake2b(_encoder.encode(canonical), digest_size=16).digest()
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [_without_nulls(inner) for inner in value]
-    return value

@@ -17,7 +17,7 @@ from graph.records import EdgeKind, Origin, Transformation
 from graph.store.base import LineageStore
 from graph.store.changes import Claim, Derivation, Reading
 from lineage.sql import ColumnEdges, StatementLineage
-from lineage.sql.named import NamedStatement, SqlText, described, named_statements
+from lineage.sql.named import NamedStatement, described, named_statements, text_of
 from lineage.sql.naming import Name
 from lineage.version import VERSION
 
@@ -60,16 +60,7 @@ def derive(store: LineageStore, *, seconds: float | None = None) -> Derived:
 def read_sql(content: bytes, store: LineageStore) -> Reading:
     """Return what the SQL of a shape (`Shape.sql`) says, with the columns that the store knows."""
     data = msgspec.json.decode(content)
-    texts = [
-        SqlText(
-            one["query"],
-            one.get("dialect"),
-            one.get("namespace"),
-            one.get("database"),
-            one.get("defaultSchema"),
-        )
-        for one in data["statements"]
-    ]
+    texts = [text_of(one) for one in data["statements"]]
     listed = [((namespace, name), columns) for namespace, name, columns in data["datasets"]]
     job = nodes.job(*data["job"])
     schemas = _Schemas(store)

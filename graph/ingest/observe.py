@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from graph.ingest.decode import Entity, Event
-from graph.ingest.shape import STATEMENTS_FACET, dataset_node
+from graph.ingest.shape import dataset_node
 from graph.store.changes import EventKind
 from graph.store.field_names import named_fields
 from graph.store.history import Observation, Observed, Said, Saying
+from lineage.sql.named import STATEMENTS_FACET
 
 _OUTPUT_STATISTICS = "lineageGraph_outputStatistics"
 _TESTS_KEPT = 200

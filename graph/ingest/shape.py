@@ -15,11 +15,10 @@ from graph.records import EdgeKind, Origin, Transformation
 from graph.store.changes import Alias, Claim, Shape
 from graph.store.field_names import column_names, field_names
 from lineage.datasets import normalise
+from lineage.sql.named import STATEMENTS_FACET, statements_of
 
-STATEMENTS_FACET = "lineageGraph_statements"
 _DATASET_FACETS = ("schema", "columnLineage", "lineage")
 _JOB_FACETS = ("sql", STATEMENTS_FACET, "lineage")
-_STATEMENT_KEYS = ("query", "dialect", "namespace", "database", "defaultSchema")
 
 
 @lru_cache(maxsize=65536)
@@ -270,12 +269,7 @@ def _sql(event: Event) -> bytes | None:
     """Return what it takes to read the event's SQL, as JSON; None when there is none."""
     if event.job is None:
         return None
-    statements = [
-        {key: one[key] for key in _STATEMENT_KEYS if isinstance(one.get(key), str) and one[key].strip()}
-        for one in _objects(event.job.facets.get(STATEMENTS_FACET, {}).get("statements"))
-        or _objects([event.job.facets.get("sql", {})])
-    ]
-    statements = [one for one in statements if "query" in one]
+    statements = statements_of(event.job.facets)
     if not statements:
         return None
     listed = [*(event.inputs or ()), *(event.outputs or ())]

@@ -41,7 +41,8 @@ CREATE TABLE waiting (
     run_id TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
     retry_at REAL NOT NULL DEFAULT 0,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    completed BLOB
 );
 CREATE INDEX held_back ON waiting (run_id, seq) WHERE retry_at > 0;
 CREATE TABLE dead (

@@ -12,13 +12,15 @@ class Waiting(NamedTuple):
     """An event that waits for delivery.
 
     `seq` names it within its file and grows with time (nanoseconds since 1970 when it was appended).
-    `attempts` is how often its delivery was put off by `Outbox.postpone`.
+    `attempts` is how often its delivery was put off by `Outbox.postpone`. `completed` is what
+    `Outbox.complete` keeps beside it: None before that, empty where there was nothing to add.
     """
 
     seq: int
     body: bytes
     run_id: str | None
     attempts: int
+    completed: bytes | None = None
 
 
 class Refused(NamedTuple):

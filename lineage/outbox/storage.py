@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,9 +34,10 @@ _INSERT = (
     "SELECT max(?, coalesce((SELECT max(seq) FROM waiting), 0) + 1), ?, ?"
 )
 _REMOVE = "DELETE FROM waiting WHERE seq = ?"
+_COMPLETE = "UPDATE waiting SET completed = ? WHERE seq = ?"
 _POSTPONE = "UPDATE waiting SET attempts = attempts + 1, retry_at = ? WHERE seq = ?"
 _DUE = """
-SELECT seq, body, run_id, attempts FROM waiting AS event
+SELECT seq, body, run_id, attempts, completed FROM waiting AS event
 WHERE (retry_at <= :now OR retry_at > :far) AND NOT EXISTS (
     SELECT 1 FROM waiting AS earlier
     WHERE earlier.retry_at > 0 AND earlier.run_id = event.run_id AND earlier.seq < event.seq
@@ -200,7 +201,7 @@ class Outbox:
             rows = connection.execute(_DUE, {"now": moment, "far": moment + FAR_OFF_SECONDS, "limit": limit})
             for row in rows:
                 found.append(Waiting(*row))
-                size += len(row[1])
+                size += max(len(row[1]), len(row[4] or b""))
                 if size >= READ_BYTES:
                     break
             rows.close()
@@ -215,6 +216,11 @@ class Outbox:
         """Forget events that were delivered; unknown ones are ignored."""
         rows = [(seq,) for seq in seqs]
         self._patiently(lambda connection: connection.executemany(_REMOVE, rows))
+
+    def complete(self, bodies: Mapping[int, bytes]) -> None:
+        """Keep beside events, by seq, what is sent in their place; empty where that is the event itself."""
+        rows = [(body, seq) for seq, body in bodies.items()]
+        self._patiently(lambda connection: connection.executemany(_COMPLETE, rows))
 
     def postpone(self, seqs: Iterable[int], until: float, error: str) -> None:
         """Put these events off until a time (seconds since 1970, at most an hour ahead); count the attempt.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from lineage._guard import logger
+from lineage._guard import guard, logger
 from lineage.config import Config
 from lineage.destination import Destination
 from lineage.errors import ConfigError, DeliveryError, OutboxError
@@ -24,6 +24,10 @@ from lineage.shipping.verdicts import Fate, Sender, Verdict, pause
 BATCH_EVENTS = 100
 BATCH_BYTES = 1 << 20
 _LEASE_SECONDS = 60.0
+_MAY_HAVE_SQL = b'"query"'
+_COMPLETING_SECONDS = 0.5
+"""How long events are completed before those that are go on their way."""
+
 _FAILURES_TO_STOP = 3
 
 
@@ -49,9 +53,12 @@ class _Parcel(NamedTuple):
 
 
 class Route:
-    """Ships the events of one destination. Not for several threads at once."""
+    """Ships the events of one destination. Not for several threads at once.
 
-    def __init__(self, destination: Destination, config: Config) -> None:
+    `apart` says that this process is ours, so that SQL may be read in a process of its own.
+    """
+
+    def __init__(self, destination: Destination, config: Config, *, apart: bool = False) -> None:
         """Raises ConfigError when the destination is the embedded store, which drains its outbox itself."""
         if destination.is_store:
             raise ConfigError(
@@ -62,6 +69,7 @@ class Route:
             )
         self.destination = destination
         self.config = config
+        self.apart = apart
         self._owner = f"ship-{os.getpid()}-{secrets.token_hex(4)}"
         self._sender: Sender | None = None
         self._leased: list[Outbox] = []
@@ -131,7 +139,33 @@ class Route:
             return []
         if outbox not in self._leased:
             self._leased.append(outbox)
-        return [_Parcel(outbox, event) for event in outbox.waiting(BATCH_EVENTS)]
+        return [_Parcel(outbox, event) for event in self._completed(outbox)]
+
+    def _completed(self, outbox: Outbox) -> list[Waiting]:
+        """Return the oldest events as they are sent: with the lineage of their SQL, read once and kept.
+
+        Those for which there is no time now are left for the next call.
+        """
+        until = time.monotonic() + _COMPLETING_SECONDS
+        events: list[Waiting] = []
+        new: dict[int, bytes] = {}
+        for event in outbox.waiting(BATCH_EVENTS):
+            sent = event.completed
+            if sent is None and _MAY_HAVE_SQL in event.body:
+                if new and time.monotonic() >= until:
+                    break
+                sent = new[event.seq] = self._complete(event.body)
+            events.append(event._replace(body=sent) if sent else event)
+        if new:
+            outbox.complete(new)
+        return events
+
+    def _complete(self, body: bytes) -> bytes:
+        with guard("completing an event with the lineage of its SQL"):
+            from lineage.shipping.completion import completed
+
+            return completed(body, apart=self.apart) or b""
+        return b""
 
     def _ship(self, parcels: list[_Parcel], counts: ShipCounts, deadline: float | None) -> bool:
         """Deliver these events; False when the pass should end because the backend ails or time is up."""

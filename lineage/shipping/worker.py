@@ -24,9 +24,9 @@ def ship_once(destination: Destination, config: Config, *, seconds: float | None
 
     Ends when nothing is left that may go now, when the backend ails (`error` says why), or after
     `seconds`, which a request under way may exceed by its own timeout. Raises ConfigError for the
-    embedded store, whose events are not shipped.
+    embedded store, whose events are not shipped. For a process of ours: SQL may be read in another one.
     """
-    route = Route(destination, config)
+    route = Route(destination, config, apart=True)
     try:
         return route.ship(seconds)
     finally:
@@ -36,9 +36,9 @@ def ship_once(destination: Destination, config: Config, *, seconds: float | None
 def follow(destination: Destination, config: Config, stop: threading.Event) -> None:
     """Deliver what comes, until `stop` is set; after failures with growing pauses.
 
-    Raises ConfigError for the embedded store.
+    Raises ConfigError for the embedded store. For a process of ours, as `ship_once`.
     """
-    route = Route(destination, config)
+    route = Route(destination, config, apart=True)
     failures = 0
     try:
         while not stop.is_set():

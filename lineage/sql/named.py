@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from lineage.datasets import normalise
 from lineage.redaction import mask_sql
@@ -17,6 +18,11 @@ from lineage.sql.results import SqlLineage, StatementLineage
 
 ColumnsOf = Callable[[Collection[Name]], Mapping[Name, Sequence[str]]]
 """Gives the columns of those of the datasets whose columns are known."""
+
+STATEMENTS_FACET = "lineageGraph_statements"
+"""Our job facet of statements, each with what is known about where it ran."""
+
+_STATEMENT_KEYS = ("query", "dialect", "namespace", "database", "defaultSchema")
 
 _DESCRIBED = 500
 """Characters of an expression that stand in a transformation's description."""
@@ -68,6 +74,36 @@ def named_statements(
     for _, group in groupby(enumerate(texts), key=lambda each: _where(each[1])):
         found += _Script(list(group), listed, columns_of, apart).statements()
     return found
+
+
+def statements_of(job_facets: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the statements in the facets of an event's job, as the statements facet has them.
+
+    OpenLineage's own sql facet is one statement, which counts where ours is absent.
+    """
+    ours = job_facets.get(STATEMENTS_FACET)
+    listed = ours.get("statements") if isinstance(ours, dict) else None
+    found = _objects(listed) or _objects([job_facets.get("sql")])
+    kept = [
+        {key: one[key] for key in _STATEMENT_KEYS if isinstance(one.get(key), str) and one[key].strip()}
+        for one in found
+    ]
+    return [one for one in kept if "query" in one]
+
+
+def text_of(statement: Mapping[str, str]) -> SqlText:
+    """Return a statement that `statements_of` has given as a text to be read."""
+    return SqlText(
+        statement["query"],
+        statement.get("dialect"),
+        statement.get("namespace"),
+        statement.get("database"),
+        statement.get("defaultSchema"),
+    )
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def described(expression: str | None, dialect: str | None) -> str:

@@ -12,9 +12,10 @@ from made_events import run_event
 
 from graph.errors import InvalidEventError
 from graph.ingest import ingest
-from graph.ingest.decode import decode, parse_time
+from graph.ingest.decode import decode
 from graph.store import LineageStore
 from graph.store.changes import EventKind
+from lineage.event_id import parse_time
 
 RUN = run_event("r", "START", 0, inputs=["a"])
 

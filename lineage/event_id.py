@@ -1,0 +1,98 @@
+"""The identity of an event: the same for equal events, however they are written and by whom they are kept.
+
+A completed copy of an event carries the identity of the event it was made from, in a tag.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from typing import Any
+
+ORIGINAL_TAG = "lineage_event_id"
+"""The key of the tag; its value is the identity in hexadecimal digits."""
+
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt_ ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(?:([Zz])|([+-])(\d\d):?(\d\d)?)?"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = 2**63 // 10**9
+_DIGITS = re.compile(r"[0-9a-f]{32}")
+
+
+def parse_time(text: str) -> int | None:
+    """Return an RFC 3339 time as nanoseconds since the epoch, None when it is none.
+
+    Tolerates what producers send: no zone (UTC), a space for the T, no seconds, any number of decimals
+    (those beyond nanoseconds are cut), a leap second.
+    """
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, _, sign, off_hours, off_minutes = match.groups()
+    seconds = int(second or 0)
+    offset = timedelta(hours=int(off_hours or 0), minutes=int(off_minutes or 0)) * (-1 if sign == "-" else 1)
+    try:
+        whole = datetime(
+            int(year), int(month), int(day), int(hour), int(minute), min(seconds, 59), tzinfo=timezone(offset)
+        )
+    except ValueError:
+        return None
+    if seconds > 60:
+        return None
+    since = (whole - _EPOCH) // timedelta(seconds=1) + (seconds == 60)
+    if abs(since) >= _LATEST:
+        return None
+    return since * 10**9 + int((fraction or "")[:9].ljust(9, "0"))
+
+
+def event_id(data: Mapping[str, Any], time: int, *, has_null: bool = True) -> bytes:
+    """Return the id of an event: a hash that equal events share, however they are written.
+
+    `time` is what `parse_time` makes of eventTime; nulls are left out, keys are sorted. `has_null` may be
+    False where the event is known to hold none.
+    """
+    canonical = {**data, "eventTime": time}
+    if has_null:
+        canonical = _without_nulls(canonical)
+    return hashlib.blake2b(_encode(canonical), digest_size=16).digest()
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value]
+    return value
+
+
+def original_id(data: Mapping[str, Any]) -> bytes | None:
+    """Return the identity of the event that this one is a completed copy of; None when it is none."""
+    for tag in _tags(data.get("run")), _tags(data.get("job")):
+        for key, value in tag:
+            if key == ORIGINAL_TAG and isinstance(value, str) and _DIGITS.fullmatch(value):
+                return bytes.fromhex(value)
+    return None
+
+
+def _tags(entity: Any) -> Iterator[tuple[Any, Any]]:
+    facets = entity.get("facets") if isinstance(entity, dict) else None
+    facet = facets.get("tags") if isinstance(facets, dict) else None
+    listed = facet.get("tags") if isinstance(facet, dict) else None
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, dict):
+            yield one.get("key"), one.get("value")
+
+
+@cache
+def _encoder() -> Callable[[Any], bytes]:
+    import msgspec
+
+    return msgspec.json.Encoder(order="deterministic").encode
+
+
+def _encode(canonical: Any) -> bytes:
+    return _encoder()(canonical)
