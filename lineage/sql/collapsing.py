@@ -1,9 +1,9 @@
 """A script's temporary tables collapsed into what they were made from.
 
 A table is temporary that is declared so, or that the script both makes and drops. What reads it gets the
-tables and columns it was made from, composed as OpenLineage's transformations compose: IDENTITY of X is X, the
-strongest direct subtype wins, INDIRECT stays INDIRECT. A table that the script fills and then renames is
-known by its new name from the start.
+tables and columns it was made from, composed as OpenLineage's transformations compose: IDENTITY of X is X,
+the strongest direct subtype wins, INDIRECT stays INDIRECT. A table that the script fills and then renames
+is known by its new name from the start.
 """
 
 from __future__ import annotations

@@ -189,9 +189,10 @@ class Cursor:
         return {self.words[at].casefold() for at in range(start, end) if self.word_at(at + 1) == "."}
 
     def _assigns(self, start: int, end: int) -> bool:
-        """Whether a T-SQL query sets variables: SELECT @a = x, ..."""
+        """Whether a T-SQL query sets variables, which it does for all its columns: SELECT @a = x, ..."""
         at = start + 1
-        return at + 2 < end and self.words[at] == "@" and self.words[at + 2] in ("=", ":=")
+        unpunctuated = self.dialect in UNPUNCTUATED
+        return unpunctuated and at + 2 < end and self.words[at] == "@" and self.words[at + 2] == "="
 
     def _without_into(self, start: int, end: int) -> tuple[list[Token], bool]:
         """Return a query's tokens without `INTO v1, v2`, and whether there was that."""

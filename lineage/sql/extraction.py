@@ -136,7 +136,7 @@ def _read(parsed: Parsed, planned: Plan, dialect: str | None, catalog: Catalog) 
 
 
 def _temporary(planned: Plan, outputs: Sequence[Table], dialect: str | None) -> tuple[Table, ...]:
-    """Return the tables a statement writes that do not outlive their session, by their names or as it says."""
+    """Return the tables a statement writes that do not outlive their session."""
     marks = ("#", "@") if dialect in ("tsql", "fabric") else ("#",)
     named = [table for table in outputs if table.parts[-1].startswith(marks) and not table.is_path]
     return unique([*named, *(outputs[-1:] if planned.temporary else ())])
@@ -196,10 +196,17 @@ def _column_edges(output: Column, flow: Flow, rows: Flow, dialect: str | None) -
     )
 
 
+@lru_cache(maxsize=64)
+def _instance(dialect: str | None) -> Dialect:
+    return Dialect.get_or_raise(dialect)
+
+
 def _text(flow: Flow, dialect: str | None) -> str | None:
     if flow.defined_by is None:
         return None
     try:
-        return flow.defined_by.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.IGNORE)
+        return flow.defined_by.sql(
+            dialect=_instance(dialect), comments=False, unsupported_level=ErrorLevel.IGNORE
+        )
     except RecursionError:  # thousands of operators deep: the edges stand without their text
         return None

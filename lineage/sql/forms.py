@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from sqlglot import TokenType
+from sqlglot import Token, TokenType
 
 from lineage.sql.creation import created
 from lineage.sql.names import file_table
@@ -211,6 +212,25 @@ _MOVES = (
 )
 
 
+def _from(form: Wording) -> Form | None:
+    """Hive: FROM source INSERT ... SELECT ... INSERT ... SELECT ...: a statement for each of them."""
+    starts = [at for at in range(len(form.words)) if form.words[at] == "INSERT"]
+    if not starts:
+        return None
+    source = form.tokens[: starts[0]]
+    made = []
+    for start, end in pairwise([*starts, len(form.tokens)]):
+        rest = form.find(*_BEHIND_FROM, start=start) or end
+        tokens = [*form.tokens[start : min(rest, end)], *source, *form.tokens[min(rest, end) : end]]
+        made.append(replace(form.piece, tokens=tokens))
+    return made
+
+
+_BEHIND_FROM = (
+    "WHERE", "GROUP BY", "HAVING", "WINDOW", "CLUSTER BY", "DISTRIBUTE BY", "SORT BY", "ORDER BY", "LIMIT",
+)  # fmt: skip
+
+
 def _insert(form: Wording) -> Form | None:
     """INSERT OVERWRITE DIRECTORY 'path' with options before its query; INSERT INTO t EXEC p."""
     if "DIRECTORY" not in form.words[:4]:
@@ -262,28 +282,74 @@ def _select(form: Wording) -> Form | None:
     return Export(replace(form.piece, tokens=tokens), form.tokens[path].text)
 
 
+def _drop(form: Wording) -> Form | None:
+    """DROP of several tables."""
+    kind = form.word()
+    if kind == "TEMPORARY":
+        form.at += 1
+        kind = form.word()
+    if kind not in ("TABLE", "VIEW"):
+        return None
+    form.at += 1
+    form.accept("IF", "EXISTS")
+    tables = []
+    while (table := form.name()) is not None:
+        tables.append(table)
+        if not form.accept(","):
+            break
+    return Plan(f"DROP {kind}", [], tables) if tables else None
+
+
+def _delete(form: Wording) -> Form | None:
+    """MySQL: DELETE ... ORDER BY ... LIMIT n."""
+    end = form.find("ORDER BY", "LIMIT")
+    return form.made(form.tokens[:end]) if end is not None else None
+
+
 def _merge(form: Wording) -> Form | None:
-    """Databricks' WITH SCHEMA EVOLUTION, Oracle's DELETE WHERE behind an UPDATE."""
+    """Databricks' WITH SCHEMA EVOLUTION; Oracle's conditions of a branch behind it."""
     tokens = list(form.tokens)
     if form.accept("WITH", "SCHEMA", "EVOLUTION"):
         tokens = [tokens[0], *tokens[4:]]
         return form.made(tokens)
-    delete = form.find("DELETE")
-    if delete is None or form.words[delete + 1 : delete + 2] != ["WHERE"] or form.words[delete - 1] == "THEN":
-        return None
-    end = form.find("WHEN", start=delete)
-    return form.made([*tokens[:delete], *(tokens[end:] if end is not None else ())])
+    made: list[Token] = []
+    start = 0
+    while start < len(tokens):
+        end = form.find("WHEN", start=start + 1) or len(tokens)
+        made += _branch(form, start, end) if form.words[start] == "WHEN" else tokens[start:end]
+        start = end
+    return form.made(made)
+
+
+def _branch(form: Wording, start: int, end: int) -> list[Token]:
+    """Write a branch `WHEN MATCHED THEN ... WHERE a DELETE WHERE b` as `WHEN MATCHED AND (a) AND (b) THEN ...`."""
+    then, where = form.find("THEN", start=start), form.find("WHERE", start=start)
+    if then is None or where is None or not then < where < end:
+        return form.tokens[start:end]
+    conditions: list[Token] = []
+    action_end = where - (form.words[where - 1] == "DELETE" and form.words[where - 2] != "THEN")
+    while where is not None and where < end:
+        following = form.find("WHERE", start=where + 1)
+        stop = following - 1 if following is not None and following < end else end
+        at = form.tokens[where]
+        conditions += [token_at(at, TokenType.AND, "AND"), token_at(at, TokenType.L_PAREN, "(")]
+        conditions += [*form.tokens[where + 1 : stop], token_at(at, TokenType.R_PAREN, ")")]
+        where = following
+    return [*form.tokens[start:then], *conditions, *form.tokens[then:action_end]]
 
 
 _FORMS: dict[str, Callable[[Wording], Form | None]] = {
     "ALTER": _alter,
     "BULK": _bulk,
     "CREATE": created,
+    "DELETE": _delete,
+    "DROP": _drop,
     "EXCHANGE": _exchange,
     "EXEC": _execute,
     "EXECUTE": _execute,
     "EXPLAIN": _explain,
     "EXPORT": _export,
+    "FROM": _from,
     "INSERT": _insert,
     "LOAD": _load,
     "MERGE": _merge,

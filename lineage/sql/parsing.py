@@ -17,8 +17,9 @@ from lineage.sql.forms import Export, form_of
 from lineage.sql.identifiers import mark_names
 from lineage.sql.plans import Plan
 from lineage.sql.procedures import pieces, unpunctuated
+from lineage.sql.rewording import titled
 from lineage.sql.rows import with_records
-from lineage.sql.splitting import UNPUNCTUATED, Piece, is_command, tokenized
+from lineage.sql.splitting import UNPUNCTUATED, Piece, is_command, tokenized, word
 from lineage.sql.tree import Node
 
 ENGINE = f"sqlglot {version('sqlglot')}"
@@ -52,6 +53,8 @@ def _read(piece: Piece, dialect: str | None, parser: Parser) -> Iterator[Parsed]
     if piece.kind is not None or piece.problem is not None:
         yield Parsed(None, piece.text, piece.problem, piece.kind)
         return
+    if dialect == "teradata":
+        piece = replace(piece, tokens=titled(list(piece.tokens)))
     found = _parse(piece, dialect, parser)
     yield from [found] if _is_understood(found) else _read_otherwise(piece, found, dialect, parser)
 
@@ -71,26 +74,37 @@ def _is_understood(parsed: Parsed) -> bool:
 _READ_BY_TOKENS = frozenset({"STAGE", "STREAM", "SYNONYM"})
 
 
-def _read_otherwise(piece: Piece, found: Parsed, dialect: str | None, parser: Parser) -> list[Parsed]:
+def _read_otherwise(
+    piece: Piece, found: Parsed, dialect: str | None, parser: Parser, attempts: int = 3
+) -> list[Parsed]:
     """Return what a piece holds that the parser does not understand as it stands."""
     form = form_of(piece, dialect)
     if isinstance(form, Plan):
         return [replace(found, tree=None, problem=None, plan=form)]
-    elif isinstance(form, Export):
+    if isinstance(form, Export):
         exported = _exported(form, dialect, parser)
-        if exported is not None:
-            return [replace(found, tree=exported, problem=None)]
+        return [found if exported is None else replace(found, tree=exported, problem=None)]
+    made: list[Parsed] = []
+    if isinstance(form, list):
+        made = [_parse(each, dialect, parser) for each in form]
     elif form is not None:
-        made = [_parse(each, dialect, parser) for each in (form if isinstance(form, list) else [form])]
-        if all(_is_understood(each) for each in made):
-            return [replace(each, text=found.text) for each in made]
-    if dialect not in UNPUNCTUATED:
-        cut = unpunctuated(piece, dialect)
-        if len(cut) > 1 and not any(each.problem for each in cut):
-            parts = [_parse(each, dialect, parser) for each in cut if each.kind is None]
-            if parts and all(_is_understood(part) for part in parts):
-                return parts
-    return [_as_generic(piece, found, dialect)]
+        made = [_parse(form, dialect, parser)]
+        if attempts and not _is_understood(made[0]):
+            made = _read_otherwise(form, made[0], dialect, parser, attempts - 1)
+    if made and all(map(_is_understood, made)):
+        return [replace(each, text=found.text) for each in made]
+    return _cut(piece, dialect, parser) or [_as_generic(piece, found, dialect)]
+
+
+def _cut(piece: Piece, dialect: str | None, parser: Parser) -> list[Parsed]:
+    """Return the statements of a piece that lack semicolons, none where that is not what is wrong."""
+    if dialect in UNPUNCTUATED or word(piece.tokens[0]) == "FROM":  # Hive's inserts of one source
+        return []
+    cut = unpunctuated(piece, dialect)
+    if len(cut) < 2 or any(each.problem for each in cut):
+        return []
+    parts = [_parse(each, dialect, parser) for each in cut if each.kind is None]
+    return parts if all(map(_is_understood, parts)) else []
 
 
 def _as_generic(piece: Piece, found: Parsed, dialect: str | None) -> Parsed:

@@ -16,10 +16,8 @@ def plainer(wording: Wording) -> Piece | None:
     tokens = _assignments(wording.tokens)
     if wording.dialect in ("redshift", None):
         tokens = _bracketed(tokens)
-    if wording.dialect == "teradata":
-        tokens = _untitled(tokens)
     if wording.dialect == "oracle":
-        tokens = _unlogged(tokens)
+        tokens = _of_partitions(_unlogged(tokens))
     if wording.dialect in ("tsql", "fabric"):
         tokens = _files(_output_at_end(wording) if tokens == wording.tokens else tokens)
     return wording.made(tokens)
@@ -31,6 +29,31 @@ def _unlogged(tokens: list[Token]) -> list[Token]:
         if word(tokens[at]) == "LOG" and word(tokens[at + 1]) == "ERRORS":
             return tokens[:at]
     return tokens
+
+
+def _of_partitions(tokens: list[Token]) -> list[Token]:
+    """Leave out Oracle's `PARTITION (p)` behind a table, and SEARCH and CYCLE behind a recursive query."""
+    made: list[Token] = []
+    at = 0
+    while at < len(tokens):
+        this = word(tokens[at])
+        after = [word(token) for token in tokens[at + 1 : at + 4]]
+        if this in ("PARTITION", "SUBPARTITION") and after[:1] + after[2:3] == ["(", ")"]:
+            at += 4
+        elif (
+            made
+            and made[-1].text == ")"
+            and (
+                (this == "SEARCH" and after[:1] in (["DEPTH"], ["BREADTH"]))
+                or (this == "CYCLE" and after[1:2] in (["SET"], [","]))
+            )
+        ):
+            while at < len(tokens) and word(tokens[at]) not in ("SELECT", "INSERT"):
+                at += 1
+        else:
+            made.append(tokens[at])
+            at += 1
+    return made
 
 
 def _files(tokens: list[Token]) -> list[Token]:
@@ -121,20 +144,18 @@ def _bracketed(tokens: list[Token]) -> list[Token]:
     return made
 
 
-def _untitled(tokens: list[Token]) -> list[Token]:
-    """Leave out Teradata's `(TITLE 'x')` and `(FORMAT 'x')`."""
+def titled(tokens: list[Token]) -> list[Token]:
+    """Leave out Teradata's `(TITLE 'x')` and `(FORMAT 'x')` behind a column; write `(NAMED x)` as AS x."""
     made: list[Token] = []
     at = 0
     while at < len(tokens):
         following = [word(token) for token in tokens[at : at + 4]]
-        if (
-            len(following) == 4
-            and following[0] == "("
-            and following[1] in ("TITLE", "FORMAT")
-            and following[3] == ")"
-        ):
-            at += 4
+        phrase = following[1] if len(following) == 4 and following[0] == "(" and following[3] == ")" else ""
+        if phrase == "NAMED":
+            made += [token_at(tokens[at], TokenType.ALIAS, "AS"), tokens[at + 2]]
+        elif phrase not in ("TITLE", "FORMAT"):
+            made.append(tokens[at])
+            at += 1
             continue
-        made.append(tokens[at])
-        at += 1
+        at += 4
     return made

@@ -1,8 +1,8 @@
 """The default catalog and schema that a script sets for what follows.
 
 After USE, SET search_path and the like a name written with fewer parts is completed by what the script says,
-as far as it says it: a catalog alone completes `schema.table` and leaves `table` as it is, for the schema that
-a user starts with there is not in the text. Of a search path the first schema counts. Temporary tables,
+as far as it says it: a catalog alone completes `schema.table` and leaves `table` as it is, for the schema
+that a user starts with there is not in the text. Of a search path the first schema counts. Temporary tables,
 files and stages have no schema.
 """
 
@@ -94,7 +94,8 @@ class Session:
         names = {
             table.name: longer
             for table in tables
-            if table.name.casefold() not in self._temporary and (longer := self._completed(table)) is not table
+            if table.name.casefold() not in self._temporary
+            and (longer := self._completed(table)) is not table
         }
         return renamed_tables(statement, names) if names else statement
 

@@ -95,7 +95,12 @@ _OPERANDS = frozenset(
 
 def is_command(token: Token, dialect: str | None) -> bool:
     """Whether sqlglot keeps what follows such a token at the start of a statement as one string."""
-    return token.token_type in Dialect.get_or_raise(_tokenized_as(dialect)).tokenizer_class.COMMANDS
+    return token.token_type in _commands(dialect)
+
+
+@lru_cache(maxsize=64)
+def _commands(dialect: str | None) -> frozenset[TokenType]:
+    return frozenset(Dialect.get_or_raise(_tokenized_as(dialect)).tokenizer_class.COMMANDS)
 
 
 def redelimited(sql: str) -> str:
