@@ -70,8 +70,10 @@ def _leaves_open(lineage: SqlLineage) -> bool:
 def _merged(here: SqlLineage, reply: Reply, request: Request) -> SqlLineage:
     """Return the worker's answers, the second engine's before the first one's, else what was read here."""
     if reply.read is None:
-        fault = reply.fault or "the worker process failed"
-        return replace(here, problems=(*here.problems, fault))
+        fault = f"{reply.fault or 'the worker process failed'}: the text may be too much for it"
+        refused = refusal(request.sql)  # which says to do what has just been tried
+        problems = [problem for problem in here.problems if problem != refused]
+        return replace(here, problems=(*problems, fault))
     base, statements = reply.read.lineage, list[StatementLineage]()
     for place, statement in enumerate(base.statements):
         if place in reply.read.asking and place not in reply.opinions:

@@ -31,7 +31,9 @@ def first_reading(request: Request) -> Read:
     sql = _LONG_LIST.sub(r"\1", request.sql) if len(request.sql) > CHEAP.characters else request.sql
     lineage = _extract(request, sql)
     wanted = {
-        place: each for place, each in enumerate(lineage.statements) if request.confirm or is_open(each)
+        place: each
+        for place, each in enumerate(lineage.statements)
+        if is_open(each) or (request.confirm and (each.inputs or each.outputs))
     }
     short = [place for place, each in wanted.items() if len(each.text) <= OPINION_CHARACTERS]
     asked = [place for place in short if not is_too_deep(wanted[place])][:OPINION_STATEMENTS]

@@ -18,6 +18,7 @@ from lineage.sql.results import Column, ColumnEdges, Source, StatementLineage, T
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _CREATED = re.compile(r"create\s+(?:or\s+(?:replace|alter)\s+)?(?:\w+\s+)*?(table|view)\b", re.IGNORECASE)
+_DECLARED_TEMPORARY = re.compile(r"create\s+(?:(?!as\b)\w+\s+)*?(?:temp|temporary|volatile)\b", re.IGNORECASE)
 
 
 def second_reading(statement: StatementLineage, request: Request) -> tuple[StatementLineage, ...]:
@@ -33,9 +34,9 @@ def second_reading(statement: StatementLineage, request: Request) -> tuple[State
         inputs = [table for each in heard for table in each.inputs]
         outputs = [table for each in heard for table in each.outputs]
         return (confirmed(statement, inputs, outputs, [edge for each in heard for edge in each.edges]),)
-    told = [each for each in heard or () if each.inputs or each.outputs or statement.kind == "UNKNOWN"]
+    told = [each for each in heard or () if each.inputs or each.outputs]
     if not told:
-        return (with_problem(statement, _failure(heard)),)
+        return (with_problem(statement, f"{ENGINE} finds no tables in it" if heard else _failure(heard)),)
     return tuple(_translated(each, statement) for each in told)
 
 
@@ -75,12 +76,22 @@ def _translated(heard: Heard, statement: StatementLineage) -> StatementLineage:
             f"the answer is that of {ENGINE}, which does not tell how columns are made",
         ),
         engine=ENGINE,
+        temporary=_temporary(heard),
         text=heard.text,
     )
 
 
+def _temporary(heard: Heard) -> tuple[Table, ...]:
+    declared = _DECLARED_TEMPORARY.match(_bare(heard.text)) is not None
+    return tuple(table for table in heard.outputs if declared or table.parts[-1].startswith("#"))
+
+
+def _bare(text: str) -> str:
+    return _COMMENT.sub(" ", text).strip()
+
+
 def _kind(text: str, outputs: Sequence[Table]) -> str:
-    bare = _COMMENT.sub(" ", text).strip()
+    bare = _bare(text)
     if created := _CREATED.match(bare):
         what = created.group(1).upper()
         return (
