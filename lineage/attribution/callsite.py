@@ -37,8 +37,16 @@ def application_lines(frame: FrameType | None, config: Config) -> tuple[Line, ..
         if verdict:
             found.append((code, frame.f_lineno))
         looked_at += 1
-        frame = frame.f_back
+        frame = frame.f_back or (_around_greenlet() if not found else None)
     return tuple(found)
+
+
+def _around_greenlet() -> FrameType | None:
+    """Return where the code waits that switched to the current greenlet: SQLAlchemy runs drivers in one."""
+    greenlet = sys.modules.get("greenlet")
+    around = greenlet.getcurrent().parent if greenlet is not None else None
+    frame: FrameType | None = around.gr_frame if around is not None else None
+    return frame
 
 
 @dataclass(frozen=True, slots=True)
