@@ -106,8 +106,12 @@ def _rows(target: Node, edges: list[AnswerEdge], origins: bool) -> list[list[str
             ", ".join(job.name for job in edge.jobs),
         ]
         + [_known_from(edge)] * origins
-        for edge in edges
+        for edge in sorted(edges, key=_only_indirect)
     ]
+
+
+def _only_indirect(edge: AnswerEdge) -> bool:
+    return bool(edge.transformations) and all(made.type == "INDIRECT" for made in edge.transformations)
 
 
 def _known_from(edge: AnswerEdge) -> str:

@@ -39,6 +39,7 @@ def demo(folder: Folder = Path("lineage-demo")) -> None:
     for day in _DAYS:
         _run_pipeline(home, day, store)
     _ask("What is gold.daily_revenue made from?", ["upstream", "gold.daily_revenue"], store)
+    _ask("How is its revenue made?", ["columns", "gold.daily_revenue.revenue"], store)
     _ask("What breaks if silver.orders.amount goes?", ["impact", "silver.orders.amount"], store)
     _ask("Which run failed?", ["runs", "--state", "FAIL"], store)
     _ask("What is stale because of it?", ["downstream", "pipeline.clean_orders"], store)

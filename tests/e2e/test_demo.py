@@ -48,11 +48,12 @@ def of_type(answer: dict[str, Any], kind: str) -> dict[str, int]:
     return found
 
 
-def test_it_answers_its_four_questions(told: str) -> None:
+def test_it_answers_its_five_questions(told: str) -> None:
     """DD-08: scripts outside any scheduler get their lineage from the decorator alone."""
     questions = [line for line in told.splitlines() if line.startswith("$ lineage")]
     assert questions == [
         "$ lineage upstream gold.daily_revenue",
+        "$ lineage columns gold.daily_revenue.revenue",
         "$ lineage impact silver.orders.amount",
         "$ lineage runs --state FAIL",
         "$ lineage downstream pipeline.clean_orders",
@@ -76,6 +77,25 @@ def test_what_feeds_daily_revenue(told: str, home: Path) -> None:
         "pipeline.land_orders": 3,
     }
     assert answer["incomplete"] is False
+
+
+def test_how_the_revenue_is_made(told: str, home: Path) -> None:
+    edges = ask(home, "columns", "gold.daily_revenue.revenue")["edges"]
+
+    made = {edge["source"].rpartition("shop.")[2]: edge["transformations"] for edge in edges}
+    assert made == {
+        "silver.orders:amount": [
+            {"type": "DIRECT", "subtype": "AGGREGATION", "description": "SUM(o.amount)"}
+        ],
+        "silver.orders:customer_id": [{"type": "INDIRECT", "subtype": "JOIN"}],
+        "silver.customers:customer_id": [{"type": "INDIRECT", "subtype": "JOIN"}],
+        "silver.orders:ordered_on": [{"type": "INDIRECT", "subtype": "GROUP_BY"}],
+        "silver.customers:country": [{"type": "INDIRECT", "subtype": "GROUP_BY"}],
+    }
+    assert {tuple(edge["origins"]) for edge in edges} == {("SQL",)}
+    assert (
+        "DIRECT AGGREGATION SUM(o.amount)" in told.partition("lineage columns")[2].partition("$ lineage")[0]
+    )
 
 
 def test_what_breaks_without_the_amount(told: str, home: Path) -> None:
