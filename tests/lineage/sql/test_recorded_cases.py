@@ -37,7 +37,7 @@ def rows(score: ModuleType, shared: Path, corpus: str, function: Function) -> tu
     return row["t"].row(), row["k"].row()
 
 
-# Exact means that a case's tables, or all its edges, are right. What is missing are conventions of the suites:
+# Exact means that a case has all its tables, or all its edges, right. What is missing are their conventions:
 # tables a script makes and keeps, `_0` as a name, the names of a UNION whose arms differ in number.
 @pytest.mark.parametrize(
     ("corpus", "tables", "columns"),
