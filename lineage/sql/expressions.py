@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from lineage.sql.deciding import deciding, named_windows
 from lineage.sql.masking import hides
-from lineage.sql.relations import DIRECT, Flow, Output, Relation
+from lineage.sql.relations import DIRECT, Flow, Output, Relation, united
 from lineage.sql.results import Subtype
 from lineage.sql.scopes import Evaluator, Scope
 from lineage.sql.tree import Node, column_parts
@@ -75,9 +75,11 @@ def flow_of(node: Node, scope: Scope, evaluator: Evaluator, use: Subtype = "IDEN
         node, use, hidden = stack.pop()
         if isinstance(node, exp.Column):
             flow.add(_column(node, scope, evaluator), use, hidden)
+        elif isinstance(node, exp.Star):
+            flow.add(_every_column(node, scope), use, hidden)
         elif isinstance(node, exp.Dot) and (parts := _field_parts(node, scope)) is not None:
             flow.add(scope.resolve(parts), use if use != "IDENTITY" else "TRANSFORMATION", hidden)
-        elif isinstance(node, exp.Parameter) and scope.reads_stage:
+        elif isinstance(node, exp.Parameter) and evaluator.dialect == "snowflake" and node.name.isdigit():
             flow.add(scope.resolve([f"${node.name}"]), use, hidden)
         elif isinstance(node, exp.Query):
             _add_query(flow, node, evaluator.relation(node, scope), use, hidden)
@@ -130,8 +132,8 @@ def _keeps_name(cast: exp.Cast, dialect: str | None) -> bool:
 
 def _column(node: exp.Column, scope: Scope, evaluator: Evaluator) -> Flow:
     """Return the flow of a column reference, an empty one where it only looks like one."""
-    if node.is_star:  # COUNT(*)
-        return Flow()
+    if node.is_star:
+        return _every_column(node, scope)
     parts = column_parts(node)
     last = parts[-1].casefold()
     if len(parts) == 1:
@@ -142,6 +144,16 @@ def _column(node: exp.Column, scope: Scope, evaluator: Evaluator) -> Flow:
     elif last in _SEQUENCE_VALUES and scope.source(parts[:-1]) is None:
         return Flow()
     return scope.resolve(parts)
+
+
+def _every_column(node: Node, scope: Scope) -> Flow:
+    """Return the flow of a star that is an argument: HASH(*), OBJECT_CONSTRUCT(t.*); COUNT takes no value."""
+    if isinstance(node.find_ancestor(exp.Count, exp.Select), exp.Count):
+        return Flow()
+    if isinstance(node, exp.Column):
+        source = scope.source(column_parts(node)[:-1])
+        return source.row() if source is not None else Flow()
+    return united(source.row() for source in scope.sources)
 
 
 def _field_parts(node: exp.Dot, scope: Scope) -> list[str] | None:

@@ -44,20 +44,39 @@ _FOLDED: dict[str | None, Callable[[str], str]] = {
 }
 
 
+# Dialects in which two spellings of a table's name may be two tables.
+_CASE_OF_TABLES_COUNTS = frozenset({"bigquery", "clickhouse", "doris", "mysql", "singlestore", "starrocks"})
+
+
 def mark_names(tree: Node, dialect: str | None) -> None:
     """Make the names of a statement carry the dialect's rule, in place, where the statement needs it.
 
     A statement without quoted identifiers reads the same without regard to case (ClickHouse excepted).
+    A table that is written in several ways is written as the first time.
     """
+    identifiers, tables = [], []
+    for node in tree.walk(bfs=False):
+        if isinstance(node, exp.Identifier):
+            identifiers.append(node)
+        elif isinstance(node, exp.Table):
+            tables.append(node)
     fold = _FOLDED.get(dialect)
-    if fold is None:
-        return
-    identifiers = list(tree.find_all(exp.Identifier))
-    if fold is not _as_written and not any(identifier.quoted for identifier in identifiers):
-        return
-    for identifier in identifiers:
-        text = identifier.this
-        if isinstance(text, str):
-            name = Name(text)
-            name.key = text if identifier.quoted else fold(text)
-            identifier.set("this", name)
+    if fold is _as_written or (fold is not None and any(identifier.quoted for identifier in identifiers)):
+        for identifier in identifiers:
+            text = identifier.this
+            if isinstance(text, str):
+                name = Name(text)
+                name.key = text if identifier.quoted else fold(text)
+                identifier.set("this", name)
+    if dialect not in _CASE_OF_TABLES_COUNTS and len(tables) > 1:
+        _unite_spellings(tables)
+
+
+def _unite_spellings(tables: list[exp.Table]) -> None:
+    first: dict[tuple[str, ...], list[Node]] = {}
+    for table in tables:
+        parts = [part for part in table.parts if isinstance(part, exp.Identifier)]
+        before = first.setdefault(tuple(key(part.name) for part in parts), list(parts))
+        if before != parts:
+            for part, spelled in zip(parts, before, strict=True):
+                part.set("this", spelled.this)

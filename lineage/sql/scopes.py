@@ -36,7 +36,17 @@ class Source:
     def column(self, name: str) -> Flow | None:
         """Return the flow of a column that is known or may be here, or None."""
         found = self.relation.known(name)
+        if found is None and name.startswith("$"):
+            found = self._at(name[1:])
         return found if found is not None else self.relation.possible(name)
+
+    def _at(self, position: str) -> Flow | None:
+        """Return the flow of the column that Snowflake calls by its place: $2."""
+        columns = self.relation.columns
+        if self.relation.rests or not position.isdigit() or not 0 < int(position) <= len(columns):
+            return None
+        column = columns[int(position) - 1]
+        return column.flow if isinstance(column, Output) else None
 
     def unlisted(self, name: str) -> Flow:
         """Return the flow of a column that is not among those known of the source.
@@ -71,11 +81,6 @@ class Scope:
     aliases_first: bool = False
     no_columns: frozenset[str] = frozenset()  # what looks like a column in this query and is none
     _read: set[str] = field(default_factory=set)  # bare names that were columns of an unknown table
-
-    @property
-    def reads_stage(self) -> bool:
-        """Whether a source is a Snowflake stage, whose columns are called $1, $2, ..."""
-        return any(source.parts and source.parts[0].startswith("@") for source in self.sources)
 
     def resolve(self, parts: Sequence[str]) -> Flow:
         """Return the flow of a column reference, by its dotted parts."""
@@ -164,6 +169,8 @@ class Scope:
         merged = self.merged.get(name.casefold())
         if merged is not None:
             return united(found for source in merged if (found := source.column(name)) is not None)
+        if name.startswith("$") and len(self.sources) == 1:
+            return self.sources[0].column(name)
         alias = self.aliases.get(key(name)) if self.aliases_visible else None
         if alias is not None and self.aliases_first:
             return alias

@@ -61,3 +61,10 @@ def test_a_name_that_only_differs_in_case_is_better_than_none() -> None:
 def test_known_columns_are_found_without_their_case_and_quotes() -> None:
     sql = 'SELECT "Id", NAME FROM t'
     assert direct(sql, "snowflake", {"T": ["ID", "name"]}) == ["Id <- t.ID", "NAME <- t.name"]
+
+
+def test_a_table_in_two_spellings_is_one_where_case_does_not_count() -> None:
+    sql = "SELECT x.a, y.b FROM db.Orders x JOIN DB.orders y ON x.i = y.i"
+    assert inputs(sql, "snowflake") == inputs(sql, "tsql") == ["db.Orders"]
+    assert direct(sql, "snowflake") == ["a <- db.Orders.a", "b <- db.Orders.b"]
+    assert inputs(sql, "bigquery") == ["db.Orders", "DB.orders"]

@@ -98,3 +98,21 @@ def test_a_named_expression_of_clickhouse_is_no_column() -> None:
     sql = "WITH stop - start AS minutes SELECT id, minutes FROM t PREWHERE a WHERE minutes > 0"
     assert direct(sql, "clickhouse") == ["id <- t.id", "minutes <- t.stop T, t.start T"]
     assert indirect(sql, "clickhouse")["id"] == "t.a FILTER, t.start FILTER, t.stop FILTER"
+
+
+def test_snowflake_calls_columns_by_their_place() -> None:
+    sql = "SELECT $1 AS x, t.$2 AS y FROM t"
+    assert direct(sql, "snowflake", {"t": ["a", "b"]}) == ["x <- t.a", "y <- t.b"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "call", "sources"),
+    [
+        ("snowflake", "HASH(*)", "t.* T masked"),
+        ("snowflake", "OBJECT_CONSTRUCT(*)", "t.* T"),
+        ("spark", "struct(t.*)", "t.* T"),
+        ("postgres", "count(*)", "nothing"),
+    ],
+)
+def test_a_star_as_an_argument_is_every_column(dialect: str, call: str, sources: str) -> None:
+    assert direct(f"SELECT {call} AS x FROM t", dialect) == [f"x <- {sources}"]
