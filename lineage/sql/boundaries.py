@@ -7,8 +7,8 @@ from collections.abc import Sequence
 _STARTING = frozenset({
     "ALTER", "BEGIN", "BEGIN TRANSACTION", "BREAK", "BULK", "CLOSE", "COMMIT", "CONTINUE", "CREATE",
     "DEALLOCATE", "DECLARE", "DELETE", "DENY", "DROP", "ELSE", "END", "EXEC", "EXECUTE", "FETCH", "GO",
-    "GOTO", "GRANT", "IF", "INSERT", "MERGE", "OPEN", "PRINT", "RAISERROR", "RETURN", "REVOKE", "ROLLBACK", "SELECT",
-    "SET", "THROW", "TRUNCATE", "UPDATE", "USE", "WAITFOR", "WHILE", "WITH",
+    "GOTO", "GRANT", "IF", "INSERT", "MERGE", "OPEN", "PRINT", "RAISERROR", "RETURN", "REVOKE", "ROLLBACK",
+    "SELECT", "SET", "THROW", "TRUNCATE", "UPDATE", "USE", "WAITFOR", "WHILE", "WITH",
 })  # fmt: skip
 _CHANGES = frozenset({"THEN", "FOR", "AFTER", "BEFORE", "OF", ",", "OR", "INSTEAD OF", "KEY", "DO", "BULK"})
 # A word behind one of these goes on with the statement.

@@ -74,7 +74,7 @@ class Cursor:
         at = self.at
         while at < len(words):
             this = words[at]
-            if this == ";" or (this in ("GO", "/") and self.alone(at)):
+            if this == ";" or (this in ("GO", "/") and self.alone(at)):  # GO may have a count
                 break
             if this in ("(", ")"):
                 brackets += 1 if this == "(" else -1
@@ -95,7 +95,8 @@ class Cursor:
         """Whether a token stands on a line of its own."""
         tokens = self.tokens
         before = at == 0 or tokens[at - 1].line < tokens[at].line
-        return before and (at + 1 >= len(tokens) or tokens[at + 1].line > tokens[at].line)
+        after = at + 1 + (self.words[at] == "GO" and self.word_at(at + 1).isdigit())
+        return before and (after >= len(tokens) or tokens[after].line > tokens[at].line)
 
     def find(self, *wanted: str, start: int | None = None) -> int | None:
         """Return where one of these words comes next outside brackets and CASE, before a semicolon."""

@@ -58,7 +58,7 @@ def _extract(
         return united((), (*problems, refused), ENGINE, known)
     catalog = Catalog(dict(schema), default_schema)
     session = Session(known)
-    statements = [_statement(parsed, known, catalog, session) for parsed in parse(sql, known)]
+    statements = [_statement(parsed, known, catalog, session) for parsed in _parsed(sql, known)]
     return united(statements, problems, ENGINE, known, default_namespace)
 
 
@@ -90,6 +90,12 @@ def _statement(parsed: Parsed, dialect: str | None, catalog: Catalog, session: S
             names = [edges.output.column for edges in statement.columns if edges.output.table == table.name]
             catalog.learn(table, names or planned.defines)
     return statement
+
+
+def _parsed(sql: str, dialect: str | None) -> list[Parsed]:
+    with guard("telling the statements of a SQL text apart"):
+        return parse(sql, dialect)
+    return [Parsed(None, sql, "its statements could not be told apart")]
 
 
 def _planned(parsed: Parsed, dialect: str | None) -> Plan | None:

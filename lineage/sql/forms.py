@@ -38,7 +38,15 @@ class Export:
     path: str
 
 
-Form = Piece | list[Piece] | Plan | Export
+@dataclass(frozen=True, slots=True)
+class ViewUpdate:
+    """An UPDATE of a query's result, and the query."""
+
+    update: Piece
+    query: Piece
+
+
+Form = Piece | list[Piece] | Plan | Export | ViewUpdate
 
 
 def form_of(piece: Piece, dialect: str | None) -> Form | None:
@@ -301,9 +309,25 @@ def _drop(form: Wording) -> Form | None:
 
 
 def _delete(form: Wording) -> Form | None:
-    """MySQL: DELETE ... ORDER BY ... LIMIT n."""
+    """MySQL: DELETE ... ORDER BY ... LIMIT n; T-SQL: DELETE FROM t FROM u."""
+    source = form.find("FROM", start=2)
+    if form.word() == "FROM" and source is not None:
+        return form.made([form.tokens[0], *form.tokens[2:]])
     end = form.find("ORDER BY", "LIMIT")
     return form.made(form.tokens[:end]) if end is not None else None
+
+
+def _update(form: Wording) -> Form | None:
+    """Oracle: UPDATE (SELECT ...) SET ..."""
+    if form.word() != "(" or form.words[2:3] not in (["SELECT"], ["WITH"]):
+        return None
+    closing = form.closing(1)
+    set_ = form.find("SET", start=closing + 1)
+    if set_ is None:
+        return None
+    view = token_at(form.tokens[1], TokenType.VAR, "updated_view")
+    update = replace(form.piece, tokens=[form.tokens[0], view, *form.tokens[set_:]])
+    return ViewUpdate(update, replace(form.piece, tokens=form.tokens[2:closing]))
 
 
 def _merge(form: Wording) -> Form | None:
@@ -322,7 +346,7 @@ def _merge(form: Wording) -> Form | None:
 
 
 def _branch(form: Wording, start: int, end: int) -> list[Token]:
-    """Write a branch `WHEN MATCHED THEN ... WHERE a DELETE WHERE b` as `WHEN MATCHED AND (a) AND (b) THEN ...`."""
+    """Write `WHEN MATCHED THEN ... WHERE a DELETE WHERE b` as `WHEN MATCHED AND (a) AND (b) THEN ...`."""
     then, where = form.find("THEN", start=start), form.find("WHERE", start=start)
     if then is None or where is None or not then < where < end:
         return form.tokens[start:end]
@@ -359,4 +383,5 @@ _FORMS: dict[str, Callable[[Wording], Form | None]] = {
     "SELECT": _select,
     "SUMMARIZE": _summarize,
     "UNLOAD": _unload,
+    "UPDATE": _update,
 }

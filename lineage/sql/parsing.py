@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import Dialect, Parser, Token, TokenType, exp
 from sqlglot.errors import ParseError, SqlglotError
 
-from lineage.sql.forms import Export, form_of
+from lineage.sql.forms import Export, ViewUpdate, form_of
 from lineage.sql.identifiers import mark_names
 from lineage.sql.plans import Plan
 from lineage.sql.procedures import pieces, unpunctuated
@@ -21,10 +21,13 @@ from lineage.sql.rewording import titled
 from lineage.sql.rows import with_records
 from lineage.sql.splitting import UNPUNCTUATED, Piece, is_command, tokenized, word
 from lineage.sql.tree import Node
+from lineage.sql.updated_views import update_of_view
 
 ENGINE = f"sqlglot {version('sqlglot')}"
 
 _parsing = threading.local()
+# What the parser raises for texts it did not expect.
+_FAULTS = (SqlglotError, ValueError, TypeError, AttributeError, LookupError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,10 @@ def _is_understood(parsed: Parsed) -> bool:
         return (tree.args.get("kind") or "").upper() not in _READ_BY_TOKENS
     if isinstance(tree, exp.LoadData):
         return tree.args.get("inpath") is not None
-    return tree is not None and not isinstance(tree, exp.Command) and tree.key not in ("export", "summarize")
+    return tree is not None and not isinstance(tree, exp.Command) and tree.key not in _TOLD_BY_TOKENS
 
 
+_TOLD_BY_TOKENS = frozenset({"execute", "export", "summarize"})
 # What CREATE makes that the parser's tree tells less of than its tokens.
 _READ_BY_TOKENS = frozenset({"STAGE", "STREAM", "SYNONYM"})
 
@@ -84,6 +88,12 @@ def _read_otherwise(
     if isinstance(form, Export):
         exported = _exported(form, dialect, parser)
         return [found if exported is None else replace(found, tree=exported, problem=None)]
+    if isinstance(form, ViewUpdate):
+        update, query = (_parse(each, dialect, parser).tree for each in (form.update, form.query))
+        if isinstance(update, exp.Update) and isinstance(query, exp.Select):
+            changed = update_of_view(update, query)
+            return [found if changed is None else replace(found, tree=changed, problem=None)]
+        return [found]
     made: list[Parsed] = []
     if isinstance(form, list):
         made = [_parse(each, dialect, parser) for each in form]
@@ -140,10 +150,10 @@ def _parse(piece: Piece, dialect: str | None, parser: Parser) -> Parsed:
         if renamed is not None:
             return replace(_parse(renamed, dialect, parser), text=piece.text)
         problem = f"the parser does not understand it{place}"
-    except SqlglotError as fault:
-        problem = f"the parser cannot read it ({type(fault).__name__})"
     except RecursionError:
         problem = "it is nested too deep for the parser"
+    except _FAULTS as fault:
+        problem = f"the parser cannot read it ({type(fault).__name__})"
     if tree is not None:
         if piece.records:
             tree = with_records(tree, _rows(piece, dialect, parser))

@@ -62,7 +62,7 @@ def _walk(cursor: Cursor) -> Iterator[Piece]:
 def _statement(cursor: Cursor) -> Iterator[Piece]:
     first, second = cursor.word(), cursor.word(1)
     if first in (";", "GO", "/", "$$", ")"):
-        cursor.at += 1
+        cursor.at += 1 + (first == "GO" and second.isdigit())
     elif first == "<" and second == "<":  # <<label>>
         cursor.at += 5
     elif first == "<<":
