@@ -137,7 +137,7 @@ _IDS = re.compile(
 
 
 def without_ids(operation: str) -> str:
-    """Return an operation's name with its ids as `{id}`: `GET /users/42?x=1` is `GET /users/{id}`."""
+    """Return an operation's name with its ids as `{id}`: `GET /orders/42?x=1` is `GET /orders/{id}`."""
     return _IDS.sub("{id}", operation.partition("?")[0])[:200]
 
 
