@@ -143,13 +143,25 @@ def _edges(events: Iterable[dict[str, Any]]) -> dict[_Place, set[_Place]]:
     for of_run in runs.values():
         outputs = [dataset for event in of_run for dataset in event.get("outputs") or ()]
         inputs = [dataset for event in of_run for dataset in event.get("inputs") or ()]
+        explicit = [entry for event in of_run for entry in _lineage_entries(event)]
+        for target in explicit or outputs:
+            for one in _datasets(target.get("inputs")) if explicit else inputs:
+                edges[one["namespace"], one["name"], ""].add((target["namespace"], target["name"], ""))
         for output in outputs:
-            for one in inputs:
-                edges[one["namespace"], one["name"], ""].add((output["namespace"], output["name"], ""))
             _add_field_edges(output, edges)
         for event in of_run:
             _add_statement_edges(event, edges)
     return edges
+
+
+def _lineage_entries(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what an explicit lineage facet says instead of all inputs feeding all outputs."""
+    facet = ((event.get("job") or {}).get("facets") or {}).get("lineage") or {}
+    return _datasets(facet.get("entries"))
+
+
+def _datasets(listed: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    return [one for one in listed or () if one.get("type") != "JOB"]
 
 
 def _add_field_edges(output: dict[str, Any], edges: dict[_Place, set[_Place]]) -> None:
@@ -161,16 +173,21 @@ def _add_field_edges(output: dict[str, Any], edges: dict[_Place, set[_Place]]) -
 
 
 def _add_statement_edges(event: dict[str, Any], edges: dict[_Place, set[_Place]]) -> None:
-    from lineage.sql import extract
+    """Add what the statements say; a table that nothing settles is named as it is written."""
+    from lineage.sql.named import named_statements, statements_of, text_of
 
-    facet = (event["job"].get("facets") or {}).get("lineageGraph_statements") or {}
-    for statement in facet.get("statements") or ():
-        namespace = statement.get("namespace") or "default"
-        found = extract(statement["query"], dialect=statement.get("dialect"))
+    said = statements_of((event.get("job") or {}).get("facets") or {})
+    datasets = [*(event.get("inputs") or ()), *(event.get("outputs") or ())]
+    listed = [((one["namespace"], one["name"]), ()) for one in datasets]
+    for statement in named_statements([text_of(one) for one in said], listed):
+        namespace = said[statement.place].get("namespace") or "default"
+        found, names = statement.lineage, statement.datasets
         for read in found.inputs:
             for written in found.outputs:
-                edges[namespace, read.name, ""].add((namespace, written.name, ""))
+                source, target = (names.get(one.name, (namespace, one.name)) for one in (read, written))
+                edges[*source, ""].add((*target, ""))
         for column in found.columns:
+            target = names.get(column.output.table, (namespace, column.output.table))
             for one in (*column.inputs, *column.indirect):
-                target = (namespace, column.output.table, column.output.column)
-                edges[namespace, one.table, one.column].add(target)
+                source = names.get(one.table, (namespace, one.table))
+                edges[*source, one.column].add((*target, column.output.column))

@@ -36,6 +36,8 @@ class Derived:
 def derive(store: LineageStore, *, seconds: float | None = None) -> Derived:
     """Read the SQL that waits in the store, for at most about `seconds` (None: until all of it is read).
 
+    A text that has to be read apart (`lineage.sql.extract`) is read to its end, for up to ten seconds more.
+
     SQL waits again when the columns of a table come to be known or change, so that stars are expanded by what
     is known now, whatever came first. What is read is kept in steps: a call that is cut short loses little
     and the next one goes on from there. A read-only store is left as it is. Raises StoreError when the store

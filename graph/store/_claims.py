@@ -19,26 +19,29 @@ class KeyCollisionError(ValueError):
     """One integer key stands for two identities."""
 
 
-def put_nodes(db: sqlite3.Connection, wanted: Mapping[int, Node]) -> None:
-    """Write nodes that are not there yet; KeyCollisionError when a key already stands for something else."""
+def put_nodes(
+    db: sqlite3.Connection, wanted: Mapping[int, Node], named: Mapping[int, int] | None = None
+) -> None:
+    """Write nodes that are not there yet; KeyCollisionError when a key already stands for something else.
+
+    `named` has by key who names a node, as bits: BY_EVENT, BY_SCHEMA, BY_LINEAGE; without it SQL alone does.
+    """
+    named = named or {}
     rows: list[tuple[int | str | None, ...]] = []
     for key, node in wanted.items():
+        by = named.get(key, 0)
         if node.type is NodeType.FIELD:
             parent = dataset(node.namespace, node.name).key
-            rows.append((key, TYPE_NUMBER[node.type], None, None, None, parent, node.field, 0))
+            rows.append((key, TYPE_NUMBER[node.type], None, None, None, parent, node.field, by))
         else:
             name = node.name
-            rows.append((key, TYPE_NUMBER[node.type], node.namespace, name, name[::-1], None, None, 0))
+            rows.append((key, TYPE_NUMBER[node.type], node.namespace, name, name[::-1], None, None, by))
     written = db.executemany("INSERT INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
     if written.rowcount == len(rows):
         return
     for key, node in nodes(db, wanted.keys()).items():
         if node != wanted[key]:
             raise KeyCollisionError(f"{node.id} and {wanted[key].id} have the same key {key}")
-
-
-def name_nodes(db: sqlite3.Connection, named: Mapping[int, int]) -> None:
-    """Note who names nodes that are there, as bits: BY_EVENT, BY_SCHEMA, BY_LINEAGE."""
     db.executemany(
         "UPDATE node SET named = named | :by WHERE key = :key AND named | :by <> named",
         [{"key": key, "by": by} for key, by in named.items()],

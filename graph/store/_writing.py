@@ -17,7 +17,6 @@ from graph.store._claims import (
     BY_LINEAGE,
     BY_SCHEMA,
     KeyCollisionError,
-    name_nodes,
     put_claims,
     put_nodes,
 )
@@ -67,8 +66,7 @@ def apply(
     _flush_runs(db, pending)
     for when, change in pending.facets.values():
         _put_facet(db, when, change, pending)
-    put_nodes(db, pending.parent_jobs)
-    name_nodes(db, dict.fromkeys(pending.parent_jobs, BY_EVENT))
+    put_nodes(db, pending.parent_jobs, dict.fromkeys(pending.parent_jobs, BY_EVENT))
     wait_again(db, pending.described)
     db.executemany(
         """
@@ -148,8 +146,7 @@ def _put_shape(db: sqlite3.Connection, item: Changes, known: set[int], pending: 
         "INSERT INTO shape (key, owner, covered, sql, waiting) VALUES (?, ?, ?, ?, ?)",
         (key, item.owner, covered, shape.sql, waiting),
     )
-    put_nodes(db, shape.nodes)
-    name_nodes(db, _named(shape))
+    put_nodes(db, shape.nodes, _named(shape))
     put_claims(db, key, shape.claims)
     pending.described.update(
         dataset(node.namespace, node.name).key for node in shape.nodes.values() if node.type is NodeType.FIELD

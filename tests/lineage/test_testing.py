@@ -53,6 +53,18 @@ def test_statements_give_tables_and_columns(lineage_events: CapturedEvents) -> N
     assert_lineage("silver.orders.paid", "gold.totals.total", lineage_events)
 
 
+def test_what_a_run_knows_of_its_outputs_stands_instead_of_all_inputs(lineage_events: CapturedEvents) -> None:
+    with track_run("build") as run:
+        for name in "ab":
+            query = f"INSERT INTO {name}.made (x) SELECT x FROM {name}.raw"
+            run.sql(query, dialect="postgres", namespace="postgres://h:5432", database="d", extract=True)
+
+    assert_lineage("a.raw", "a.made", lineage_events)
+    assert_lineage("a.raw.x", "a.made.x", lineage_events)
+    with pytest.raises(AssertionError, match=r"b\.made is not made from"):
+        assert_lineage("a.raw", "b.made", lineage_events)
+
+
 def test_the_same_pipeline_gives_the_same_events_each_time() -> None:
     captured = []
     for _ in range(2):
