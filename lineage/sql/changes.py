@@ -81,7 +81,8 @@ def merge_plan(node: exp.Merge, dialect: str | None) -> Plan:
         add_source(node.args["using"], scope, rows, queries)
         source = Scope(scope.parent, scope.ctes, list(scope.sources))
         add_source(node.this, scope, Flow(), queries)
-        rows.add(queries.flow(node.args["on"], scope, "JOIN"), "JOIN")
+        if isinstance(node.args.get("on"), Node):
+            rows.add(queries.flow(node.args["on"], scope, "JOIN"), "JOIN")
         for when in node.args["whens"].expressions:
             then = when.args.get("then")
             for condition in (when.args.get("condition"), _where(then)):
@@ -118,7 +119,7 @@ def upserted(node: exp.Insert, written: Written, queries: Queries) -> Iterator[W
     add_source(table, scope, rows, queries)
     rows.add_rows(written.rows)
     where = conflict.args.get("where")
-    if where is not None:
+    if isinstance(where, exp.Where):
         rows.add(queries.flow(where.this, scope, "FILTER"), "FILTER")
     pairs = [pair for item in conflict.expressions for pair in _assigned(item.transform(_incoming))]
     outputs = [Output(name.name, queries.flow(value, scope)) for name, value in pairs]
@@ -184,7 +185,7 @@ def _scope(node: exp.Update | exp.Delete, queries: Queries) -> tuple[Scope, Flow
     for item in sources:
         add_source(item, scope, rows, queries)
     where = node.args.get("where")
-    if where is not None:
+    if isinstance(where, exp.Where):
         rows.add(queries.flow(where.this, scope, "FILTER"), "FILTER")
     return scope, rows
 

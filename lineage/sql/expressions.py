@@ -21,10 +21,11 @@ _NAMED_ARGUMENTS = (exp.Kwarg, exp.PropertyEQ)
 # fmt: off
 # Aggregates that the parser does not know as such in every version.
 _AGGREGATES = frozenset({
-    "any_value", "bool_and", "bool_or", "checksum_agg", "collect_list", "collect_set", "corr", "count_big",
-    "every", "first", "group_concat", "hash_agg", "json_group_array", "json_group_object", "kurtosis", "last",
-    "listagg", "max_by", "median", "min_by", "mode", "ratio_to_report", "regr_slope", "skewness", "stdev",
-    "stdevp", "string_agg", "sumif", "topk", "uniq", "uniqexact", "var", "varp", "wm_concat", "xmlagg",
+    "any_value", "arg_max", "arg_min", "bool_and", "bool_or", "checksum_agg", "collect_list", "collect_set",
+    "corr", "count_big", "every", "first", "group_concat", "hash_agg", "json_group_array",
+    "json_group_object", "kurtosis", "last", "list", "listagg", "max_by", "median", "min_by", "mode",
+    "ratio_to_report", "regr_slope", "skewness", "stdev", "stdevp", "string_agg", "sumif", "topk", "uniq",
+    "uniqexact", "var", "varp", "wm_concat", "xmlagg",
 })
 # fmt: on
 _XML_METHODS = frozenset({"exist", "nodes", "query", "value"})

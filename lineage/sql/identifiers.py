@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from lineage.sql.tree import Node
+from lineage.sql.tree import Node, all_nodes
 
 
 class Name(str):
@@ -55,7 +55,7 @@ def mark_names(tree: Node, dialect: str | None) -> None:
     A table that is written in several ways is written as the first time.
     """
     identifiers, tables = [], []
-    for node in tree.walk(bfs=False):
+    for node in all_nodes(tree):
         if isinstance(node, exp.Identifier):
             identifiers.append(node)
         elif isinstance(node, exp.Table):

@@ -7,7 +7,7 @@ import re
 from sqlglot import exp
 
 from lineage.sql.results import Table
-from lineage.sql.tree import Node, argument, column_parts
+from lineage.sql.tree import Node, all_nodes, column_parts
 
 # fmt: off
 # Table functions whose first argument is a file, a list of files or a pattern.
@@ -75,14 +75,15 @@ def _part(node: Node) -> str:
     """Return a part of a name; T-SQL's marks of temporary tables and table variables belong to it."""
     if isinstance(node, exp.Parameter):
         return f"@{node.name}"
-    mark = "#" if node.args.get("temporary") else "##" if argument(node, "global") else ""
+    args = node.args
+    mark = "#" if args.get("temporary") else "##" if args.get("global_") or args.get("global") else ""
     return mark + (node.name or node.sql())
 
 
 def unseen_reads(root: Node) -> list[str]:
     """Return the names of table functions in FROM that may read something the statement does not name."""
-    nodes = root.find_all(exp.Table, exp.Lateral, exp.TableFromRows)
-    called = [node.this for node in nodes if isinstance(node.this, exp.Func)]
+    sources = (exp.Table, exp.Lateral, exp.TableFromRows)
+    called = [n.this for n in all_nodes(root) if isinstance(n, sources) and isinstance(n.this, exp.Func)]
     return [
         name
         for function in called

@@ -117,7 +117,7 @@ class Queries:
         for item in (target, *from_items(node)):
             add_source(item, scope, rows, self)
         where, query = node.args.get("where"), node.args.get("expression")
-        if where is not None:
+        if isinstance(where, exp.Where):  # some parsers say only whether there is one
             rows.add(self.flow(where.this, scope, "FILTER"), "FILTER")
         if isinstance(query, exp.Query):
             rows.add_rows(self.relation(query, self.with_ctes(node, around)).rows)
@@ -140,7 +140,7 @@ class Queries:
         if node.args.get("kind") == "VALUE" and len(columns) == 1:
             columns = _unpacked(columns[0])
         for clause in (node.args.get("prewhere"), node.args.get("where")):
-            if clause is not None:
+            if isinstance(clause, Node):
                 rows.add(self.flow(clause.this, scope, "FILTER"), "FILTER")
         scope.aliases_visible = True
         if _groups_by_all(node):

@@ -16,6 +16,23 @@ READABLE = (exp.Query, exp.Table, exp.Values, exp.Pivot)
 """What stands where a query may stand."""
 
 
+def all_nodes(root: Node) -> list[Node]:
+    """Return a tree's nodes, each before those below it: faster than the parser's own walk."""
+    found: list[Node] = []
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        below: list[Node] = []
+        for value in node.args.values():
+            if isinstance(value, Node):
+                below.append(value)
+            elif isinstance(value, list):
+                below += [item for item in value if isinstance(item, Node)]
+        stack += reversed(below)
+    return found
+
+
 def argument(node: Node, key: str) -> object:
     """Return an argument whose key is a word of Python, which is spelled `from` or `from_` by version."""
     found = node.args.get(f"{key}_")
