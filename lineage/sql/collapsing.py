@@ -163,7 +163,10 @@ class _Script:
     # Reading
 
     def _composed(self, statement: StatementLineage) -> StatementLineage:
-        """Return a statement that reads what its temporary tables are made of."""
+        """Return a statement that reads what its temporary tables are made of.
+
+        What it adds to one that it reads itself grows by what the table is made of so far.
+        """
         if not any(_key(table) in self._made for table in (*statement.inputs, *statement.outputs)):
             return statement
         inputs: dict[Table, None] = {}

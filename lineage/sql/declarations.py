@@ -20,7 +20,9 @@ _MODES = frozenset({"IN", "OUT", "INOUT", "VARIADIC", "@"})
 def declare(cursor: Cursor) -> Iterator[Piece]:
     """DECLARE: one declaration, or all up to BEGIN."""
     cursor.at += 1
-    if cursor.word() == "@" or (cursor.dialect in UNPUNCTUATED and "CURSOR" in cursor.words[cursor.at :][:6]):
+    if cursor.word() == "@" or (
+        cursor.dialect in UNPUNCTUATED and "CURSOR" in cursor.words[cursor.at : cursor.at + 6]
+    ):
         yield from _tsql(cursor)
     elif cursor.dialect in _ONE_BY_ONE:
         yield from _declaration(cursor)

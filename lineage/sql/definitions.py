@@ -84,7 +84,9 @@ def _body(cursor: Cursor, kind: str) -> int | None:
     at, listed = cursor.at, False
     while at < len(cursor.tokens):
         this, last = cursor.words[at], cursor.word_at(at - 1)
-        if this == ";" or (kind == "TRIGGER" and this == "EXECUTE" and cursor.dialect not in UNPUNCTUATED):
+        if this in (";", "CREATE") or (
+            kind == "TRIGGER" and this == "EXECUTE" and cursor.dialect not in UNPUNCTUATED
+        ):
             return None
         if this == "(":
             closing = cursor.closing(at)

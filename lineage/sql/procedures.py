@@ -117,9 +117,10 @@ def _call(cursor: Cursor) -> Iterator[Piece]:
 
 def _condition(cursor: Cursor) -> Iterator[Piece]:
     """IF, ELSIF, WHILE, WHEN, CASE: pass the condition; what follows it is a statement."""
-    start = cursor.at
-    then = cursor.find("LOOP", "DO") if cursor.word() == "WHILE" else cursor.find("THEN")
-    if then is not None and cursor.punctuated:
+    start, then = cursor.at, None
+    if cursor.punctuated:  # T-SQL has no word between a condition and its statement
+        then = cursor.find("LOOP", "DO") if cursor.word() == "WHILE" else cursor.find("THEN")
+    if then is not None:
         cursor.at, end = then + 1, then
     else:
         cursor.at += not cursor.punctuated
