@@ -48,6 +48,12 @@ def _is_path_of_definition(place: Place) -> bool:
     return key in words.PATH_KEYS and ((before == "=" and at_top) or frame.function in words.SETTING_LISTS)
 
 
+def is_table(place: Place) -> bool:
+    """Whether a string at this place names a table for a function that takes it so."""
+    frame = place.frames[-1]
+    return place.before in ("(", ",") and frame.argument in words.NAMING_FUNCTIONS.get(frame.function, ())
+
+
 def is_json_path(place: Place) -> bool:
     """Whether a string at this place leads to a value in a JSON document."""
     before, frame = place.before, place.frames[-1]

@@ -7,7 +7,15 @@ from collections.abc import Callable
 
 from lineage.redaction import words
 from lineage.redaction.bodies import DEEPEST, body_of, closed
-from lineage.redaction.literals import is_alias, is_credential, is_json_path, is_ordinal, is_path, precision
+from lineage.redaction.literals import (
+    is_alias,
+    is_credential,
+    is_json_path,
+    is_ordinal,
+    is_path,
+    is_table,
+    precision,
+)
 from lineage.redaction.place import HEAD, Frame, Place, turn
 from lineage.redaction.tokens import Token, elements, tokens
 from lineage.redaction.urls import redact_url
@@ -21,6 +29,7 @@ _NUMBERS = re.compile(r"(?<![\w:$])(?<!%\()[0-9][0-9.]*+")
 _TO_ZERO = str.maketrans("123456789", "000000000")
 _ZEROS = re.compile(r"0[0.]++")
 _JSON_PATH = re.compile(r'(?:(?:lax |strict )?\$)?(?:[\w.*:\[\]$-]|"[\w .-]*+"|\{[\w,.-]*+\})*+')
+_TABLE = re.compile(r"[\w$\-]++(?:\.[\w$\-]++){0,3}+")
 _INTERVAL = re.compile(
     r"[+-]?[0-9.]+( *(?:year|quarter|month|week|day|hour|minute|second|millisecond|microsecond)s?)",
     re.IGNORECASE,
@@ -212,6 +221,8 @@ def _kept_string(place: Place, lexeme: str) -> str | None:
         return f"'0{found[1]}'" if found else None
     if is_path(place) or is_alias(place):
         return _without_secrets(lexeme)
+    if is_table(place) and _TABLE.fullmatch(lexeme[1:-1]):
+        return lexeme
     if is_json_path(place) and _JSON_PATH.fullmatch(lexeme[1:-1]):
         return lexeme
     return None

@@ -49,6 +49,16 @@ SHORT_TABLE_FUNCTIONS = _words(
 )
 """Names also used for other things: read as table functions only where a table stands."""
 
+NAMING_FUNCTIONS = {
+    "COPY_PARTITIONS_TO_TABLE": (0, 3),
+    "COPY_TABLE": (0, 1),
+    "IDENTIFIER": (0,),
+    "MOVE_PARTITIONS_TO_TABLE": (0, 3),
+    "SWAP_PARTITIONS_BETWEEN_TABLES": (0, 3),
+    "TABLE_CHANGES": (0,),
+}
+"""Functions that take tables by their names, and which of their arguments do."""
+
 JSON_READERS = _words(
     """
     JSON_VALUE JSON_QUERY JSON_EXISTS JSON_TABLE JSON_TUPLE JSON_EXTRACT JSON_EXTRACT_SCALAR
