@@ -20,9 +20,7 @@ _MODES = frozenset({"IN", "OUT", "INOUT", "VARIADIC", "@"})
 def declare(cursor: Cursor) -> Iterator[Piece]:
     """DECLARE: one declaration, or all up to BEGIN."""
     cursor.at += 1
-    if cursor.word() == "@" or (
-        cursor.dialect in UNPUNCTUATED and "CURSOR" in cursor.words[cursor.at : cursor.at + 6]
-    ):
+    if cursor.dialect in UNPUNCTUATED or cursor.word() == "@":
         yield from _tsql(cursor)
     elif cursor.dialect in _ONE_BY_ONE:
         yield from _declaration(cursor)
@@ -69,10 +67,11 @@ def _declaration(cursor: Cursor) -> Iterator[Piece]:
 def _tsql(cursor: Cursor) -> Iterator[Piece]:
     """T-SQL: variables, one that holds a table, or a cursor."""
     start = cursor.at - 1
-    query = cursor.find(*QUERY) if "CURSOR" in cursor.words[start : start + 6] else None
-    if query is not None:
-        cursor.at = query
-        yield cursor.piece(query, cursor.statement_end(), assigning=True)
+    if "CURSOR" in cursor.words[start : start + 6]:
+        end = cursor.statement_end()
+        query = next((at for at in range(start, end) if cursor.words[at] in QUERY), end)
+        if query < end:
+            yield cursor.piece(query, end, assigning=True)
         return
     end = cursor.statement_end()
     if "TABLE" in cursor.words[start : start + 5]:

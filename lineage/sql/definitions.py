@@ -84,9 +84,8 @@ def _body(cursor: Cursor, kind: str) -> int | None:
     at, listed = cursor.at, False
     while at < len(cursor.tokens):
         this, last = cursor.words[at], cursor.word_at(at - 1)
-        if this in (";", "CREATE") or (
-            kind == "TRIGGER" and this == "EXECUTE" and cursor.dialect not in UNPUNCTUATED
-        ):
+        calls = kind == "TRIGGER" and this == "EXECUTE" and cursor.dialect not in UNPUNCTUATED
+        if calls or this in (";", "CREATE"):
             return None
         if this == "(":
             closing = cursor.closing(at)

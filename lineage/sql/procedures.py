@@ -187,9 +187,9 @@ def _forall(cursor: Cursor) -> Iterator[Piece]:
 
 
 def _open(cursor: Cursor) -> Iterator[Piece]:
-    start, query = cursor.at, cursor.find(*QUERY)
-    end = cursor.statement_end()
-    yield from cursor.query_from(query if query is not None and query < end else start, end)
+    start, end = cursor.at, cursor.statement_end()
+    query = next((at for at in range(start, end) if cursor.words[at] in QUERY), start)
+    yield from cursor.query_from(start if cursor.word_at(query - 1) == "(" else query, end)
 
 
 def _perform(cursor: Cursor) -> Iterator[Piece]:
