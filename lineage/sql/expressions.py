@@ -31,6 +31,9 @@ _AGGREGATES = frozenset({
 _XML_METHODS = frozenset({"exist", "nodes", "query", "value"})
 _SEQUENCE_VALUES = frozenset({"nextval", "currval"})
 
+# Dialects in which the name of a source is its row as one value: to_json(orders).
+_ROWS_ARE_VALUES = frozenset({"bigquery", "duckdb", "materialize", "postgres", "risingwave"})
+
 # Functions called without brackets that the parser takes for columns.
 _EVERYWHERE = frozenset({"current_date", "current_time", "current_timestamp", "current_user", "default"})
 # fmt: off
@@ -78,7 +81,7 @@ def flow_of(node: Node, scope: Scope, evaluator: Evaluator, use: Subtype = "IDEN
             flow.add(_column(node, scope, evaluator), use, hidden)
         elif isinstance(node, exp.Star):
             flow.add(_every_column(node, scope), use, hidden)
-        elif isinstance(node, exp.Dot) and (parts := _field_parts(node, scope)) is not None:
+        elif isinstance(node, exp.Dot) and (parts := _field_parts(node, scope, evaluator)) is not None:
             flow.add(scope.resolve(parts), use if use != "IDENTITY" else "TRANSFORMATION", hidden)
         elif isinstance(node, exp.Parameter) and evaluator.dialect == "snowflake" and node.name.isdigit():
             flow.add(scope.resolve([f"${node.name}"]), use, hidden)
@@ -142,6 +145,9 @@ def _column(node: exp.Column, scope: Scope, evaluator: Evaluator) -> Flow:
         silent = last in evaluator.no_columns or last in scope.no_columns
         if silent and not quoted and not scope.knows(last):
             return Flow()
+        row = scope.row(parts[0]) if evaluator.dialect in _ROWS_ARE_VALUES else None
+        if row is not None:
+            return row
     elif last in _SEQUENCE_VALUES and scope.source(parts[:-1]) is None:
         return Flow()
     return scope.resolve(parts)
@@ -157,14 +163,17 @@ def _every_column(node: Node, scope: Scope) -> Flow:
     return united(source.row() for source in scope.sources)
 
 
-def _field_parts(node: exp.Dot, scope: Scope) -> list[str] | None:
+def _field_parts(node: exp.Dot, scope: Scope, evaluator: Evaluator) -> list[str] | None:
     """Return the parts of a field's path where it is longer than a column reference: `t.a.b.c.d`.
 
     What a method is called on is a path of plain names, as the schema of a function is: a source tells.
     """
     names: list[str] = []
-    if isinstance(node.this, exp.Identifier) and node.expression.name.lower() in _XML_METHODS:
-        return [node.this.name]  # T-SQL: body.value('(/order/id)[1]', 'int')
+    called = node.expression if isinstance(node.expression, exp.Anonymous) else None
+    if called is not None and called.name.lower() in _XML_METHODS and isinstance(node.this, exp.Identifier):
+        return (
+            [node.this.name] if evaluator.dialect == "tsql" else None
+        )  # body.value('(/order/id)[1]', 'int')
     below: Node = node
     while isinstance(below, exp.Dot):
         if not isinstance(below.expression, exp.Identifier):

@@ -102,6 +102,14 @@ class Scope:
         """Whether a source here or around is known to have a column of this name."""
         return any(s.relation.known(name) is not None for scope in self._outwards() for s in scope.sources)
 
+    def row(self, name: str) -> Flow | None:
+        """Return the flow of a whole row where a name means a source, not a column of one."""
+        for source in (each for scope in self._outwards() for each in scope.sources):
+            is_alias = bool(source.alias) and not (source.parts and same(source.parts[-1], source.alias))
+            if same(source.alias, name) and (is_alias or not source.relation.rests):
+                return None if source.loose or self.knows(name) else source.row()
+        return None
+
     def has_read(self, name: str) -> bool:
         """Whether a bare name was found to be a column before an alias could have been meant by it."""
         return not self.aliases_first and name.casefold() in self._read
@@ -181,19 +189,7 @@ class Scope:
             return known[0]
         if alias is not None:
             return alias
-        return (
-            self._row(name)
-            or self._unlisted(name)
-            or (self.parent._unqualified(name) if self.parent is not None else None)
-        )
-
-    def _row(self, name: str) -> Flow | None:
-        """Return the flow of a whole row, which an alias used as a value means."""
-        for source in self.sources:
-            is_alias = bool(source.alias) and not (source.parts and same(source.parts[-1], source.alias))
-            if same(source.alias, name) and (is_alias or not source.relation.rests):
-                return source.row()
-        return None
+        return self._unlisted(name) or (self.parent._unqualified(name) if self.parent is not None else None)
 
     def _unlisted(self, name: str) -> Flow | None:
         may = [s for s in self.sources if not s.loose and s.relation.may_have(name)]

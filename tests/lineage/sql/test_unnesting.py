@@ -99,3 +99,10 @@ def test_a_schema_may_list_the_fields_of_a_column() -> None:
 )
 def test_what_is_no_table_is_none_and_what_is_named_is_one(dialect: str, sql: str, tables: list[str]) -> None:
     assert sorted(inputs(sql, dialect)) == sorted(tables)
+
+
+def test_the_name_of_a_source_is_its_row_only_where_the_dialect_has_that() -> None:
+    sql = "SELECT day AS x FROM calendar AS day"
+    assert direct(sql, "bigquery") == ["x <- calendar.* T"]
+    assert direct(sql, "snowflake") == direct(sql, "tsql") == ["x <- calendar.day"]
+    assert direct(sql, "bigquery", {"calendar": ["day"]}) == ["x <- calendar.day"]
