@@ -34,6 +34,7 @@ _NAMES = {
 _RESULT = "lineage_result"
 _SUPPORTED = frozenset(LineageRunner.supported_dialects()["sqlfluff"])
 _LEADING = re.compile(r"(?:\s+|--[^\n]*|/\*.*?\*/)*(\w+|\()", re.DOTALL)
+_INTO = re.compile(r"\binto\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d][\w$#@]*|(?<=[\"`\[])[^\"`\]]+(?=[\"`\]])")
 
 Edge = tuple[Column, Column]
@@ -66,14 +67,14 @@ def ask(text: str, dialect: str, catalog: Catalog) -> list[Heard]:
     """
     first = _LEADING.match(text)
     word = first.group(1).lower() if first else ""
-    if word in ("select", "("):
+    if word in ("select", "(") and not _INTO.search(text):
         return [_heard(_runner(f"INSERT INTO {_RESULT} {text}", dialect, catalog), text)]
     runner = _runner(text, dialect, catalog)
     statements = runner.statements()
     if len(statements) > 1:
         return [heard for statement in statements for heard in ask(statement, dialect, catalog)]
     heard = _heard(runner, text)
-    if word == "with" and not heard.outputs:
+    if word in ("with", "select", "(") and not heard.outputs:
         return [_heard(_runner(f"INSERT INTO {_RESULT} {text}", dialect, catalog), text)]
     return [heard]
 
