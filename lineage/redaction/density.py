@@ -7,6 +7,7 @@ text of brackets and signs is not. Nobody writes the latter; a fault or an attac
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from lineage.redaction.patterns import RUNS
 
@@ -27,17 +28,21 @@ _UNIT = (
     r"|'[^'\\]*+(?:\\[\s\S][^'\\]*+)*+'?|\"[^\"\\]*+(?:\\[\s\S][^\"\\]*+)*+\"?|`[^`]*+`?"
     r"|--[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)?|\S"
 )
-_HEAD = re.compile(rf"(?:\s*+(?:{_UNIT})){{0,{UNITS}}}+\s*+")
-# What was cut once may take a little more room for how it is set; it is not cut a second time.
-_CUT_HEAD = re.compile(rf"(?:\s*+(?:{_UNIT})){{0,{UNITS + UNITS // 4}}}+\s*+")
 
 
-def head(text: str) -> tuple[str, bool]:
+@cache
+def _pattern(units: int) -> re.Pattern[str]:
+    return re.compile(rf"(?:\s*+(?:{_UNIT})){{0,{units}}}+\s*+")
+
+
+def head(text: str, units: int = UNITS) -> tuple[str, bool]:
     """Return what of a statement is read, and whether that is less than all of it."""
     size = len(text)
-    if size <= UNITS:
+    if size <= units:
         return text, False
-    pattern = _CUT_HEAD if text.endswith(END) else _HEAD
-    found = pattern.match(text, 0, CHARACTERS)
+    if text.endswith(END):
+        # What was cut once may take a little more room for how it is set; it is not cut a second time.
+        units += units // 4
+    found = _pattern(units).match(text, 0, CHARACTERS)
     end = found.end() if found else 0
     return (text, False) if end == size else (text[:end], True)
