@@ -253,3 +253,14 @@ def test_no_literal_leaves_in_problems_of_either_engine(secret: str) -> None:
         result = extract(sql, dialect="exasol", confirm=True)
         assert result.problems
         assert secret not in repr(result.problems) + repr(result.columns)
+
+
+@pytest.mark.slow
+def test_a_text_that_takes_too_much_memory_ends_the_worker_and_nothing_else() -> None:
+    ctes = "".join(f", c{i} AS (SELECT a, b, c, d FROM c{i - 1})" for i in range(1, 13_000))
+    sql = f"INSERT INTO o WITH c0 AS (SELECT a, b, c, d FROM t){ctes} SELECT a, b, c, d FROM c12999"
+    result = extract(sql, apart=True)
+    assert result.problems[-1].startswith(
+        ("the worker process took too much memory", "the worker process did not answer in time")
+    )
+    assert extract(f"INSERT INTO o SELECT {'(' * 300}a{')' * 300} AS a FROM after", apart=True).problems == ()
