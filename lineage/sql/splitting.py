@@ -135,4 +135,4 @@ def _tokenized_as(dialect: str | None) -> str | None:
 @lru_cache(maxsize=64)
 def _tokenizer(dialect: str | None) -> Any:
     base: type[Tokenizer] = Dialect.get_or_raise(_tokenized_as(dialect)).tokenizer_class
-    return type("_Plain", (base,), {"COMMANDS": frozenset()})
+    return type("_Plain", (base,), {"COMMANDS": set()})
