@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from lineage.version import VERSION
 
 if TYPE_CHECKING:
+    from lineage import context
     from lineage.attribution import capture_query, instrument_function, trace_query
     from lineage.column_lineage import ColumnLineage, document_column_lineage
     from lineage.config import Config
+    from lineage.context import ContextThreadPoolExecutor, attach, bind, inject
     from lineage.datasets import Dataset, Field
     from lineage.errors import LineageError
     from lineage.setup import configure
@@ -25,15 +27,19 @@ __version__ = VERSION
 _HOMES = {
     "ColumnLineage": "lineage.column_lineage",
     "Config": "lineage.config",
+    "ContextThreadPoolExecutor": "lineage.context",
     "Dataset": "lineage.datasets",
     "Field": "lineage.datasets",
     "LineageError": "lineage.errors",
     "Run": "lineage.tracking",
+    "attach": "lineage.context",
+    "bind": "lineage.context",
     "capture_query": "lineage.attribution",
     "configure": "lineage.setup",
     "current_run": "lineage.tracking",
     "document_column_lineage": "lineage.column_lineage",
     "flush": "lineage.transport",
+    "inject": "lineage.context",
     "instrument_function": "lineage.attribution",
     "shutdown": "lineage.transport",
     "trace_query": "lineage.attribution",
@@ -44,16 +50,21 @@ _HOMES = {
 __all__ = [
     "ColumnLineage",
     "Config",
+    "ContextThreadPoolExecutor",
     "Dataset",
     "Field",
     "LineageError",
     "Run",
     "__version__",
+    "attach",
+    "bind",
     "capture_query",
     "configure",
+    "context",
     "current_run",
     "document_column_lineage",
     "flush",
+    "inject",
     "instrument_function",
     "shutdown",
     "trace_query",
@@ -63,6 +74,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "context":
+        return import_module("lineage.context")  # which makes it an attribute of this package
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'lineage' has no attribute {name!r}")

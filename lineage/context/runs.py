@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,6 +28,54 @@ class ActiveRun(Protocol):
     def root(self) -> RunIdentity:
         """The outermost run it is nested in, or the run itself."""
 
+    @property
+    def around(self) -> ActiveRun | None:
+        """The run that was active where this one was entered."""
+
+    @property
+    def left(self) -> bool:
+        """Whether code here is inside of it no more, though it still stands in the context variable."""
+
+
+class RemoteRun:
+    """A run of another process, for which the code here works. It tells no events; runs begun inside do.
+
+    It holds in the process that it was taken over in: `ended` after a fork.
+    """
+
+    __slots__ = ("_process", "identity", "root")
+
+    around = None
+
+    def __init__(self, identity: RunIdentity, root: RunIdentity | None = None) -> None:
+        self.identity = identity
+        self.root = root or identity
+        self._process = os.getpid()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is not true here: it was taken over by a parent process."""
+        return self._process != os.getpid()
+
+    @property
+    def left(self) -> bool:
+        """As `ended`."""
+        return self.ended
+
 
 active_run: ContextVar[ActiveRun | None] = ContextVar("lineage_active_run", default=None)
 """The innermost run that the current thread or task is inside of."""
+
+
+def innermost_run() -> ActiveRun | None:
+    """Return the run that code here is inside of, be it a run of this process or a remote one; else None.
+
+    A run that was closed in another thread or task stays behind in the context that it was opened in, and is
+    cleared away there; so is what a forked child has of its parent's. In a task that it started, a run that
+    has ended is still what the task belongs to.
+    """
+    run = active_run.get()
+    while run is not None and run.left:
+        run = run.around
+        active_run.set(run)
+    return run

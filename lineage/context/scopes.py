@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from lineage._calls import around_calls
 from lineage._guard import guard
+from lineage.context.variables import give_back
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,12 +49,12 @@ class Scope:
 
 
 _generation = 0
-_scope: ContextVar[Scope | None] = ContextVar("lineage_scope", default=None)
+active_scope: ContextVar[Scope | None] = ContextVar("lineage_scope", default=None)
 
 
 def current_scope() -> Scope | None:
     """Return the scope that code here is inside of, also one that has ended since; None outside any."""
-    scope = _scope.get()
+    scope = active_scope.get()
     return scope if scope is None or scope.generation == _generation else None
 
 
@@ -85,17 +86,12 @@ class _Held:
         self.leave()
 
     def enter(self) -> None:
-        self._token = _scope.set(self.scope)
+        self._token = active_scope.set(self.scope)
 
     def leave(self) -> None:
         token, self._token = self._token, None
-        if token is None:
-            return
-        try:
-            _scope.reset(token)
-        except ValueError:  # left in another task or thread than entered: that one's context is its own
-            if self.scope is not None and _scope.get() is self.scope:
-                _scope.set(None)
+        if token is not None:
+            give_back(active_scope, token, self.scope)
 
 
 class Use:
@@ -113,7 +109,7 @@ class Use:
         return held.__enter__()
 
     def __exit__(self, *_: object) -> None:
-        here = _scope.get()
+        here = active_scope.get()
         # The one entered here: another task may have entered and not yet left the same object.
         mine = [held for held in self._held if held.scope is here] or self._held
         if mine:
@@ -207,7 +203,7 @@ def _forget_after_fork() -> None:
     # A value of the parent's request would be taken for every later piece of work of the child.
     global _generation
     _generation += 1
-    _scope.set(None)
+    active_scope.set(None)
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from lineage._guard import guard
 from lineage.config import current_config
-from lineage.context import ActiveRun, RunIdentity, active_run
+from lineage.context import ActiveRun, RunIdentity, active_run, innermost_run, process_parent
+from lineage.context.variables import give_back
 from lineage.openlineage_config import OpenLineageConfig
 from lineage.tracking import termination
-from lineage.tracking.run import DatasetLike, Run, execution_place, innermost_run
+from lineage.tracking.run import DatasetLike, Run, execution_place
 
 if TYPE_CHECKING:
     from lineage.events import RunFacts
@@ -63,7 +64,7 @@ class TrackedRun(Run):
     Leaving it emits the terminal event, without touching the host's result or exception.
     """
 
-    __slots__ = ("_outputs", "_token", "final_event", "pid")
+    __slots__ = ("_outputs", "_token", "final_event")
 
     def __init__(
         self,
@@ -74,7 +75,6 @@ class TrackedRun(Run):
         super().__init__(facts, emitter)
         self._outputs = outputs
         self._token: Token[ActiveRun | None] | None = None
-        self.pid = os.getpid()
         self.final_event: Any = None
 
     def __enter__(self) -> TrackedRun:
@@ -95,13 +95,8 @@ class TrackedRun(Run):
     def leave(self) -> None:
         """Give the place back to the run around this one."""
         token, self._token = self._token, None
-        if token is None:
-            return
-        try:
-            active_run.reset(token)
-        except ValueError:  # left in another task or thread than entered: its context is its own
-            if active_run.get() is self:
-                active_run.set(None)
+        if token is not None:
+            give_back(active_run, token, self)
 
     def start(self) -> None:
         """Emit START."""
@@ -165,7 +160,7 @@ def begin(
             return run
         from lineage import events
 
-        around = innermost_run()
+        around = innermost_run() or process_parent()
         facts = events.RunFacts(
             RunIdentity(events.sources.run_id(), job.namespace or config.namespace, job.name),
             started_at=events.sources.now(),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias
 
 from lineage._guard import guard
 from lineage.config import current_config
-from lineage.context import ActiveRun, RunIdentity, active_run
+from lineage.context import ActiveRun, RunIdentity, innermost_run
 from lineage.datasets import Dataset, parse_dataset
 from lineage.encoding import to_plain
 from lineage.redaction import mask_sql
@@ -57,12 +57,13 @@ class Run:
     the run has ended is ignored.
     """
 
-    __slots__ = ("_elapsed_from", "_emitter", "_facts", "around", "ended", "entered_in")
+    __slots__ = ("_elapsed_from", "_emitter", "_facts", "around", "ended", "entered_in", "pid")
 
     def __init__(self, facts: RunFacts | None = None, emitter: Any = None) -> None:
         self._facts = facts
         self._emitter = emitter
         self._elapsed_from = time.perf_counter()
+        self.pid = os.getpid()
         self.ended = facts is None
         self.around: ActiveRun | None = None
         self.entered_in: tuple[int, int] | None = None
@@ -71,6 +72,11 @@ class Run:
     def recording(self) -> bool:
         """Whether what is said to this handle reaches an event."""
         return not self.ended
+
+    @property
+    def left(self) -> bool:
+        """Whether code here is inside of it no more: it ended here, or a parent process began it."""
+        return self.pid != os.getpid() or (self.ended and self.entered_in == execution_place())
 
     @property
     def facts(self) -> RunFacts:
@@ -326,19 +332,6 @@ def _plain_facet(facet: Any, base: str) -> dict[str, Any]:
     return {"_producer": PRODUCER, "_schemaURL": f"{_BASE_SCHEMA}/{base}", **plain}
 
 
-def innermost_run() -> Run | None:
-    """Return the run that code here is inside of; None outside any.
-
-    A run that was closed in another thread or task stays behind in the context that it was opened in, and is
-    cleared away there. In a task that it started it is still what the task belongs to.
-    """
-    run = active_run.get()
-    while isinstance(run, Run) and run.ended and run.entered_in == execution_place():
-        run = run.around
-        active_run.set(run)
-    return run if isinstance(run, Run) else None
-
-
 def execution_place() -> tuple[int, int]:
     """Return what tells apart the threads and tasks that code can run in."""
     task = None
@@ -352,4 +345,5 @@ def execution_place() -> tuple[int, int]:
 
 def current_run() -> Run:
     """Return the innermost run this code is inside of; outside any run, one that ignores what it is told."""
-    return innermost_run() or Run()
+    run = innermost_run()
+    return run if isinstance(run, Run) else Run()
