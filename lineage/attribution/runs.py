@@ -80,6 +80,10 @@ def _put(counted: QueryStatistics, facts: RunFacts) -> None:
 
     from lineage.version import PRODUCER
 
+    for part in counted.others.values():
+        part.put(facts)
+    if counted.first is None:
+        return
     facts.run_facets["lineageGraph_queryAttribution"] = counted.facet(facts.statements, PRODUCER)
     if (external := counted.external_query()) is not None:
         facts.run_facets["externalQuery"] = external_query_run.ExternalQueryRunFacet(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Protocol
+
 from lineage import facets as own
 from lineage.attribution.callsite import Line, callsite
 from lineage.attribution.query import Query
+from lineage.attribution.record import Record
 from lineage.redaction import mask_sql, shape_sql
+
+if TYPE_CHECKING:
+    from lineage.events import RunFacts
 
 MAX_ENTRIES = 200
 """Queries of further kinds are counted together, as `omitted`."""
@@ -96,6 +102,13 @@ class _Entry:
         return list(values) if values else None
 
 
+class RunPart(Protocol):
+    """What records of another kind than queries come to in a run."""
+
+    def put(self, facts: RunFacts) -> None:
+        """Give the run that ends what was counted."""
+
+
 class QueryStatistics:
     """What the queries of one run come to."""
 
@@ -106,14 +119,19 @@ class QueryStatistics:
         self.first: Query | None = None
         self.started_at = 0
         self.ended_at = 0
+        self.others: dict[str, RunPart] = {}
+        """What the run comes to besides queries, by kind of record."""
 
     def add(self, query: Query) -> None:
-        """Count one query."""
+        """Count one query, or a record of another kind."""
         ended_at = query.started_at + query.duration_ns
-        if self.first is None:
-            self.first, self.started_at, self.ended_at = query, query.started_at, ended_at
-        self.started_at = min(self.started_at, query.started_at)
+        self.started_at = min(self.started_at or query.started_at, query.started_at)
         self.ended_at = max(self.ended_at, ended_at)
+        if isinstance(query, Record):
+            query.count_to(self)
+            return
+        if self.first is None:
+            self.first = query
         self._total.add(query)
         entry = self._entry(query)
         if entry is None:
