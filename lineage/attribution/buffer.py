@@ -2,7 +2,7 @@
 
 `put` appends to a list in memory and returns. A thread hands on what waits, every second or when 1,000
 queries wait: what a process that is killed loses of its queries is that window. The thread is started by
-the first query; a forked child starts its own and takes nothing of its parent's with it.
+the first query; a forked child starts its own and takes nothing of its parent's with it, no lock either.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-from lineage._guard import guard
-from lineage.attribution.query import Query, capture_nothing_here
+from lineage._guard import guard, logger
+from lineage.attribution.query import Query, capture_nothing_here, capturing_nothing
 
 WINDOW_SECONDS = 1.0
 WINDOW_QUERIES = 1_000
@@ -33,32 +33,40 @@ class Buffer:
         """`attribute` is called by whoever asks, at once; `tell` by the thread alone: it may take long."""
         self._attribute = attribute
         self._tell = tell
-        self.dropped: Counter[str] = Counter()
         self._reset()
 
     def _reset(self) -> None:
+        self.dropped: Counter[str] = Counter()
         self._fresh: deque[Query] = deque()
         self._untold: deque[Query] = deque()
         self._characters = 0
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler may run queries and end runs wherever the thread stands.
+        self._lock = threading.RLock()
         self._wake = threading.Event()
         self._told = threading.Condition()
         self._telling = 0
         self._thread: threading.Thread | None = None
 
     def put(self, query: Query) -> None:
-        """Take a finished query over; drops it when too much waits."""
-        size = len(query.text) if query.text is not None else 0
-        waiting = len(self._fresh) + len(self._untold)
-        if waiting >= LIMIT_QUERIES or self._characters + size > LIMIT_CHARACTERS:
-            self.dropped["queries"] += 1
+        """Take a finished query over without waiting for anything; drops it when too much waits."""
+        fresh = self._fresh
+        waiting = len(fresh)
+        if query.text is not None:
+            self._characters += len(query.text)
+        if waiting + len(self._untold) >= LIMIT_QUERIES or self._characters > LIMIT_CHARACTERS:
+            self._drop(query)
             return
-        self._characters += size
-        self._fresh.append(query)
+        fresh.append(query)
         if self._thread is None:
             self._start()
-        if len(self._fresh) >= WINDOW_QUERIES:
+        if waiting >= WINDOW_QUERIES and not self._wake.is_set():
             self._wake.set()
+
+    def _drop(self, query: Query) -> None:
+        self._characters -= len(query.text or "")
+        self.dropped["queries"] += 1
+        if self.dropped["queries"] == 1:
+            logger.warning("Queries come faster than they can be told: some are lost. Told once, counted.")
 
     def attribute(self) -> None:
         """Count every query that has finished by now to its run."""
@@ -74,8 +82,11 @@ class Buffer:
     def flush(self, timeout: float | None = EXIT_SECONDS) -> bool:
         """Have all sinks told of every query that has finished by now; returns whether they were in time."""
         self.attribute()
+        if self._thread is threading.current_thread():
+            return False  # a sink that flushes: what comes after its events waits for it to return
         if self._thread is None or not self._thread.is_alive():
-            self._tell_all()
+            with capturing_nothing():
+                self._tell_all()
             return True
         self._wake.set()
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -98,10 +109,15 @@ class Buffer:
                 with guard("telling sinks of queries"):
                     self._tell(batch)
             finally:
-                self._characters -= sum(len(query.text) for query in batch if query.text is not None)
+                self._forget_characters(batch)
                 with self._told:
                     self._telling -= 1
                     self._told.notify_all()
+
+    def _forget_characters(self, batch: list[Query]) -> None:
+        # Threads count without a lock, which may lose a few: begun anew whenever nothing waits.
+        told = sum(len(query.text) for query in batch if query.text is not None)
+        self._characters = max(0, self._characters - told) if self._untold or self._fresh else 0
 
     def _start(self) -> None:
         with self._lock:

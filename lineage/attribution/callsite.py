@@ -1,7 +1,8 @@
 """Which line of the application runs a query.
 
-The frames of libraries, of the standard library and of this package are left out. No source is read, and
-the walk is bounded, so its cost does not grow with the depth of the stack.
+The frames of libraries, of the standard library and of this package are left out. No source is read; the
+walk notes code and instruction, which costs the same anywhere, and is bounded. Lines are worked out later,
+by our thread, once per place.
 """
 
 from __future__ import annotations
@@ -12,41 +13,117 @@ import sysconfig
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType, FrameType
+from typing import Any
 
 from lineage.config import Config
 
-Line = tuple[CodeType, int]
-"""A place in the code: what runs and at which line."""
+Spot = tuple[CodeType, int]
+"""A place in running code: the code and the offset of its instruction."""
+
+Line = tuple[str, int, str]
+"""A place in a source: file, line, and the qualified name of the function."""
 
 MAX_LOOKED_AT = 150
 """How many frames are looked at for one of the application's: an ORM puts some 30 of its own on top."""
 
+MAX_PLACES = 10_000
+"""How many stacks are remembered with their lines, and files with what was decided about them."""
 
-def application_lines(frame: FrameType | None, config: Config) -> tuple[Line, ...]:
-    """Return the application's lines from the innermost outwards, as many as the settings allow."""
-    found: list[Line] = []
-    verdicts = _verdicts(config)
-    wanted = config.callsite_frames if config.callsite_frames is not None else sys.maxsize
-    looked_at = 0
-    limit = MAX_LOOKED_AT if config.callsite_frames is not None else sys.maxsize
-    while frame is not None and len(found) < wanted and looked_at < limit:
+
+class Application:
+    """What counts as the application's code under some settings; what was decided is remembered."""
+
+    __slots__ = ("_keep", "_skip", "files", "frames", "limit")
+
+    def __init__(self, config: Config) -> None:
+        self._keep, self._skip = config.callsite_keep, config.callsite_skip
+        self.frames = sys.maxsize if config.callsite_frames is None else config.callsite_frames
+        self.limit = sys.maxsize if config.callsite_frames is None else MAX_LOOKED_AT
+        self.files: dict[str, bool] = {}
+
+    def judge(self, path: str) -> bool:
+        """Decide whether a file is the application's."""
+        verdict = self._is_application(path)
+        if len(self.files) >= MAX_PLACES:  # code made at run time under ever new names
+            self.files.clear()
+        self.files[path] = verdict
+        return verdict
+
+    def _is_application(self, path: str) -> bool:
+        absolute = os.path.abspath(path)
+        if any(_below(absolute, kept) for kept in self._keep):
+            return True
+        if any(_below(absolute, skipped) for skipped in self._skip):
+            return False
+        if path.startswith("<"):  # made by machinery, but for what people type; a notebook's cells are files
+            return path.startswith(_TYPED) or (path == "<string>" and sys.argv[:1] == ["-c"])
+        if absolute.startswith((_OURS, _PRODUCERS)):
+            return False
+        if any(part in absolute for part in _INSTALLED):
+            return False
+        return not absolute.startswith(_STANDARD)
+
+
+def application_spots(frame: FrameType | None, application: Application) -> tuple[Spot, ...]:
+    """Return where the application is, from the innermost frame outwards, as far as the settings allow."""
+    found: list[Spot] = []
+    files, judge = application.files, application.judge
+    wanted, left = application.frames, application.limit
+    while frame is not None and left:
         code = frame.f_code
-        verdict = verdicts.get(code.co_filename)
-        if verdict is None:
-            verdict = _judge(code.co_filename, config, verdicts)
-        if verdict:
-            found.append((code, frame.f_lineno))
-        looked_at += 1
-        frame = frame.f_back or (_around_greenlet() if not found else None)
+        path = code.co_filename
+        verdict = files.get(path)
+        if verdict or (verdict is None and judge(path)):
+            found.append((code, frame.f_lasti))
+            if len(found) == wanted:
+                break
+        left -= 1
+        frame = frame.f_back or around_greenlet(frame)
     return tuple(found)
 
 
-def _around_greenlet() -> FrameType | None:
-    """Return where the code waits that switched to the current greenlet: SQLAlchemy runs drivers in one."""
+def around_greenlet(frame: FrameType) -> FrameType | None:
+    """Return where the coroutine waits whose work is done in the current greenlet, at the greenlet's end.
+
+    SQLAlchemy runs its synchronous inside in one. Those of others begin work of their own: there is none.
+    """
     greenlet = sys.modules.get("greenlet")
-    around = greenlet.getcurrent().parent if greenlet is not None else None
-    frame: FrameType | None = around.gr_frame if around is not None else None
+    if greenlet is None:
+        return None
+    current = greenlet.getcurrent()
+    if not type(current).__module__.startswith("sqlalchemy.") or current.parent is None:
+        return None
+    return _frame_of(current.parent, frame)
+
+
+def _frame_of(greenlet: Any, below: FrameType) -> FrameType | None:
+    frame: FrameType | None = greenlet.gr_frame
+    look = frame
+    while look is not None:  # the end reached may be that of the greenlet around already
+        if look is below:
+            return None
+        look = look.f_back
     return frame
+
+
+_lines: dict[tuple[int, ...], tuple[tuple[Spot, ...], tuple[Line, ...]]] = {}
+
+
+def lines_of(spots: tuple[Spot, ...]) -> tuple[Line, ...]:
+    """Return the places as lines of sources."""
+    key = tuple([number for code, offset in spots for number in (id(code), offset)])
+    known = _lines.get(key)
+    if known is None:
+        if len(_lines) >= MAX_PLACES:
+            _lines.clear()
+        # The spots are kept beside their lines: an id holds only as long as the code lives.
+        known = _lines[key] = (spots, tuple(_line(code, offset) for code, offset in spots))
+    return known[1]
+
+
+def _line(code: CodeType, offset: int) -> Line:
+    at = next((line for start, end, line in code.co_lines() if start <= offset < end), None)
+    return code.co_filename, at or code.co_firstlineno, code.co_qualname
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +145,13 @@ def callsite(lines: tuple[Line, ...]) -> Callsite | None:
     """Return the lines as people read them; None where there are none."""
     if not lines:
         return None
-    code, line = lines[0]
+    path, line, function = lines[0]
     return Callsite(
-        os.path.basename(code.co_filename),
-        code.co_filename,
+        os.path.basename(path),
+        path,
         line,
-        code.co_qualname,
-        " -> ".join(f"{_stem(code.co_filename)}:{at} {code.co_name}" for code, at in lines),
+        function,
+        " -> ".join(f"{_stem(file)}:{at} {name.rpartition('.')[2]}" for file, at, name in lines),
     )
 
 
@@ -86,45 +163,14 @@ _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _PRODUCERS = os.path.join(os.path.dirname(os.path.dirname(_OURS)), "producers") + os.sep
 _STANDARD = tuple(
     {
-        os.path.realpath(path) + os.sep
+        one + os.sep
         for key in ("stdlib", "platstdlib")
         if (path := sysconfig.get_paths().get(key))
+        for one in (path, os.path.realpath(path))
     }
-    | {path + os.sep for key in ("stdlib", "platstdlib") if (path := sysconfig.get_paths().get(key))}
 )
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-
-_known: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, bool]] = {}
-
-
-def _verdicts(config: Config) -> dict[str, bool]:
-    """Return what was decided about files before, under the same settings."""
-    rules = (config.callsite_skip, config.callsite_keep)
-    found = _known.get(rules)
-    return found if found is not None else _known.setdefault(rules, {})
-
-
-def _judge(path: str, config: Config, verdicts: dict[str, bool]) -> bool:
-    verdict = _is_application(path, config)
-    if len(verdicts) > 100_000:  # code made at run time under ever new names
-        verdicts.clear()
-    verdicts[path] = verdict
-    return verdict
-
-
-def _is_application(path: str, config: Config) -> bool:
-    absolute = os.path.abspath(path)
-    if any(_below(absolute, kept) for kept in config.callsite_keep):
-        return True
-    if any(_below(absolute, skipped) for skipped in config.callsite_skip):
-        return False
-    if path.startswith("<"):  # <frozen importlib>, <string>: made by machinery; a notebook's cells are files
-        return path.startswith(("<stdin>", "<ipython", "<console>", "<doctest"))
-    if absolute.startswith((_OURS, _PRODUCERS)):
-        return False
-    if any(part in absolute for part in _INSTALLED):
-        return False
-    return not absolute.startswith(_STANDARD)
+_TYPED = ("<stdin>", "<ipython", "<console>", "<doctest")
 
 
 def _below(path: str, folder: str) -> bool:

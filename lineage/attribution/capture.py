@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from types import CodeType, FrameType
 from typing import Any, TypeVar, cast
 
 from lineage._calls import around_calls
 from lineage._guard import guard
-from lineage.attribution.query import UNRECORDED, Query, Source, begin_query
+from lineage.attribution.nesting import hold_in_generator, open_query
+from lineage.attribution.query import UNRECORDED, Query, Source, active_plan, begin_planned, begin_query
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -20,31 +22,43 @@ class TraceQuery:
 
     __slots__ = ("_begin", "_held")
 
-    def __init__(self, begin: Callable[[Any], Query]) -> None:
+    def __init__(self, begin: Callable[[FrameType, CodeType | None], Query]) -> None:
         self._begin = begin
         self._held: list[Query] = []
 
     def __enter__(self) -> Query:
-        query = self._begin(sys._getframe(1))
-        self._held.append(query)
-        return query.__enter__()
+        return self._entered(sys._getframe(1))
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._held:
-            self._held.pop().__exit__(kind, error, trace)
+            self._left().__exit__(kind, error, trace)
 
     async def __aenter__(self) -> Query:
-        query = self._begin(sys._getframe(1))
-        self._held.append(query)
-        return query.__enter__()
+        return self._entered(sys._getframe(1))
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.__exit__(kind, error, trace)
 
+    def _entered(self, frame: FrameType) -> Query:
+        query = self._begin(frame, None)
+        if query is not UNRECORDED:
+            hold_in_generator(query, frame)
+        self._held.append(query)
+        return query.__enter__()
+
+    def _left(self) -> Query:
+        """Return the query entered here: other tasks may have entered and not yet left the same object."""
+        here = open_query.get()
+        for query in reversed(self._held):
+            if query is here:
+                self._held.remove(query)
+                return query
+        return self._held.pop()
+
     def __call__(self, function: F) -> F:
         """Measure each call of a function, coroutine function or generator."""
-        begin = self._begin
-        return cast("F", around_calls(function, lambda args, kwargs: begin(sys._getframe(1))))
+        begin, code = self._begin, getattr(function, "__code__", None)
+        return cast("F", around_calls(function, lambda args, kwargs: begin(sys._getframe(1), code)))
 
 
 def trace_query(
@@ -61,19 +75,28 @@ def trace_query(
 
     `with trace_query("SELECT ...", db_system="postgresql") as q: ...; q.set(rows=3)`. The query may be
     anything drivers take. `source` are the further arguments of `Source`: `db_name`, `db_host`, `dialect`,
-    `namespace`, `default_schema`.
-    """
+    `namespace`, `default_schema`; other names raise TypeError here. What is set after the block is ignored.
 
-    def begin(frame: Any) -> Query:
-        begun: Query = UNRECORDED
-        with guard("beginning a traced query"):
-            begun = begin_query(query, Source(db_system, client, **source), frame=frame)
-            if begun is not UNRECORDED:
+    A block around `yield` counts as open only while the generator itself runs.
+    """
+    origin = Source(db_system, client, **source) if source else _source(db_system, client)
+
+    def begin(frame: FrameType, function: CodeType | None) -> Query:
+        plan = active_plan()
+        if plan is None:
+            return UNRECORDED
+        begun = begin_planned(plan, query, origin, frame, function)
+        if begun is not UNRECORDED:
+            if include_query_text is not None or include_raw_query_text is not None:
                 begun.include_text, begun.include_raw = include_query_text, include_raw_query_text
+            if attributes is not None:
                 begun.set(attributes=attributes)
         return begun
 
     return TraceQuery(begin)
+
+
+_source = lru_cache(maxsize=256)(Source)
 
 
 def capture_query(
@@ -97,15 +120,17 @@ def capture_query(
 ) -> None:
     """Tell of a query that something else has measured.
 
-    Times are datetimes, seconds since the epoch or RFC 3339 text. Of start, end and duration two are enough;
-    with none of them the query has just ended and took no time. `status` is `ok`, `error` or `cancelled`, and
-    follows from `error` when it is not given.
+    Times are datetimes, seconds since the epoch or RFC 3339 text; without a time zone they are local. Of
+    start, end and duration two are enough; with none of them the query has just ended and took no time.
+    `status` is `ok`, `error` or `cancelled`, and follows from `error` when it is not given. A value that
+    cannot be read is left out, and nothing raises but TypeError for a `source` argument that is none.
     """
+    told = begin_query(query, Source(db_system, client, **source), frame=sys._getframe(1))
+    if told is UNRECORDED:
+        return
+    told.include_text, told.include_raw = include_query_text, include_raw_query_text
+    took = None
     with guard("capturing a query"):
-        told = begin_query(query, Source(db_system, client, **source), frame=sys._getframe(1))
-        if told is UNRECORDED:
-            return
-        told.include_text, told.include_raw = include_query_text, include_raw_query_text
         told.set(
             rows=rows,
             bytes_read=bytes_read,
@@ -113,22 +138,36 @@ def capture_query(
             query_id=query_id,
             attributes=attributes,
         )
-        start, end = _nanoseconds(started_at), _nanoseconds(ended_at)
-        took = round(duration_ms * 1e6) if duration_ms is not None else None
-        if took is None:
-            took = end - start if start is not None and end is not None else 0
-        if start is None:
-            start = (end if end is not None else time.time_ns()) - took
-        told.started_at = start
-        told.end(error, took=took, status=status)
+        took = _place_in_time(told, _nanoseconds(started_at), _nanoseconds(ended_at), duration_ms)
+    told.end(error, took=took or 0, status=status)
+
+
+def _place_in_time(query: Query, start: int | None, end: int | None, duration_ms: float | None) -> int:
+    """Put a query where it was told to have run, and return the nanoseconds it took."""
+    took = None
+    if duration_ms is not None:
+        with guard("reading a duration"):
+            took = round(duration_ms * 1e6)
+    if took is None:
+        took = end - start if start is not None and end is not None else 0
+    if start is None:
+        start = (end if end is not None else query.started_at) - took
+    query.started_at, query.ended_at = start, end
+    return took
 
 
 def _nanoseconds(instant: datetime | float | str | None) -> int | None:
     if instant is None:
         return None
-    if isinstance(instant, str):
-        instant = datetime.fromisoformat(instant)
-    if isinstance(instant, datetime):
-        aware = instant if instant.tzinfo is not None else instant.astimezone()
-        return round(aware.astimezone(UTC).timestamp() * 1e6) * 1000
-    return round(instant * 1e9)
+    with guard("reading a time"):
+        if isinstance(instant, str):
+            instant = datetime.fromisoformat(instant)
+        if isinstance(instant, datetime):
+            aware = instant if instant.tzinfo is not None else instant.astimezone()
+            return (aware - _EPOCH) // _MICROSECOND * 1000
+        return round(instant * 1e9)
+    return None
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)

@@ -4,58 +4,58 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections import defaultdict
-from functools import lru_cache
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from lineage._guard import faults, guard, logger
+from lineage._guard import guard
+from lineage.attribution import query as queries_here
 from lineage.attribution.buffer import EXIT_SECONDS, Buffer
-from lineage.attribution.event import event_of
+from lineage.attribution.event import ended_at, event_of
 from lineage.attribution.query import Query
 from lineage.attribution.runs import complete, count_to_runs, tell_implicit_runs
-from lineage.attribution.sinks import Sink, sink_of
+from lineage.attribution.sinks import contained
+from lineage.attribution.tracing import tell_span
 
 if TYPE_CHECKING:
+    from lineage.attribution.plan import Plan
     from lineage.events import RunFacts
 
 
 def _attribute(queries: list[Query]) -> None:
-    count_to_runs([query for query in queries if "lineage" in query.config.sink])
+    count_to_runs([query for query in queries if query.plan.to_runs])
 
 
 def _tell(queries: list[Query]) -> None:
-    tell_implicit_runs()
-    by_sink: dict[Any, list[Query]] = defaultdict(list)
+    with guard("telling of queries outside runs"):
+        tell_implicit_runs()
+    by_plan: dict[int, tuple[Plan, list[Query]]] = {}
     for query in queries:
-        for one in query.config.sink:
-            if one not in ("lineage", "none", "otel"):
-                by_sink[one].append(query)
-    for one, theirs in by_sink.items():
-        _write(_sink(one), [event_of(query) for query in theirs])
-
-
-_sink = lru_cache(maxsize=64)(sink_of)
-
-
-def _write(sink: Sink, events: list[dict[str, Any]]) -> None:
-    """Hand events over; whatever the sink raises ends here: it runs in our thread, for nobody's request."""
-    doing = f"writing queries to {type(sink).__name__}"
-    try:
-        with guard(doing):
-            sink.write(events)
-    except Exception:
-        raise  # only when tests ask for our faults
-    except BaseException as fault:  # noqa: BLE001 - a cancellation raised by a sink is nobody's here
-        faults[doing] += 1
-        logger.warning("A query sink raised %s; its events are lost.", type(fault).__name__)
+        by_plan.setdefault(id(query.plan), (query.plan, []))[1].append(query)
+    for plan, theirs in by_plan.values():
+        for sink in plan.sinks:
+            # Whatever a sink raises ends here: it runs in our thread, for nobody's request.
+            with contained(f"writing queries to {type(sink).__name__}"):
+                sink.write([event_of(query) for query in theirs])
 
 
 buffer = Buffer(_attribute, _tell)
 _completes_runs = False
 
 
+enclosing: ContextVar[Any] = ContextVar("lineage_enclosing", default=None)
+"""What queries are done inside of, and is told of each: an operation."""
+
+
 def deliver(query: Query) -> None:
     """Take over a finished query; returns at once."""
+    if (around := enclosing.get()) is not None:
+        with guard("telling an operation of a query inside it"):
+            around.hold(query)
+    if query.span is not None:
+        # Here, not in our thread: the span may end with the statement after the query.
+        with guard("telling a span of a query"):
+            tell_span(query.span, event_of(query), ended_at(query))
+        query.span = None
     buffer.put(query)
     if query.run is not None and not _completes_runs:
         _complete_runs()
@@ -86,5 +86,6 @@ def _at_exit(pid: int) -> None:
             buffer.flush(EXIT_SECONDS)
 
 
+queries_here.take = deliver
 os.register_at_fork(after_in_child=buffer.forget)
 atexit.register(_at_exit, os.getpid())

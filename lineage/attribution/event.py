@@ -10,11 +10,13 @@ import math
 import os
 import uuid
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from lineage._guard import guard
 from lineage.attribution.callsite import callsite
-from lineage.attribution.query import Query
+from lineage.attribution.query import MAX_ATTRIBUTES, Query
+from lineage.attribution.record import Record
 from lineage.attribution.tracing import trace_fields
 from lineage.redaction import shape_sql
 
@@ -26,21 +28,23 @@ Event = dict[str, Any]
 
 def event_of(query: Query) -> Event:
     """Return the event of a query. Where a part of it fails, the minimal one with what is certain."""
+    if isinstance(query, Record):
+        return query.own_event()
     config = query.config
-    ended_at = time_text(query.started_at + query.duration_ns)
     event: Event = {
         "event_name": EVENT_NAME,
         "schema_version": SCHEMA_VERSION,
         "event_id": event_id(query),
-        "timestamp": ended_at,
+        "timestamp": (end := time_text(ended_at(query))),
         "started_at": time_text(query.started_at),
-        "ended_at": ended_at,
+        "ended_at": end,
         "duration_ms": query.duration_ns / 1e6,
         "service_name": config.service_name,
         "environment": config.environment,
         "db_system": query.source.db_system or "unknown",
         "client": query.source.client or "unknown",
         "status": query.status,
+        "host": _host(),
         "pid": query.pid,
         "thread_id": query.thread,
     }
@@ -106,8 +110,8 @@ def _known(query: Query) -> Event:
     found |= _present(query, _MEASURED) | _present(query.source, _WHERE)
     if query.error is not None:
         found["error"] = {"type": query.error[0], "message": query.error[1]}
-    if attributes:
-        found["attributes"] = {name: value for name, value in attributes.items() if _is_json(value)}
+    if plain := {name: value for name, value in attributes.items() if _is_json(value)}:
+        found["attributes"] = dict(list(plain.items())[:MAX_ATTRIBUTES])
     return found
 
 
@@ -119,6 +123,16 @@ def _is_json(value: object) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
+@lru_cache(maxsize=1)
+def _host() -> str:
+    return os.uname().nodename
+
+
+def ended_at(query: Query) -> int:
+    """Return a query's end in nanoseconds since the epoch: its start and its monotonic duration."""
+    return query.ended_at if query.ended_at is not None else query.started_at + query.duration_ns
+
+
 def event_id(query: Query) -> str:
     """Return the id of a query's event: a UUID that sorts by its start (RFC 9562, version 7)."""
     if query.event_id is None:
@@ -126,11 +140,21 @@ def event_id(query: Query) -> str:
             os.urandom(10), "big"
         )
         value = value & ~(0xF << 76) | 7 << 76
-        query.event_id = str(uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
-    return query.event_id
+        made = str(uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
+        # At once for all threads: a child's event may name it in another one.
+        query.__dict__.setdefault("event_id", made)
+    return query.event_id or ""
 
 
 def time_text(nanoseconds: int) -> str:
-    """Return a time since the epoch as RFC 3339 in UTC with milliseconds."""
-    instant = datetime.fromtimestamp(nanoseconds / 1e9, UTC)
-    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Return a time since the epoch as RFC 3339 in UTC with milliseconds; the nearest one it can say."""
+    seconds, rest = divmod(min(max(nanoseconds, 0), _LAST), 1_000_000_000)
+    return f"{_second_text(seconds)}.{rest // 1_000_000:03d}Z"
+
+
+_LAST = 253_402_300_799 * 1_000_000_000
+
+
+@lru_cache(maxsize=256)
+def _second_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -13,11 +13,16 @@ from typing import Any
 
 from lineage._calls import around_calls, follow
 from lineage._guard import guard
-from lineage.attribution.query import Query, Source, begin_query
+from lineage.attribution.query import UNRECORDED, Query, Source, active_plan, begin_planned
 from lineage.errors import InstrumentError
 
 _lock = threading.Lock()
 _installed: dict[str, Instrument] = {}
+
+_READING = guard("reading the query of a call")
+
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict})
+"""Results that are certainly nothing to wait for."""
 
 
 def instrument_function(
@@ -116,12 +121,16 @@ class Instrument:
         self, function: Callable[..., Any], query_of: Callable[[tuple[Any, ...], Mapping[str, Any]], object]
     ) -> Callable[..., Any]:
         source = self._source
+        code = getattr(function, "__code__", None)
 
         def begin(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Query:
+            plan = active_plan()
+            if plan is None:
+                return UNRECORDED
             query: object = None
-            with guard("reading the query of a call"):
+            with _READING:
                 query = query_of(args, kwargs)
-            return begin_query(query, source, frame=sys._getframe(1))
+            return begin_planned(plan, query, source, sys._getframe(1), code)
 
         if (
             inspect.iscoroutinefunction(function)
@@ -132,6 +141,8 @@ class Instrument:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             query = begin(args, kwargs)
+            if query is UNRECORDED:
+                return function(*args, **kwargs)
             query.enter()
             try:
                 result = function(*args, **kwargs)
@@ -140,10 +151,14 @@ class Instrument:
                 query.end(error)
                 raise
             query.leave()
+            if type(result) in _PLAIN:
+                query.end()
+                return result
+            followed = False
             with guard("following the result of a call"):
                 result, followed = follow(result, query)
-                if not followed:
-                    query.end()
+            if not followed:
+                query.end()
             return result
 
         with guard("taking over a function's name"):

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-import time
-from collections.abc import Mapping
-from contextvars import ContextVar, Token
-from types import FrameType
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import Token
+from threading import get_ident
+from time import perf_counter_ns, time_ns
+from types import CodeType, FrameType
 from typing import Any
 
 from lineage._guard import guard
-from lineage.attribution.callsite import Line, application_lines
-from lineage.attribution.tracing import Trace, current_trace
+from lineage.attribution import nesting
+from lineage.attribution.callsite import Line, Spot, application_spots, lines_of
+from lineage.attribution.plan import Plan, plan_of
+from lineage.attribution.tracing import Trace, current_span, trace_of
 from lineage.config import Config, current_config
 from lineage.context import RunIdentity, Scope, active_run, current_scope
 from lineage.errors import LineageError
-from lineage.redaction import normalize_sql, redact_text, statement_text
+from lineage.redaction import redact_text, statement_text
 
-_open: ContextVar[Query | None] = ContextVar("lineage_open_query", default=None)
+STATUSES = ("ok", "error", "cancelled")
+MAX_ATTRIBUTES = 32
+
+# A fence has no state of its own: made once, it costs the host less.
+_BEGINNING = guard("beginning a query")
+_PLACING = guard("finding the line that runs a query")
+_TRACING = guard("finding the trace of a query")
+_SETTING = guard("taking over what is known of a query")
+_ENDING = guard("ending a query")
+_DELIVERING = guard("delivering a query")
 
 
 class Source:
@@ -50,12 +62,25 @@ class Source:
         self.namespace = namespace
         self.default_schema = default_schema
 
+    def completed(self, other: Source) -> Source:
+        """Return this source with what only the other knows."""
+        return Source(
+            self.db_system or other.db_system,
+            self.client or other.client,
+            db_name=self.db_name or other.db_name,
+            db_host=self.db_host or other.db_host,
+            dialect=self.dialect or other.dialect,
+            namespace=self.namespace or other.namespace,
+            default_schema=self.default_schema or other.default_schema,
+        )
+
 
 class Query:
     """One query from its beginning to its end, as a context manager around the work of a driver.
 
-    `begin_query` makes it. What is set (`rows`, `query_id`, ...) may be set until the end; the end is told
-    once, by `end` or by leaving the block. Nothing here raises and nothing is consumed or awaited.
+    `begin_query` makes it. What is set (`rows`, `query_id`, ...) may be set until the end, and is ignored
+    after it; the end is told once, by `end` or by leaving the block. Nothing here raises and nothing is
+    consumed or awaited.
 
     A query inside another one that is the same (a driver's below an ORM's) is no query of its own: it hands
     what it knows to the outer one. One with another statement is, and names the outer one as its parent.
@@ -71,57 +96,80 @@ class Query:
     attributes: tuple[tuple[str, Any], ...] = ()
     include_text: bool | None = None
     include_raw: bool | None = None
-    lines: tuple[Line, ...] = ()
+    spots: tuple[Spot, ...] = ()
     scope: Scope | None = None
     scope_ended = False
     run: RunIdentity | None = None
     remote_run: RunIdentity | None = None
     trace: Trace | None = None
+    span: Any = None
     parent: Query | None = None
     event_id: str | None = None
     ended = False
+    started_at = 0
+    started_ns: int | None = None
+    ended_at: int | None = None
     duration_ns = 0
-    _outer: Query | None = None
+    own_client: str | None = None
+    outer: Query | None = None
+    within: object = None
+    waits_in: Any = None
     _token: Token[Query | None] | None = None
+    _is_block = False
 
-    def __init__(self, config: Config, text: str | None, source: Source) -> None:
-        self.config = config
-        self.text = text
+    def __init__(self, plan: Plan, source: Source) -> None:
+        self.plan = plan
+        self.config: Config = plan.config
+        self.text: str | None = None
         self.source = source
-        self.pid = os.getpid()
-        self.thread = threading.get_ident()
-        self.started_at = time.time_ns()
-        self.started_ns = time.perf_counter_ns()
+        self.pid = _pid
+        self.thread = get_ident()
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The application's lines that run it, innermost first."""
+        return lines_of(self.spots)
 
     def __enter__(self) -> Query:
-        self.enter()
+        self._is_block = True
+        self._token = nesting.open_query.set(self)
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.leave()
         self.end(error)
 
-    def enter(self) -> None:
-        """Be the open query of the code that runs now."""
-        self._token = _open.set(self)
+    def enter(self, within: FrameType | None = None) -> None:
+        """Be the open query of the code that runs now, until `leave`.
+
+        It is open only while the frame `within` runs, so one that a failed hook never leaves swallows no
+        later query. The caller's frame is the default; a hook that returns before the work is done gives
+        the frame of the library's function that called it. In a `with` block Python itself ends it.
+        """
+        if not self._is_block:
+            nesting.hold(self, within or sys._getframe(1))
+        self._token = nesting.open_query.set(self)
 
     def leave(self) -> None:
         """Be open no more, without an end: while the application works on rows that came already."""
         token, self._token = self._token, None
+        self.within = self.waits_in = None
         if token is None:
             return
         try:
-            _open.reset(token)
-        except ValueError:  # left in another task or thread than entered
-            if _open.get() is self:
-                _open.set(None)
+            nesting.open_query.reset(token)
+        except (ValueError, RuntimeError):  # left in another task or thread than entered
+            if nesting.open_query.get() is self:
+                nesting.open_query.set(None)
 
     def set(self, **known: Any) -> None:
         """Set `rows`, `bytes_read`, `bytes_written`, `query_id` or `attributes`; None is not known."""
-        with guard("taking over what is known of a query"):
-            for name, value in known.items():
-                if value is None:
-                    continue
+        if self.ended:
+            return
+        for name, value in known.items():
+            if value is None:
+                continue
+            with _SETTING:
                 if name == "attributes":
                     self.attributes = (*self.attributes, *_plain(value))
                 elif name == "query_id":
@@ -138,23 +186,28 @@ class Query:
 
         `took` are the nanoseconds it took and `status` is how it ended, where that is known better.
         """
-        if self.ended or self.pid != os.getpid():
+        if self.ended or self.pid != _pid:
             return
-        self.ended = True
-        self.duration_ns = time.perf_counter_ns() - self.started_ns if took is None else took
-        with guard("ending a query"):
-            if error is not None:
+        with _ENDING:
+            if took is not None:
+                self.duration_ns = max(took, 0)
+            elif self.started_ns is not None:
+                self.duration_ns = perf_counter_ns() - self.started_ns
+        if error is not None:
+            with _ENDING:
                 self.status = status_of(error)
                 if self.status == "error":
                     self.error = _error(error)
-            self.status = status or self.status
-            if self._outer is not None:
-                self._outer.complete_from(self)
-                return
+        if status is not None:
+            with _ENDING:
+                self.status = _known_status(status)
+        with _DELIVERING:
             self.scope_ended = self.scope is not None and self.scope.ended
-            from lineage.attribution.delivery import deliver
-
-            deliver(self)
+            self.ended = True
+            if self.outer is None:
+                take(self)
+            elif not self.outer.ended:
+                self.outer.complete_from(self)
 
     def complete_from(self, inner: Query) -> None:
         """Take over what a query inside this one knows and this one does not."""
@@ -163,17 +216,8 @@ class Query:
         for name in ("rows", "bytes_read", "bytes_written", "query_id"):
             if getattr(self, name) is None:
                 setattr(self, name, getattr(inner, name))
-        mine, theirs = self.source, inner.source
-        self.source = Source(
-            mine.db_system or theirs.db_system,
-            mine.client or theirs.client,
-            db_name=mine.db_name or theirs.db_name,
-            db_host=mine.db_host or theirs.db_host,
-            dialect=mine.dialect or theirs.dialect,
-            namespace=mine.namespace or theirs.namespace,
-            default_schema=mine.default_schema or theirs.default_schema,
-        )
-        self.attributes = (*self.attributes, *inner.attributes)
+        self.source = self.source.completed(inner.source)
+        self.attributes = (*inner.attributes, *self.attributes)
 
 
 class _Unrecorded(Query):
@@ -184,7 +228,13 @@ class _Unrecorded(Query):
     def __init__(self) -> None:
         """Measures nothing, so there is nothing to know."""
 
-    def enter(self) -> None:
+    def __enter__(self) -> Query:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        pass
+
+    def enter(self, within: FrameType | None = None) -> None:
         pass
 
     def leave(self) -> None:
@@ -199,45 +249,93 @@ class _Unrecorded(Query):
         pass
 
 
+def _lose(query: Query) -> None:
+    """Stand for the delivery until it is loaded: it knows queries, so they cannot know it."""
+
+
+take: Callable[[Query], None] = _lose
+"""Takes a finished query over: `lineage.attribution.delivery.deliver`."""
+
 UNRECORDED: Query = _Unrecorded()
 """Does nothing. As the open query of a thread it stands for: nothing that runs here is captured."""
 
 
 def capture_nothing_here() -> None:
     """Capture no query of this thread any more: a sink that asks a database must not feed itself."""
-    _open.set(UNRECORDED)
+    nesting.open_query.set(UNRECORDED)
 
 
-def begin_query(query: object, source: Source, *, frame: FrameType | None = None) -> Query:
+@contextmanager
+def capturing_nothing() -> Iterator[None]:
+    """Capture no query of the code inside."""
+    token = nesting.open_query.set(UNRECORDED)
+    try:
+        yield
+    finally:
+        nesting.open_query.reset(token)
+
+
+def begin_query(
+    query: object, source: Source, *, frame: FrameType | None = None, function: CodeType | None = None
+) -> Query:
     """Begin to measure a query: a statement in any form that drivers take, or None where it is not known.
 
-    `frame` is where to look for the application from; its callers count, and the caller's by default.
+    `frame` is where to look for the application from; its callers count, and the caller's by default. Where
+    none of them is the application's (a pool's thread), the place is that of `function`, if given.
     Returns a query that does nothing when lineage is disabled. Never raises.
     """
-    try:
-        config = current_config()
-    except LineageError:
-        return UNRECORDED  # said by whatever else reads the settings
-    if config.disabled or not config.queries:
+    plan = active_plan()
+    if plan is None:
         return UNRECORDED
-    outer = _open.get()
+    return begin_planned(plan, query, source, frame or sys._getframe(1), function)
+
+
+def active_plan() -> Plan | None:
+    """Return what the settings of here and now mean; None where they capture no queries."""
+    try:
+        plan = plan_of(current_config())
+    except LineageError:
+        return None  # said by whatever else reads the settings
+    return None if plan.off else plan
+
+
+def begin_planned(
+    plan: Plan, query: object, source: Source, frame: FrameType, function: CodeType | None
+) -> Query:
+    """Begin a query under settings that were looked up already; else as `begin_query`."""
+    outer = nesting.open_query.get()
     if outer is UNRECORDED:
         return UNRECORDED
-    with guard("beginning a query"):
-        begun = Query(config, query if type(query) is str else statement_text(query), source)
-        if outer is not None and not outer.ended:
-            if _same(outer, begun):
-                begun._outer = outer
+    begun = Query(plan, source)
+    with _BEGINNING:
+        begun.started_at = time_ns()
+        begun.started_ns = perf_counter_ns()
+    with _BEGINNING:
+        begun.text = query if type(query) is str else statement_text(query)
+        if source.client is not None:
+            begun.own_client = source.client
+        if outer is not None and nesting.is_open(outer, frame, _pid):
+            if nesting.is_same(outer, begun):
+                begun.outer = outer
                 return begun
             begun.parent = outer
-        with guard("attributing a query"):
-            _attribute(begun, frame or sys._getframe(1))
-        return begun
-    return UNRECORDED
+        _attribute(begun)
+    with _PLACING:
+        begun.spots = application_spots(frame, plan.application)
+        if not begun.spots and function is not None and plan.application.judge(function.co_filename):
+            begun.spots = ((function, -1),)
+    if _OPENTELEMETRY in sys.modules:
+        with _TRACING:
+            span = current_span()
+            begun.trace = trace_of(span)
+            begun.span = span if plan.to_span and begun.trace is not None else None
+    return begun
 
 
-def _attribute(query: Query, frame: FrameType | None) -> None:
-    query.lines = application_lines(frame, query.config)
+_OPENTELEMETRY = "opentelemetry.trace"
+
+
+def _attribute(query: Query) -> None:
     query.scope = current_scope()
     run: Any = active_run.get()
     # A run that has ended, or that a parent process began, tells no more of what happens here.
@@ -247,16 +345,6 @@ def _attribute(query: Query, frame: FrameType | None) -> None:
             query.run = run.identity
         elif pid is None:
             query.remote_run = run.identity
-    query.trace = current_trace()
-
-
-def _same(outer: Query, inner: Query) -> bool:
-    """Whether a query inside another one is that query, seen one layer further down."""
-    if outer.text is None or inner.text is None or outer.text == inner.text:
-        return True
-    if outer.source.client is not None and outer.source.client == inner.source.client:
-        return True
-    return normalize_sql(outer.text) == normalize_sql(inner.text)
 
 
 def status_of(error: BaseException) -> str:
@@ -271,12 +359,17 @@ def status_of(error: BaseException) -> str:
     return "cancelled" if isinstance(error, KeyboardInterrupt | SystemExit | cancelled) else "error"
 
 
+def _known_status(status: str) -> str:
+    if status not in STATUSES:
+        raise ValueError(f"a query ends as one of {', '.join(STATUSES)}")
+    return status
+
+
 def _error(error: BaseException) -> tuple[str, str]:
-    kind = type(error).__qualname__
     text = ""
     with guard("reading an error's message"):
         text = redact_text(str(error), limit=500)
-    return kind, text
+    return type(error).__qualname__, text
 
 
 def _count(value: Any) -> int | None:
@@ -288,3 +381,15 @@ def _plain(attributes: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     from lineage.context.scopes import scalars
 
     return scalars(attributes)
+
+
+_pid = os.getpid()
+
+
+def _renew_pid() -> None:
+    # Asking the system for it costs more than the rest of a query's beginning.
+    global _pid
+    _pid = os.getpid()
+
+
+os.register_at_fork(after_in_child=_renew_pid)

@@ -1,0 +1,42 @@
+"""What the settings mean for the capture of queries, worked out once for each set of settings."""
+
+from __future__ import annotations
+
+from lineage._guard import guard
+from lineage.attribution.callsite import Application
+from lineage.attribution.sinks import Sink, sink_of
+from lineage.config import Config
+
+MAX_PLANS = 64
+
+
+class Plan:
+    """Whether queries are captured, what counts as the application, and where queries go."""
+
+    __slots__ = ("application", "config", "off", "sinks", "to_runs", "to_span")
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        named = {one for one in config.sink if isinstance(one, str)}
+        self.to_runs = "lineage" in named
+        self.to_span = "otel" in named
+        self.sinks: list[Sink] = []
+        for one in config.sink:
+            if not isinstance(one, str) or one not in ("lineage", "otel", "none"):
+                with guard("making a query sink"):
+                    self.sinks.append(sink_of(one))
+        self.off = config.disabled or not config.queries or not (self.to_runs or self.to_span or self.sinks)
+        self.application = Application(config)
+
+
+_plans: dict[int, Plan] = {}
+
+
+def plan_of(config: Config) -> Plan:
+    """Return what some settings mean."""
+    plan = _plans.get(id(config))
+    if plan is None:
+        if len(_plans) >= MAX_PLANS:
+            _plans.clear()
+        plan = _plans[id(config)] = Plan(config)  # it keeps its settings, so their id stays theirs
+    return plan
