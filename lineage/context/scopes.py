@@ -145,12 +145,12 @@ def use(
     given = Attribution()
     with guard("reading an attribution"):
         given = Attribution(
-            _text(operation),
-            _text(actor),
-            _text(request_id),
-            _text(job_id),
-            _text(session_id),
-            _text(agent),
+            text_of(operation),
+            text_of(actor),
+            text_of(request_id),
+            text_of(job_id),
+            text_of(session_id),
+            text_of(agent),
             scalars(attributes),
         )
     return Use(given)
@@ -161,7 +161,8 @@ def nobody() -> Use:
     return Use(None)
 
 
-def _text(value: object) -> str | None:
+def text_of(value: object) -> str | None:
+    """Return a value as text of bounded length; None for what is empty or cannot be read."""
     if value is None:
         return None
     text = ""
@@ -177,8 +178,8 @@ def scalars(attributes: Mapping[str, Any] | None) -> tuple[tuple[str, Scalar], .
         for key, value in dict(attributes or {}).items():
             if len(found) == MAX_ATTRIBUTES:
                 break
-            name = _text(key)
-            plain = value if isinstance(value, bool | int | float) else _text(value)
+            name = text_of(key)
+            plain = value if isinstance(value, bool | int | float) else text_of(value)
             if name is not None and plain is not None:
                 found[name] = plain
     return tuple(found.items())
