@@ -55,6 +55,7 @@ class Config:
     callsite_keep: tuple[str, ...] = ()
     callsite_frames: int | None = 10
     prices: Path | None = None
+    otel_old_names: bool = False
 
 
 def _read(
@@ -153,6 +154,7 @@ def load_config(arguments: Mapping[str, Any], environment: Mapping[str, str]) ->
         callsite_keep=values["callsite_keep"] or (),
         callsite_frames=10 if values["callsite_frames"] is None else values["callsite_frames"] or None,
         prices=values["prices"],
+        otel_old_names=values["otel_old_names"] is True,
     )
 
 

@@ -211,4 +211,11 @@ SETTINGS: tuple[Setting, ...] = (
         "a TOML file",
         "What bytes, rows, tokens and requests cost at each vendor. Default: costs are not known.",
     ),
+    Setting(
+        "otel_old_names",
+        ("LINEAGE_OTEL_OLD_NAMES",),
+        _flag,
+        "true or false",
+        "Tell spans of operations under older attribute names, too: db.system, botanu.*. Default: false.",
+    ),
 )

@@ -27,9 +27,12 @@ Event = dict[str, Any]
 
 
 def event_of(query: Query) -> Event:
+    """Return the event of a query, or of a record of another kind."""
+    return query.own_event() if isinstance(query, Record) else query_event(query)
+
+
+def query_event(query: Query) -> Event:
     """Return the event of a query. Where a part of it fails, the minimal one with what is certain."""
-    if isinstance(query, Record):
-        return query.own_event()
     config = query.config
     event: Event = {
         "event_name": EVENT_NAME,

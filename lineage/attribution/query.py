@@ -319,7 +319,7 @@ def begin_planned(
                 begun.outer = outer
                 return begun
             begun.parent = outer
-        _attribute(begun)
+        attribute(begun)
     with _PLACING:
         begun.spots = application_spots(frame, plan.application)
         if not begun.spots and function is not None and plan.application.judge(function.co_filename):
@@ -335,7 +335,8 @@ def begin_planned(
 _OPENTELEMETRY = "opentelemetry.trace"
 
 
-def _attribute(query: Query) -> None:
+def attribute(query: Query) -> None:
+    """Note for whom, and inside which run, a query begins here."""
     query.scope = current_scope()
     run: Any = active_run.get()
     # A run that has ended, or that a parent process began, tells no more of what happens here.
