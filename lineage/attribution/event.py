@@ -16,7 +16,6 @@ from typing import Any
 from lineage._guard import guard
 from lineage.attribution.callsite import callsite
 from lineage.attribution.query import MAX_ATTRIBUTES, Query
-from lineage.attribution.record import Record
 from lineage.attribution.tracing import trace_fields
 from lineage.redaction import shape_sql
 
@@ -27,11 +26,6 @@ Event = dict[str, Any]
 
 
 def event_of(query: Query) -> Event:
-    """Return the event of a query, or of a record of another kind."""
-    return query.own_event() if isinstance(query, Record) else query_event(query)
-
-
-def query_event(query: Query) -> Event:
     """Return the event of a query. Where a part of it fails, the minimal one with what is certain."""
     config = query.config
     event: Event = {
