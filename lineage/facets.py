@@ -117,6 +117,8 @@ class AttributedQuery:
     client: str | None = None
     dbName: str | None = None
     callsite: QueryCallsite | None = None
+    startedAt: str | None = None
+    endedAt: str | None = None
     actors: list[str] | None = None
     agents: list[str] | None = None
     requestIds: list[str] | None = None

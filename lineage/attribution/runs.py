@@ -1,21 +1,22 @@
 """Queries counted to the run they belong to; those outside any run to runs of their own.
 
-A tracked run gets the facet with its terminal event. What no run claims belongs to an implicit run: one per
-operation and window, of the job `service.operation`, told when the window is over.
+A tracked run gets the facet with its terminal event. What no run claims, and what comes when its run has
+ended, belongs to an implicit run: one per operation and window, of the job `service.operation`, told when the
+window is over. Each query is counted once, so that totals are sums over runs.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lineage._guard import guard
 from lineage.attribution.callsite import callsite
+from lineage.attribution.operation_names import operation_of
 from lineage.attribution.query import Query
 from lineage.attribution.statistics import QueryStatistics
 from lineage.context import RunIdentity
@@ -24,11 +25,23 @@ if TYPE_CHECKING:
     from lineage.events import RunFacts
 
 MAX_RUNS = 10_000
+"""Of more runs that have not ended the oldest are given up: their queries count as those outside runs."""
+
 MAX_OPERATIONS = 200
 """Operations after these count to the job `service.other`: names made of ids must not flood the graph."""
 
+MAX_WINDOWS = 500
+"""Implicit runs of a window that name a run of another process; what is beyond that names none."""
+
 _Window = tuple[str, str, RunIdentity | None]
 """The namespace and name of an implicit run's job, and the run of another process it was done for."""
+
+
+class _Counting(NamedTuple):
+    """What the queries of a run that has not ended come to so far."""
+
+    run: RunIdentity
+    counted: QueryStatistics
 
 
 class _Counts:
@@ -36,9 +49,10 @@ class _Counts:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.runs: OrderedDict[str, QueryStatistics] = OrderedDict()
+        self.runs: OrderedDict[str, _Counting] = OrderedDict()
         self.ended: OrderedDict[str, None] = OrderedDict()
         self.windows: dict[_Window, QueryStatistics] = {}
+        self.forgotten: list[_Counting] = []
         self.operations: set[str] = set()
 
 
@@ -56,23 +70,38 @@ def count_to_runs(queries: Iterable[Query]) -> None:
 def _statistics_of(query: Query) -> QueryStatistics:
     run = query.run
     if run is not None and run.run_id not in _counts.ended:
-        found = _counts.runs.setdefault(run.run_id, QueryStatistics())
-        if len(_counts.runs) > MAX_RUNS:  # runs that never end
-            _counts.runs.popitem(last=False)
-        return found
-    window = (query.config.namespace, _job_name(query), run or query.remote_run)
+        found = _counts.runs.get(run.run_id)
+        if found is None:
+            found = _counts.runs[run.run_id] = _Counting(run, QueryStatistics())
+            _bound_runs()
+        return found.counted
+    around = run or query.remote_run
+    window = (query.config.namespace, _job_name(query), around)
+    if window not in _counts.windows and len(_counts.windows) >= MAX_WINDOWS:
+        window = (*window[:2], None)
     return _counts.windows.setdefault(window, QueryStatistics())
+
+
+def _bound_runs() -> None:
+    while len(_counts.runs) > MAX_RUNS:
+        run_id, oldest = _counts.runs.popitem(last=False)
+        _mark_ended(run_id)
+        _counts.forgotten.append(oldest)
+
+
+def _mark_ended(run_id: str) -> None:
+    _counts.ended[run_id] = None
+    if len(_counts.ended) > MAX_RUNS:
+        _counts.ended.popitem(last=False)
 
 
 def complete(facts: RunFacts) -> None:
     """Give a run that ends what its queries come to: the facet, and their statements for lineage."""
     with _counts.lock:
-        _counts.ended[facts.identity.run_id] = None
-        if len(_counts.ended) > MAX_RUNS:
-            _counts.ended.popitem(last=False)
-        counted = _counts.runs.pop(facts.identity.run_id, None)
-    if counted is not None:
-        _put(counted, facts)
+        _mark_ended(facts.identity.run_id)
+        found = _counts.runs.pop(facts.identity.run_id, None)
+    if found is not None:
+        _put(found.counted, facts)
 
 
 def _put(counted: QueryStatistics, facts: RunFacts) -> None:
@@ -82,7 +111,7 @@ def _put(counted: QueryStatistics, facts: RunFacts) -> None:
 
     for part in counted.others.values():
         part.put(facts)
-    if counted.first is None:
+    if not counted.has_queries:
         return
     facts.run_facets["lineageGraph_queryAttribution"] = counted.facet(facts.statements, PRODUCER)
     if (external := counted.external_query()) is not None:
@@ -95,6 +124,10 @@ def tell_implicit_runs() -> None:
     """Emit START and COMPLETE of the runs that the queries outside any run came to since the last time."""
     with _counts.lock:
         windows, _counts.windows = _counts.windows, {}
+        forgotten, _counts.forgotten = _counts.forgotten, []
+    for run, counted in forgotten:
+        with guard("telling of the queries of a run without an end"):
+            _tell(run.job_namespace, f"{run.job_name}.unfinished", run, counted)
     for (namespace, name, parent), counted in windows.items():
         with guard("telling of queries outside runs"):
             _tell(namespace, name, parent, counted)
@@ -115,11 +148,8 @@ def _tell(namespace: str, name: str, parent: RunIdentity | None, counted: QueryS
 
 
 def _job_name(query: Query) -> str:
-    scope = query.scope
-    operation = scope.attribution.operation if scope is not None else None
-    if operation is not None:
-        operation = without_ids(operation)
-    else:
+    operation = operation_of(query)
+    if operation is None:
         site = callsite(query.lines[:1])
         operation = f"{site.file.removesuffix('.py')}.{site.function}" if site is not None else "unknown"
     if operation not in _counts.operations:
@@ -128,21 +158,6 @@ def _job_name(query: Query) -> str:
         else:
             _counts.operations.add(operation)
     return f"{query.config.service_name}.{operation}"
-
-
-_IDS = re.compile(
-    r"""
-    [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}   # UUIDs
-    | (?<![A-Za-z0-9])(?=[0-9a-f]*[0-9])[0-9a-f]{12,}(?![A-Za-z0-9])   # hashes
-    | (?<![A-Za-z0-9])\d+(?![A-Za-z0-9])   # numbers that stand alone
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-
-
-def without_ids(operation: str) -> str:
-    """Return an operation's name with its ids as `{id}`: `GET /orders/42?x=1` is `GET /orders/{id}`."""
-    return _IDS.sub("{id}", operation.partition("?")[0])[:200]
 
 
 def _forget_after_fork() -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attr
 
 from lineage import facets as own
-from lineage.attribution.callsite import Line, callsite
+from lineage.attribution.callsite import callsite
+from lineage.attribution.event import time_text
+from lineage.attribution.operation_names import operation_of
 from lineage.attribution.query import Query
 from lineage.attribution.record import Record
 from lineage.redaction import mask_sql, shape_sql
 
 if TYPE_CHECKING:
+    from lineage.config import Config
     from lineage.events import RunFacts
 
 MAX_ENTRIES = 200
@@ -19,7 +24,10 @@ MAX_ENTRIES = 200
 MAX_SAMPLES = 20
 """How many actors, agents, requests, traces and warehouse ids an entry names; further ones are left out."""
 
-_Key = tuple[str, tuple[Line, ...], str | None]
+MAX_STATEMENT_CHARACTERS = 1_000_000
+"""Statements beyond this come without their text: it is kept until the run ends, and travels with its end."""
+
+_Key = tuple[Any, ...]
 
 
 class Counted:
@@ -70,19 +78,40 @@ class Counted:
 
 
 class _Entry:
-    """One kind of query: the same statement at the same place for the same operation."""
+    """One kind of query: the same statement at the same place for the same operation.
 
-    __slots__ = ("counted", "first", "samples", "shape", "statement")
+    Nothing of the queries themselves is held: their texts may be large and are not masked.
+    """
 
-    def __init__(self, first: Query, shape: str | None, statement: own.Statement | None) -> None:
-        self.first = first
-        self.shape = shape
-        self.statement = statement
+    __slots__ = (
+        "counted",
+        "ended_at",
+        "fingerprint",
+        "lines",
+        "operation",
+        "samples",
+        "shape",
+        "source",
+        "started_at",
+        "statement",
+    )
+
+    def __init__(self, first: Query, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+        self.operation = operation_of(first)
+        self.source = first.source
+        self.lines = first.lines
+        self.shape: str | None = None
+        self.statement: own.Statement | None = None
+        self.started_at = first.started_at
+        self.ended_at = first.started_at
         self.counted = Counted()
         self.samples: dict[str, dict[str, None]] = {}
 
     def add(self, query: Query) -> None:
         self.counted.add(query)
+        self.started_at = min(self.started_at, query.started_at)
+        self.ended_at = max(self.ended_at, query.started_at + query.duration_ns)
         who = query.scope.attribution if query.scope is not None else None
         if who is not None:
             for name in ("actor", "agent", "request_id", "job_id", "session_id"):
@@ -97,9 +126,30 @@ class _Entry:
             if len(values) < MAX_SAMPLES:
                 values[value] = None
 
-    def sample(self, name: str) -> list[str] | None:
-        values = self.samples.get(name)
-        return list(values) if values else None
+    def wire(self, statement: int | None) -> own.AttributedQuery:
+        """Return the entry as the facet has it; `statement` is the place of its statement."""
+        site = callsite(self.lines)
+        samples = {name: list(values) for name, values in self.samples.items()}
+        return own.AttributedQuery(
+            fingerprint=self.fingerprint,
+            counts=self.counted.wire(),
+            query=self.shape,
+            statement=statement,
+            operation=self.operation,
+            dbSystem=self.source.db_system,
+            client=self.source.client,
+            dbName=self.source.db_name,
+            callsite=own.QueryCallsite(site.path, site.line, site.function, site.stack) if site else None,
+            startedAt=time_text(self.started_at),
+            endedAt=time_text(self.ended_at),
+            actors=samples.get("actor"),
+            agents=samples.get("agent"),
+            requestIds=samples.get("request_id"),
+            jobIds=samples.get("job_id"),
+            sessionIds=samples.get("session_id"),
+            traceIds=samples.get("trace_id"),
+            queryIds=samples.get("query_id"),
+        )
 
 
 class RunPart(Protocol):
@@ -116,11 +166,17 @@ class QueryStatistics:
         self._entries: dict[_Key, _Entry] = {}
         self._omitted = Counted()
         self._total = Counted()
-        self.first: Query | None = None
+        self._characters = 0
+        self._config: Config | None = None
         self.started_at = 0
         self.ended_at = 0
         self.others: dict[str, RunPart] = {}
         """What the run comes to besides queries, by kind of record."""
+
+    @property
+    def has_queries(self) -> bool:
+        """Whether any of what was counted is a query."""
+        return self._total.count > 0
 
     def add(self, query: Query) -> None:
         """Count one query, or a record of another kind."""
@@ -130,8 +186,8 @@ class QueryStatistics:
         if isinstance(query, Record):
             query.count_to(self)
             return
-        if self.first is None:
-            self.first = query
+        if self._config is None:
+            self._config = query.config
         self._total.add(query)
         entry = self._entry(query)
         if entry is None:
@@ -140,18 +196,34 @@ class QueryStatistics:
             entry.add(query)
 
     def _entry(self, query: Query) -> _Entry | None:
-        shape, fingerprint = shape_sql(query.text, dialect=query.source.dialect)
-        operation = query.scope.attribution.operation if query.scope is not None else None
-        key = (fingerprint, query.lines, operation)
+        source = query.source
+        shape, fingerprint = shape_sql(query.text, dialect=source.dialect)
+        key = (
+            fingerprint,
+            query.lines,
+            operation_of(query),
+            (source.db_system, source.client, source.namespace, source.db_name, source.default_schema),
+            _with_text(query),
+        )
         entry = self._entries.get(key)
         if entry is None and len(self._entries) < MAX_ENTRIES:
-            entry = self._entries[key] = _Entry(query, shape, _statement(query))
+            entry = self._entries[key] = _Entry(query, fingerprint)
+            if shape is not None and query.text and _with_text(query):
+                self._keep_text(entry, query, shape)
         return entry
+
+    def _keep_text(self, entry: _Entry, query: Query, shape: str) -> None:
+        """Keep the statement without its values; one of which a part alone was read is not kept."""
+        statement = _statement(query)
+        size = len(shape) + len(statement.query)
+        if self._characters + size <= MAX_STATEMENT_CHARACTERS:
+            self._characters += size
+            entry.shape, entry.statement = shape, statement
 
     def external_query(self) -> tuple[str, str] | None:
         """Return the warehouse's id of the only query that has one, and its system; else None."""
         found = {
-            (one, entry.first.source.db_system or "unknown")
+            (one, entry.source.db_system or "unknown")
             for entry in self._entries.values()
             for one in entry.samples.get("query_id", ())
         }
@@ -162,17 +234,12 @@ class QueryStatistics:
     ) -> own.LineageGraphQueryAttributionRunFacet:
         """Return the facet; the statements that are not yet in `statements` are appended to it."""
         entries = []
-        for (fingerprint, _, operation), entry in self._entries.items():
-            place = None
-            if entry.statement is not None:
-                if entry.statement not in statements:
-                    statements.append(entry.statement)
-                place = statements.index(entry.statement)
-            entries.append(_wire(entry, fingerprint, operation, place))
-        config = self.first.config if self.first is not None else None
+        for entry in self._entries.values():
+            place = _placed(entry.statement, statements) if entry.statement is not None else None
+            entries.append(entry.wire(place))
         return own.LineageGraphQueryAttributionRunFacet(
-            service=config.service_name if config is not None else "unknown",
-            environment=config.environment if config is not None else "unknown",
+            service=self._config.service_name if self._config is not None else "unknown",
+            environment=self._config.environment if self._config is not None else "unknown",
             queries=entries,
             total=self._total.wire(),
             omitted=self._omitted.wire() if self._omitted.count else None,
@@ -180,13 +247,15 @@ class QueryStatistics:
         )
 
 
-def _statement(query: Query) -> own.Statement | None:
-    """Return what lineage is read from; None where there is no statement."""
-    if not query.text:
-        return None
+def _with_text(query: Query) -> bool:
+    return query.config.include_query_text if query.include_text is None else query.include_text
+
+
+def _statement(query: Query) -> own.Statement:
+    """Return what lineage is read from."""
     source = query.source
     return own.Statement(
-        mask_sql(query.text, dialect=source.dialect),
+        mask_sql(query.text or "", dialect=source.dialect),
         source.dialect,
         source.namespace,
         source.db_name if source.namespace else None,
@@ -194,28 +263,22 @@ def _statement(query: Query) -> own.Statement | None:
     )
 
 
-def _wire(
-    entry: _Entry, fingerprint: str, operation: str | None, statement: int | None
-) -> own.AttributedQuery:
-    query = entry.first
-    config = query.config
-    site = callsite(query.lines)
-    with_text = config.include_query_text if query.include_text is None else query.include_text
-    return own.AttributedQuery(
-        fingerprint=fingerprint,
-        counts=entry.counted.wire(),
-        query=entry.shape if with_text else None,
-        statement=statement,
-        operation=operation,
-        dbSystem=query.source.db_system,
-        client=query.source.client,
-        dbName=query.source.db_name,
-        callsite=own.QueryCallsite(site.path, site.line, site.function, site.stack) if site else None,
-        actors=entry.sample("actor"),
-        agents=entry.sample("agent"),
-        requestIds=entry.sample("request_id"),
-        jobIds=entry.sample("job_id"),
-        sessionIds=entry.sample("session_id"),
-        traceIds=entry.sample("trace_id"),
-        queryIds=entry.sample("query_id"),
-    )
+_KNOWN = ("dialect", "namespace", "database", "defaultSchema")
+
+
+def _placed(statement: own.Statement, statements: list[own.Statement]) -> int:
+    """Return the place of a statement among those of a run, which gets what it has not told itself."""
+    for place, told in enumerate(statements):
+        if _same(told, statement):
+            missing = {name: getattr(statement, name) for name in _KNOWN if getattr(told, name) is None}
+            statements[place] = attr.evolve(told, **missing)
+            return place
+    statements.append(statement)
+    return len(statements) - 1
+
+
+def _same(told: own.Statement, captured: own.Statement) -> bool:
+    if told.query.strip().rstrip(";") != captured.query.strip().rstrip(";"):
+        return False
+    pairs = ((getattr(told, name), getattr(captured, name)) for name in _KNOWN)
+    return all(one == other or one is None or other is None for one, other in pairs)
