@@ -9,40 +9,60 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from lineage.errors import InstrumentError, LineageError
-from producers._base import Producer, hook_once, hooked, unhook
+from lineage.errors import InstrumentError, MissingDependencyError
+from producers._base import Producer
 
-__all__ = ["REGISTRY", "Status", "install", "status", "uninstall"]
+__all__ = [
+    "REGISTRY",
+    "InstrumentError",
+    "MissingDependencyError",
+    "Status",
+    "install",
+    "status",
+    "uninstall",
+]
 
 REGISTRY = {
-    "psycopg": "producers.psycopg:PsycopgProducer",
-    "sqlalchemy": "producers.sqlalchemy:SQLAlchemyProducer",
+    "psycopg": "producers.psycopg:PRODUCER",
+    "sqlalchemy": "producers.sqlalchemy:PRODUCER",
 }
 """Every integration by its name, which is the library's import name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is instrumented: `version` of the library, None where it is not there; `problem` says why not."""
+    """What is instrumented of a library.
+
+    `version` is the library's, None where it is not there, and `problem` says why it cannot be instrumented.
+    `everywhere`: all of it is; `targets`: how many of its objects were named, and still exist.
+    """
 
     name: str
     version: str | None
-    targets: int
-    problem: str | None
+    everywhere: bool = False
+    targets: int = 0
+    problem: str | None = None
 
 
-def install(name: str, target: Any = None, **options: Any) -> None:
+def install(name: str, target: Any = None) -> None:
     """Instrument a library, or only `target` of it (an engine, a connection), from now on.
 
     A second call changes nothing. Raises InstrumentError for an unknown name or a library that is too old,
     MissingDependencyError with the pip line for one that is not installed.
     """
-    hook_once(_producer(name)(target, **options))
+    _producer(name).install(target)
 
 
 def uninstall(name: str, target: Any = None) -> None:
-    """Undo `install` for a target; without one, for everything of that library."""
-    unhook(name, target)
+    """Undo `install` for a target; without one, for everything of that library.
+
+    What was not installed needs no undoing: that is no error. Raises InstrumentError for an unknown name.
+    """
+    try:
+        producer = _producer(name)
+    except MissingDependencyError:
+        return
+    producer.uninstall(target)
 
 
 def status() -> list[Status]:
@@ -52,15 +72,20 @@ def status() -> list[Status]:
 
 def _status(name: str) -> Status:
     try:
-        version = _producer(name).version()
-    except LineageError as error:
-        return Status(name, None, 0, str(error))
-    return Status(name, version, hooked(name), None)
+        producer = _producer(name)
+    except MissingDependencyError as error:
+        return Status(name, None, problem=str(error))
+    version = producer.version()
+    try:
+        producer.check_version()
+    except InstrumentError as error:
+        return Status(name, version, problem=str(error))
+    return Status(name, version, producer.everywhere, len(producer.targets))
 
 
-def _producer(name: str) -> type[Producer]:
+def _producer(name: str) -> Producer:
     if name not in REGISTRY:
         raise InstrumentError(name, f"known are: {', '.join(sorted(REGISTRY))}")
-    module, _, kind = REGISTRY[name].partition(":")
-    producer: type[Producer] = getattr(import_module(module), kind)
+    module, _, attribute = REGISTRY[name].partition(":")
+    producer: Producer = getattr(import_module(module), attribute)
     return producer

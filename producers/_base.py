@@ -6,72 +6,82 @@ import re
 import threading
 from contextlib import ExitStack
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
+from weakref import WeakSet
 
 from lineage.errors import InstrumentError, MissingDependencyError
 
 
 class Producer:
-    """One integration with a library, for all of it or for one object (`target`).
+    """One integration with a library, for all of it or for some of its objects (targets).
 
-    A subclass names the library and says in `hook` what it puts in place; each thing put in place registers
-    with `undo` how to take it away again.
+    A subclass puts its hooks in place in `hook`, once for all targets: each thing put in place registers with
+    `undo` how to take it away again. The hooks ask `watches` whether an object is to be captured. Targets
+    are not kept alive.
     """
 
-    name: ClassVar[str]
-    minimum: ClassVar[str]
+    name: str
+    minimum: str
     """The oldest version of the library that this was run with."""
 
-    def __init__(self, target: Any = None) -> None:
-        self.target = target
+    def __init__(self) -> None:
+        self.everywhere = False
+        self.targets: WeakSet[Any] = WeakSet()
+        self._undo: ExitStack | None = None
+        self._lock = threading.Lock()
 
     def hook(self, undo: ExitStack) -> None:
         """Put the hooks in place."""
         raise NotImplementedError
 
-    @classmethod
-    def version(cls) -> str:
-        """Return the version of the library that is there.
-
-        Raises MissingDependencyError, with the pip line, when it is not installed.
-        """
+    def subject(self, target: Any) -> Any:
+        """Return what the hooks see of a target; raises InstrumentError for what is none."""
         raise NotImplementedError
 
+    def version(self) -> str:
+        """Return the version of the library that is there."""
+        raise NotImplementedError
 
-_lock = threading.Lock()
-_hooked: list[tuple[Producer, ExitStack]] = []
+    def watches(self, subject: Any) -> bool:
+        """Whether this object of the library is instrumented."""
+        return self.everywhere or subject in self.targets
 
+    def install(self, target: Any = None) -> None:
+        """Instrument a target, or everything; does nothing where that is done already.
 
-def hook_once(producer: Producer) -> None:
-    """Install a producer unless it is installed for that target already.
+        Raises InstrumentError where the library is too old or the target is nothing it knows; nothing stays
+        then.
+        """
+        self.check_version()
+        subject = None if target is None else self.subject(target)
+        with self._lock:
+            if self._undo is None:
+                with ExitStack() as undo:
+                    self.hook(undo)
+                    self._undo = undo.pop_all()
+            if target is None:
+                self.everywhere = True
+            else:
+                self.targets.add(subject)
 
-    Raises InstrumentError where the library is too old or the target is nothing it knows; nothing stays then.
-    """
-    found = producer.version()
-    if _numbers(found) < _numbers(producer.minimum):
-        raise InstrumentError(
-            producer.name, f"version {found} is too old, {producer.minimum} or newer is needed"
-        )
-    with _lock:
-        if any(_same(known, producer) for known, _ in _hooked):
-            return
-        with ExitStack() as undo:
-            producer.hook(undo)
-            _hooked.append((producer, undo.pop_all()))
+    def uninstall(self, target: Any = None) -> None:
+        """Undo `install` for a target; without one, for everything. With the last one the hooks go."""
+        subject = None if target is None else self.subject(target)
+        with self._lock:
+            if target is None:
+                self.everywhere = False
+                self.targets.clear()
+            else:
+                self.targets.discard(subject)
+            if self._undo is not None and not self.everywhere and not self.targets:
+                undo, self._undo = self._undo, None
+                undo.close()
 
-
-def unhook(name: str, target: Any = None) -> None:
-    """Take away what was installed for a target; without one everything of that producer."""
-    with _lock:
-        for entry in [each for each in _hooked if each[0].name == name]:
-            if target is None or entry[0].target is target:
-                _hooked.remove(entry)
-                entry[1].close()
-
-
-def hooked(name: str) -> int:
-    """Return for how many targets a producer is installed."""
-    return sum(known.name == name for known, _ in _hooked)
+    def check_version(self) -> None:
+        """Raise InstrumentError where the library that is there is too old."""
+        found = self.version()
+        if _numbers(found) < _numbers(self.minimum):
+            raise InstrumentError(self.name, f"version {found} is too old, {self.minimum} or newer is needed")
 
 
 def missing(package: str, extra: str, error: ImportError) -> MissingDependencyError:
@@ -84,10 +94,6 @@ def missing(package: str, extra: str, error: ImportError) -> MissingDependencyEr
 def module_version(module: ModuleType) -> str:
     """Return a library's own word for its version: a distribution may be called otherwise."""
     return str(module.__version__)
-
-
-def _same(one: Producer, other: Producer) -> bool:
-    return one.name == other.name and one.target is other.target
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -1,17 +1,20 @@
 """Queries of psycopg 3: sync and async connections, cursors of every kind, COPY and streams.
 
 Hooks the cursor classes, so `connection.execute`, cursors of `connection.cursor()` and cursors made by hand
-are all seen; with a connection as target, its cursor factories. One query per `execute`, `executemany`,
-`copy` and `stream` call: `copy` and `stream` end when their block or iteration does, the others with the
-call. In pipeline mode a call only submits: its query says so in the attribute `pipeline`, and its time is
-that of the submission.
+are all seen. One query per call of `execute`, `executemany`, `copy` and `stream`, however many statements or
+sets of parameters it is given: `copy` and `stream` end when their block or iteration does, the others with
+the call. `rows` are those of the first result; the rows of a server cursor are fetched later and not known.
+
+In pipeline mode a call only submits: its query says so in the attribute `pipeline`, its time is that of the
+submission, and a failure that shows at a later call is not its own. What psycopg does by itself (BEGIN,
+COMMIT, savepoints of `transaction()`, closing a server cursor) is no query.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -19,7 +22,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -29,6 +32,7 @@ from lineage.attribution import UNRECORDED, Query, Source, begin_query
 from lineage.datasets import database_namespace
 from lineage.errors import InstrumentError
 from producers._base import Producer, missing, module_version
+from producers._dbapi import finish
 
 try:
     import psycopg
@@ -38,36 +42,14 @@ except ImportError as error:
 _METHODS = ("execute", "executemany", "stream", "copy")
 
 
-class PsycopgProducer(Producer):
-    """Captures the queries of one connection, or of all connections."""
-
-    name = "psycopg"
-    minimum = "3.1.0"
-
-    def hook(self, undo: ExitStack) -> None:
-        """Replace the methods of the cursor classes, or the factories of one connection."""
-        if self.target is None:
-            for kind in _cursor_classes():
-                for method in _METHODS:
-                    if method in vars(kind):
-                        _replace(kind, method, _captured(vars(kind)[method]), undo)
-        elif isinstance(self.target, psycopg.Connection | psycopg.AsyncConnection):
-            for factory in ("cursor_factory", "server_cursor_factory"):
-                _replace(self.target, factory, _subclass(getattr(self.target, factory)), undo)
-        else:
-            raise InstrumentError(self.name, f"give a connection, not {type(self.target).__name__}")
-
-    @classmethod
-    def version(cls) -> str:
-        """Return psycopg's version."""
-        return module_version(psycopg)
-
-
+@lru_cache(maxsize=1024)
 def source_of(host: str, port: int, database: str, search_path: str | None) -> Source:
-    """Return what a connection says about its queries."""
+    """Return what a connection's address says about its queries; a socket's folder is the local host."""
     namespace = None
-    if host and not host.startswith("/"):
-        namespace, _ = database_namespace(f"postgresql://{host}:{port}/{database}")
+    with guard("naming a database"):
+        named = "localhost" if host.startswith("/") or not host else host
+        named = f"[{named}]" if ":" in named else named
+        namespace, _ = database_namespace(f"postgresql://{named}:{port}")
     return Source(
         "postgresql",
         "psycopg",
@@ -88,42 +70,48 @@ def first_schema(search_path: str | None) -> str | None:
     return None
 
 
-def _cursor_classes() -> list[type]:
+class PsycopgProducer(Producer):
+    """Captures the queries of all connections, or of some."""
+
+    name = "psycopg"
+    minimum = "3.1.4"
+
+    def hook(self, undo: ExitStack) -> None:
+        """Replace the methods of the cursor classes that run statements."""
+        for kind in cursor_classes():
+            for method in _METHODS:
+                if method in vars(kind):
+                    _replace(kind, method, _captured(vars(kind)[method]), undo)
+
+    def subject(self, target: Any) -> Any:
+        """Return the connection itself."""
+        if not isinstance(target, psycopg.Connection | psycopg.AsyncConnection):
+            raise InstrumentError(self.name, f"give a connection, not {type(target).__name__}")
+        return target
+
+    def version(self) -> str:
+        """Return psycopg's version."""
+        return module_version(psycopg)
+
+
+PRODUCER = PsycopgProducer()
+
+
+def cursor_classes() -> list[type]:
+    """Return the cursor classes that this version of psycopg has."""
     named = [getattr(psycopg, name, None) for name in psycopg.__all__ if name.endswith("Cursor")]
     return [kind for kind in named if isinstance(kind, type)]
 
 
-_sources: WeakKeyDictionary[Any, Source] = WeakKeyDictionary()
+def _replace(kind: type, name: str, replacement: Callable[..., Any], undo: ExitStack) -> None:
+    before = vars(kind)[name]
+    setattr(kind, name, replacement)
 
+    def restore() -> None:
+        if vars(kind).get(name) is replacement:  # else somebody else's, which calls ours, stands on top
+            setattr(kind, name, before)
 
-def _source(connection: Any) -> Source:
-    found = _sources.get(connection)
-    if found is None:
-        info = connection.info
-        found = source_of(info.host, info.port, info.dbname, info.parameter_status("search_path"))
-        _sources[connection] = found
-    return found
-
-
-def _begin(args: tuple[Any, ...]) -> Query:
-    """Begin the query of a cursor's method called with these arguments, the cursor first."""
-    begun = UNRECORDED
-    with guard("beginning a psycopg query"):
-        cursor, query = args[0], args[1] if len(args) > 1 else None
-        source = Source("postgresql", "psycopg")
-        with guard("reading a connection's address"):
-            source = _source(cursor.connection)
-        begun = begin_query(query, source, frame=sys._getframe(2))
-    return begun
-
-
-def _end(query: Query, cursor: Any, error: BaseException | None = None) -> None:
-    with guard("ending a psycopg query"):
-        if error is None:
-            query.set(rows=getattr(cursor, "rowcount", None))
-            if getattr(cursor.connection, "_pipeline", None) is not None:
-                query.set(attributes={"pipeline": True})
-        query.end(error)
+    undo.callback(restore)
 
 
 def _captured(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,100 +119,128 @@ def _captured(method: Callable[..., Any]) -> Callable[..., Any]:
     if method.__name__ == "copy":
         return _copy_async(method) if "Async" in method.__qualname__ else _copy(method)
     if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
-        return around_calls(method, lambda args, kwargs: _begin((args[0], *_query_of(args, kwargs))))
-    if inspect.iscoroutinefunction(method):
+        return around_calls(method, lambda args, kwargs: _Stream(args[0], _begin(args[0], args[1:], kwargs)))
+    return _call_async(method) if inspect.iscoroutinefunction(method) else _call(method)
 
-        @wraps(method)
-        async def call_async(cursor: Any, *args: Any, **kwargs: Any) -> Any:
-            query = _begin((cursor, *_query_of((cursor, *args), kwargs)))
-            query.enter()
-            try:
-                result = await method(cursor, *args, **kwargs)
-            except BaseException as error:
-                query.leave()
-                _end(query, cursor, error)
-                raise
-            query.leave()
-            _end(query, cursor)
-            return result
 
-        return call_async
-
+def _call(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:
-        query = _begin((cursor, *_query_of((cursor, *args), kwargs)))
-        query.enter()
+        query = _begin(cursor, args, kwargs, enter=True)
         try:
             result = method(cursor, *args, **kwargs)
         except BaseException as error:
-            query.leave()
-            _end(query, cursor, error)
+            finish(query, cursor, error)
             raise
-        query.leave()
-        _end(query, cursor)
+        finish(query, cursor)
         return result
 
     return call
 
 
-def _query_of(args: tuple[Any, ...], kwargs: Any) -> tuple[Any, ...]:
-    return args[1:2] or ((kwargs["query"],) if "query" in kwargs else (kwargs.get("statement"),))
+def _call_async(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    async def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:
+        query = _begin(cursor, args, kwargs, enter=True)
+        try:
+            result = await method(cursor, *args, **kwargs)
+        except BaseException as error:
+            finish(query, cursor, error)
+            raise
+        finish(query, cursor)
+        return result
+
+    return call
+
+
+class _Stream:
+    """The query of a stream: not open while its consumer's code runs."""
+
+    __slots__ = ("_cursor", "_query", "enter", "leave")
+
+    def __init__(self, cursor: Any, query: Query) -> None:
+        self._cursor = cursor
+        self._query = query
+        self.enter = query.enter
+        self.leave = query.leave
+
+    def __enter__(self) -> None:
+        self._query.enter(sys._getframe(1))
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        finish(self._query, self._cursor, error)
 
 
 def _copy(method: Callable[..., AbstractContextManager[Any]]) -> Callable[..., Any]:
+    @contextmanager
+    def captured(cursor: Any, args: Any, kwargs: Any, copying: Any) -> Generator[Any, None, None]:
+        query = _begin(cursor, args, kwargs)
+        try:
+            with copying as opened:
+                yield opened
+        except BaseException as error:
+            finish(query, cursor, error)
+            raise
+        finish(query, cursor)
+
     @wraps(method)
     def copy(cursor: Any, *args: Any, **kwargs: Any) -> AbstractContextManager[Any]:
-        query = _begin((cursor, *_query_of((cursor, *args), kwargs)))
-        inner = method(cursor, *args, **kwargs)
-
-        @contextmanager
-        def captured() -> Any:
-            try:
-                with inner as opened:
-                    yield opened
-            except BaseException as error:
-                _end(query, cursor, error)
-                raise
-            _end(query, cursor)
-
-        return captured()
+        return captured(cursor, args, kwargs, method(cursor, *args, **kwargs))
 
     return copy
 
 
 def _copy_async(method: Callable[..., AbstractAsyncContextManager[Any]]) -> Callable[..., Any]:
+    @asynccontextmanager
+    async def captured(cursor: Any, args: Any, kwargs: Any, copying: Any) -> AsyncGenerator[Any, None]:
+        query = _begin(cursor, args, kwargs)
+        try:
+            async with copying as opened:
+                yield opened
+        except BaseException as error:
+            finish(query, cursor, error)
+            raise
+        finish(query, cursor)
+
     @wraps(method)
     def copy(cursor: Any, *args: Any, **kwargs: Any) -> AbstractAsyncContextManager[Any]:
-        query = _begin((cursor, *_query_of((cursor, *args), kwargs)))
-        inner = method(cursor, *args, **kwargs)
-
-        @asynccontextmanager
-        async def captured() -> Any:
-            try:
-                async with inner as opened:
-                    yield opened
-            except BaseException as error:
-                _end(query, cursor, error)
-                raise
-            _end(query, cursor)
-
-        return captured()
+        return captured(cursor, args, kwargs, method(cursor, *args, **kwargs))
 
     return copy
 
 
-def _subclass(kind: type) -> type:
-    """Return a cursor class whose queries are captured, called as the one it stands for."""
-    own = {method: _captured(getattr(kind, method)) for method in _METHODS if hasattr(kind, method)}
-    return type(kind.__name__, (kind,), {"__slots__": (), "__module__": kind.__module__, **own})
+_BEGINNING = guard("beginning a psycopg query")
+_sources: WeakKeyDictionary[Any, tuple[bytes | None, Source]] = WeakKeyDictionary()
 
 
-def _replace(holder: Any, name: str, replacement: Any, undo: ExitStack) -> None:
-    before = vars(holder)[name] if isinstance(holder, type) else getattr(holder, name)
-    setattr(holder, name, replacement)
+def _begin(cursor: Any, args: Any, kwargs: Any, *, enter: bool = False) -> Query:
+    """Begin the query of a call of a cursor's method, open while the caller runs if `enter`."""
+    begun = UNRECORDED
+    with _BEGINNING:
+        connection = cursor.connection
+        if not PRODUCER.everywhere and not PRODUCER.watches(connection):
+            return UNRECORDED
+        text = args[0] if args else kwargs.get("query", kwargs.get("statement"))
+        frame = sys._getframe(1)
+        begun = begin_query(text, _source(connection), frame=frame)
+        if enter:
+            begun.enter(frame)
+        if connection.pgconn.pipeline_status:
+            begun.set(attributes={"pipeline": True})
+    return begun
 
-    def restore() -> None:
-        if getattr(holder, name) is replacement:
-            setattr(holder, name, before)
 
-    undo.callback(restore)
+def _source(connection: Any) -> Source:
+    # What servers from PostgreSQL 18 on tell of each SET; older ones never do.
+    search_path = connection.pgconn.parameter_status(b"search_path")
+    known = _sources.get(connection)
+    if known is None or known[0] != search_path:
+        known = _sources[connection] = search_path, _read_source(connection.info)
+    return known[1]
+
+
+def _read_source(info: Any) -> Source:
+    try:
+        return source_of(info.host, info.port, info.dbname, info.parameter_status("search_path"))
+    except psycopg.Error:  # closed before its first query
+        return Source("postgresql", "psycopg", dialect="postgres")

@@ -1,0 +1,55 @@
+"""Integrations as tests see them: every query told, a real PostgreSQL, and nothing installed afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from postgres_server import PostgresServer, running_server, why_not
+
+import producers
+from lineage import configure
+from lineage.attribution import flush_queries
+
+Event = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[PostgresServer]:
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(_server: PostgresServer) -> PostgresServer:
+    """A running PostgreSQL whose database `postgres` holds nothing."""
+    with psycopg.connect(_server.dsn(), autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return _server
+
+
+@pytest.fixture
+def told() -> Iterator[Callable[[], list[Event]]]:
+    """Give a function that returns the events of all queries that have ended in this test."""
+    events: list[Event] = []
+    configure(sink=events.append, service_name="shop", environment="test")
+
+    def take() -> list[Event]:
+        assert flush_queries(10)
+        return events
+
+    yield take
+    flush_queries(10)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays() -> Iterator[None]:
+    yield
+    for name in producers.REGISTRY:
+        producers.uninstall(name)
+    flush_queries(10)
