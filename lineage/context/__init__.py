@@ -4,16 +4,16 @@ Both are kept in context variables: they follow `await`, tasks and `asyncio.to_t
 Threads, executors and callbacks need `bind` or `ContextThreadPoolExecutor`, other processes a carrier.
 """
 
-from lineage.context.carriers import Attach, attach, current_trace, inject
+from lineage.context.carriers import attach, current_trace, inject
 from lineage.context.parents import process_parent
 from lineage.context.runs import ActiveRun, RemoteRun, RunIdentity, active_run, innermost_run
-from lineage.context.scopes import Attribution, Scope, Use, current, current_scope, nobody, use
+from lineage.context.scopes import Attribution, Block, Scope, Use, current, current_scope, nobody, use
 from lineage.context.threads import ContextThreadPoolExecutor, bind, run_with_context
 
 __all__ = [
     "ActiveRun",
-    "Attach",
     "Attribution",
+    "Block",
     "ContextThreadPoolExecutor",
     "RemoteRun",
     "RunIdentity",

@@ -15,7 +15,7 @@ from lineage._guard import guard
 from lineage.context import parents
 from lineage.context.baggage import read_baggage, write_baggage
 from lineage.context.runs import RemoteRun, active_run, innermost_run
-from lineage.context.scopes import Attribution, Scope, active_scope, current
+from lineage.context.scopes import Attribution, Block, Scope, active_scope, current
 from lineage.context.traces import Trace, read_trace, span_trace
 from lineage.context.variables import give_back
 
@@ -189,43 +189,16 @@ class Attached:
 
     @property
     def holds(self) -> bool:
-        """Whether it was entered here, and nothing was attached inside since."""
+        """Whether it is this that holds where the question is asked."""
         return _active_remote.get() is self.remote
 
 
-class Attach:
-    """`attach(carrier)`: a context manager, also asynchronous, nested and shared."""
-
-    __slots__ = ("_held", "_received")
-
-    def __init__(self, received: Received) -> None:
-        self._received = received
-        self._held: list[Attached] = []
-
-    def __enter__(self) -> Attribution | None:
-        held = Attached(self._received)
-        self._held.append(held)
-        return held.__enter__()
-
-    def __exit__(self, *_: object) -> None:
-        # The one entered here: other tasks may have entered and not yet left the same object.
-        mine = [held for held in self._held if held.holds] or self._held
-        if mine:
-            self._held.remove(mine[-1])
-            mine[-1].__exit__()
-
-    async def __aenter__(self) -> Attribution | None:
-        return self.__enter__()
-
-    async def __aexit__(self, *_: object) -> None:
-        self.__exit__()
-
-
-def attach(carrier: Carrier) -> Attach:
+def attach(carrier: Carrier) -> Block:
     """Work for whom a carrier says: `with attach(message.headers): ...`, also `async with`.
 
     What was true outside is not true inside: where the carrier says nothing, there is no attribution and no
     run. The run it names is the parent of the runs begun inside. Malformed parts are left out; nothing
     raises. Attach what you trust: a stranger can write any actor into a header.
     """
-    return Attach(read_carrier(carrier))
+    received = read_carrier(carrier)
+    return Block(lambda: Attached(received))

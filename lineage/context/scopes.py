@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from lineage._calls import around_calls
 from lineage._guard import guard
@@ -33,6 +33,10 @@ class Attribution:
     attributes: tuple[tuple[str, Scalar], ...] = ()
 
 
+_NOBODY = Attribution()
+"""Stands for: nobody, whatever was said outside."""
+
+
 class Scope:
     """An attribution while it holds.
 
@@ -55,7 +59,9 @@ active_scope: ContextVar[Scope | None] = ContextVar("lineage_scope", default=Non
 def current_scope() -> Scope | None:
     """Return the scope that code here is inside of, also one that has ended since; None outside any."""
     scope = active_scope.get()
-    return scope if scope is None or scope.generation == _generation else None
+    if scope is None or scope.generation != _generation or scope.attribution is _NOBODY:
+        return None
+    return scope
 
 
 def current() -> Attribution | None:
@@ -64,56 +70,38 @@ def current() -> Attribution | None:
     return scope.attribution if scope is not None else None
 
 
-class _Held:
-    """One attribution around one piece of work."""
+class Held(Protocol):
+    """What one entered block holds, until it is left."""
 
-    __slots__ = ("_given", "_token", "scope")
+    def __enter__(self) -> Attribution | None: ...
 
-    def __init__(self, given: Attribution | None) -> None:
-        self._given = given
-        self.scope: Scope | None = None
-        self._token: Token[Scope | None] | None = None
+    def __exit__(self, *_: object) -> None: ...
 
-    def __enter__(self) -> Attribution | None:
-        if self._given is not None:
-            self.scope = Scope(_joined(current(), self._given))
-        self.enter()
-        return self.scope.attribution if self.scope is not None else None
-
-    def __exit__(self, *_: object) -> None:
-        if self.scope is not None:
-            self.scope.ended = True
-        self.leave()
-
-    def enter(self) -> None:
-        self._token = active_scope.set(self.scope)
-
-    def leave(self) -> None:
-        token, self._token = self._token, None
-        if token is not None:
-            give_back(active_scope, token, self.scope)
+    @property
+    def holds(self) -> bool:
+        """Whether it is this that holds where the question is asked."""
 
 
-class Use:
-    """`use(...)` and `nobody()`: a context manager, also asynchronous and nested, and a decorator."""
+class Block:
+    """A context manager, also asynchronous; entered again, and by many tasks and threads at once."""
 
-    __slots__ = ("_given", "_held")
+    __slots__ = ("_hold", "_open")
 
-    def __init__(self, given: Attribution | None) -> None:
-        self._given = given
-        self._held: list[_Held] = []
+    def __init__(self, hold: Callable[[], Held]) -> None:
+        self._hold = hold
+        self._open: list[Held] = []
 
     def __enter__(self) -> Attribution | None:
-        held = _Held(self._given)
-        self._held.append(held)
+        held = self._hold()
+        self._open.append(held)
         return held.__enter__()
 
     def __exit__(self, *_: object) -> None:
-        here = active_scope.get()
-        # The one entered here: another task may have entered and not yet left the same object.
-        mine = [held for held in self._held if held.scope is here] or self._held
+        entered = tuple(self._open)
+        # The one entered here. Left in another context than entered, it is known only if it is the only one.
+        mine = [held for held in entered if held.holds] or (entered if len(entered) == 1 else ())
         if mine:
-            self._held.remove(mine[-1])
+            self._open.remove(mine[-1])
             mine[-1].__exit__()
 
     async def __aenter__(self) -> Attribution | None:
@@ -122,10 +110,54 @@ class Use:
     async def __aexit__(self, *_: object) -> None:
         self.__exit__()
 
+
+class _Used:
+    """One attribution around one piece of work; None for nobody's."""
+
+    __slots__ = ("_given", "_scope", "_token")
+
+    def __init__(self, given: Attribution | None) -> None:
+        self._given = given
+        self._scope: Scope | None = None
+        self._token: Token[Scope | None] | None = None
+
+    def __enter__(self) -> Attribution | None:
+        known = _NOBODY if self._given is None else _joined(current(), self._given)
+        self._scope = Scope(known)
+        self.enter()
+        return known if known is not _NOBODY else None
+
+    def __exit__(self, *_: object) -> None:
+        if self._scope is not None:
+            self._scope.ended = True
+        self.leave()
+
+    def enter(self) -> None:
+        self._token = active_scope.set(self._scope)
+
+    def leave(self) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            give_back(active_scope, token, self._scope)
+
+    @property
+    def holds(self) -> bool:
+        return active_scope.get() is self._scope
+
+
+class Use(Block):
+    """`use(...)` and `nobody()`: a block, and a decorator."""
+
+    __slots__ = ("_given",)
+
+    def __init__(self, given: Attribution | None) -> None:
+        super().__init__(lambda: _Used(given))
+        self._given = given
+
     def __call__(self, function: F) -> F:
         """Hold around each call of a function, method, coroutine function or generator."""
         given = self._given
-        return cast("F", around_calls(function, lambda args, kwargs: _Held(given)))
+        return cast("F", around_calls(function, lambda args, kwargs: _Used(given)))
 
 
 def use(

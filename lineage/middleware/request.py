@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from lineage._guard import guard
-from lineage.attribution.runs import without_ids
+from lineage.attribution.operation_names import without_ids
 from lineage.context.carriers import Attached, Received, read_carrier
 from lineage.context.scopes import Attribution, text_of
 
