@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from lineage._guard import guard
 from lineage.attribution import query as queries_here
 from lineage.attribution.buffer import EXIT_SECONDS, Buffer
-from lineage.attribution.event import ended_at, event_of
+from lineage.attribution.event import Event, ended_at, event_of
 from lineage.attribution.query import Query
+from lineage.attribution.record import Record
 from lineage.attribution.runs import complete, count_to_runs, tell_implicit_runs
 from lineage.attribution.sinks import contained
 from lineage.attribution.tracing import tell_span
@@ -35,7 +36,11 @@ def _tell(queries: list[Query]) -> None:
         for sink in plan.sinks:
             # Whatever a sink raises ends here: it runs in our thread, for nobody's request.
             with contained(f"writing queries to {type(sink).__name__}"):
-                sink.write([event_of(query) for query in theirs])
+                sink.write([_event(query) for query in theirs])
+
+
+def _event(query: Query) -> Event:
+    return query.own_event() if isinstance(query, Record) else event_of(query)
 
 
 buffer = Buffer(_attribute, _tell)
@@ -54,7 +59,7 @@ def deliver(query: Query) -> None:
     if query.span is not None:
         # Here, not in our thread: the span may end with the statement after the query.
         with guard("telling a span of a query"):
-            tell_span(query.span, event_of(query), ended_at(query))
+            tell_span(query.span, _event(query), ended_at(query))
         query.span = None
     buffer.put(query)
     if query.run is not None and not _completes_runs:
