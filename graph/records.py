@@ -20,6 +20,10 @@ class EdgeKind(IntEnum):
     """job -> dataset."""
     OVERRULED = 5
     """field -> field, as FIELD, by a source that a better one overrules for the dataset written."""
+    USES = 6
+    """field -> job that reads it in a statement that writes nothing, labelled with a transformation."""
+    UNDERSTOOD = 7
+    """dataset -> job, beside READS: every field that the job uses of it has its USES edge."""
 
 
 class Origin(IntEnum):
@@ -67,8 +71,7 @@ class Transformation:
 class Edge:
     """One edge of the current graph, by node keys; `job` is None for what a DatasetEvent declared.
 
-    For READS and WRITES the job is one of the two ends and also stands in `job`. `origin` is given for edges
-    between fields.
+    Of edges that have a job at an end it also stands in `job`. `origin` is given for edges between fields.
     """
 
     kind: EdgeKind

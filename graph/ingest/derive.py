@@ -16,6 +16,7 @@ from graph.nodes import Node
 from graph.records import EdgeKind, Origin, Transformation
 from graph.store.base import LineageStore
 from graph.store.changes import Claim, Derivation, Reading
+from graph.store.queries import Use, Used
 from lineage.sql import ColumnEdges, StatementLineage
 from lineage.sql.named import NamedStatement, described, named_statements, text_of
 from lineage.sql.naming import Name
@@ -89,6 +90,7 @@ def _derivation(statement: NamedStatement, job: Node) -> Derivation:
     collector.tables()
     for edges in statement.lineage.columns:
         collector.columns(edges)
+    uses = collector.uses()
     engine, _, version = statement.lineage.engine.partition(" ")
     claims = tuple(sorted(collector.claims, key=repr))
     return Derivation(
@@ -100,6 +102,23 @@ def _derivation(statement: NamedStatement, job: Node) -> Derivation:
         claims=claims,
         nodes=collector.nodes,
         problems=statement.problems,
+        uses=frozenset(uses),
+    )
+
+
+def _reads_known(statement: NamedStatement) -> bool:
+    """Tell whether every column that the statement reads is known; how its results are called is no matter.
+
+    A DELETE or an UPDATE does not tell of all it reads.
+    """
+    if statement.columns_certain:
+        return True
+    if statement.lineage.kind != "SELECT" or not statement.certain:
+        return False
+    columns = statement.lineage.columns
+    return not any(
+        "*" in (edges.output.column, *(source.column for source in (*edges.inputs, *edges.indirect)))
+        for edges in columns
     )
 
 
@@ -110,6 +129,7 @@ class _Claims:
         self.claims: set[Claim] = set()
         self.nodes: dict[int, Node] = {job.key: job}
         self._lineage: StatementLineage = statement.lineage
+        self._reads_known = _reads_known(statement)
         self._of_tables = Origin.SQL_CERTAIN if statement.certain else Origin.SQL_DOUBTFUL
         self._of_columns = Origin.SQL_CERTAIN if statement.columns_certain else Origin.SQL_DOUBTFUL
         self._job = job.key
@@ -140,6 +160,36 @@ class _Claims:
                 made = Transformation(type_, source.subtype, text, source.masking)
                 dataset = self._datasets[edges.output.table].key
                 self.claims.add(Claim(self._of_columns, EdgeKind.FIELD, start, target, dataset, made))
+
+    def uses(self) -> set[Used]:
+        """Return what the statement uses; claim the fields that the job reads where it writes nothing."""
+        tables = self._lineage.inputs, self._lineage.outputs
+        inputs, outputs = ({key for t in each if (key := self._dataset(t.name))} for each in tables)
+        known = Use.READS if self._reads_known else Use.READS_UNKNOWN
+        found = {Used(key, known) for key in inputs} | {Used(key, Use.WRITES) for key in outputs}
+        for edges in self._lineage.columns:
+            found |= self._fields_used(edges, reads_only=not outputs)
+        if not outputs:
+            of = Origin.SQL_CERTAIN if self._reads_known else Origin.SQL_DOUBTFUL
+            self.claims |= {Claim(of, EdgeKind.UNDERSTOOD, key, self._job) for key in inputs}
+        return found
+
+    def _fields_used(self, edges: ColumnEdges, *, reads_only: bool) -> set[Used]:
+        written = self._field(edges.output.table, edges.output.column)
+        found = set() if written is None else {Used(written, Use.FILLS)}
+        for sources, use, type_ in (
+            (edges.inputs, Use.VALUE, "DIRECT"),
+            (edges.indirect, Use.CONDITION, "INDIRECT"),
+        ):
+            for source in sources:
+                key = self._field(source.table, source.column)
+                if key is None:
+                    continue
+                found.add(Used(key, use))
+                if reads_only:
+                    made = Transformation(type_, source.subtype, "", source.masking)
+                    self.claims.add(Claim(self._of_columns, EdgeKind.USES, key, self._job, 0, made))
+        return found
 
     def _claim(self, kind: EdgeKind, source: int, target: int) -> None:
         self.claims.add(Claim(self._of_tables, kind, source, target))

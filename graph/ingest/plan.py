@@ -6,39 +6,39 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
-import msgspec
-
 from graph import nodes
 from graph.ingest.decode import Entity, Event
 from graph.ingest.observe import code_version, observations, says_schemas, schemas
-from graph.ingest.shape import build_shape, dataset_node, shape_content
-from graph.nodes import Node, hash63
-from graph.store.changes import Alias, Changes, EventKind, FacetChange, RunChange
+from graph.ingest.queries import run_queries
+from graph.ingest.shape import dataset_node
+from graph.ingest.windows import is_window, part_of, window, without_statements
+from graph.nodes import Node
+from graph.store.changes import Alias, Changes, EventKind, FacetChange, Part, RunChange, Window
 from lineage.redaction import redact_text
-
-_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def plan(event: Event) -> Changes:
     """Return what an accepted event changes."""
-    content = shape_content(event)
     owner = _owner(event)
-    shape_key = hash63(_encode(content))
+    counts_by_day = is_window(event)
+    part = part_of(without_statements(event) if counts_by_day else event)
+    said = window(event, part) if counts_by_day else None
     return Changes(
         event_id=event.event_id,
         event_time=event.time,
         kind=event.kind,
         body=event.body,
         owner=owner,
-        shape_key=shape_key,
-        shape=partial(build_shape, event),
-        run=_run(event) if event.kind is EventKind.RUN else None,
+        shape_key=part.shape_key,
+        shape=part.shape,
+        run=_run(event, said) if event.kind is EventKind.RUN else None,
         declares=_declares(event),
         facets=tuple(_facets(event)),
         parent=_parent(event),
-        observed=tuple(observations(event, shape_key)),
+        observed=tuple(observations(event, part.shape_key)),
         schemas=partial(schemas, event) if says_schemas(event) else None,
         code_version=code_version(event),
+        queries=run_queries(event, partial(_placed, part, said)),
     )
 
 
@@ -54,11 +54,18 @@ def _owner(event: Event) -> int:
     return -dataset_node(event.dataset.namespace, event.dataset.name)[0]
 
 
-def _run(event: Event) -> RunChange:
+def _placed(whole: Part, said: Window | None, number: int) -> tuple[int, int]:
+    """Return where a statement of the event is read: the shape, and the place in it."""
+    if said is None or not said.parts:
+        return whole.shape_key, number
+    return said.parts[1 + number].shape_key, 0  # the first one is what is said without statements
+
+
+def _run(event: Event, said: Window | None) -> RunChange:
     parent_run = _mapping(event.run_facets.get("parent", {}).get("run")).get("runId")
     error = _text(event.run_facets.get("errorMessage", {}).get("message"))
     shown = redact_text(error) if error is not None else None
-    return RunChange(event.run_id, event.event_type, _text(parent_run), shown)
+    return RunChange(event.run_id, event.event_type, _text(parent_run), shown, said)
 
 
 def _declares(event: Event) -> bool:

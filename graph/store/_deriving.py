@@ -91,7 +91,7 @@ def _forget(db: sqlite3.Connection, shape: int) -> set[int]:
     """Remove what was read from a shape's SQL before; return the nodes that it named."""
     named = {key for (key,) in db.execute("SELECT node FROM derived_node WHERE shape = ?", (shape,))}
     db.execute(f"DELETE FROM shape_edge WHERE shape = ? AND origin IN {_SQL}", (shape,))
-    for table in ("derivation", "derived_node", "schema_use"):
+    for table in ("derivation", "derived_node", "schema_use", "statement_use"):
         db.execute(f"DELETE FROM {table} WHERE shape = ?", (shape,))
     return named
 
@@ -108,6 +108,10 @@ def _keep(db: sqlite3.Connection, shape: int, reading: Reading, now: int) -> Non
             "INSERT INTO derivation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (shape, number, one.place, one.engine, one.version, one.release, *said),
         )
+    uses = {
+        (shape, each.place, used.entity, int(used.use)) for each in reading.derivations for used in each.uses
+    }
+    db.executemany("INSERT INTO statement_use VALUES (?, ?, ?, ?)", uses)
     db.executemany("INSERT INTO derived_node VALUES (?, ?)", [(shape, key) for key in named])
     db.executemany(
         "INSERT INTO schema_use VALUES (?, ?, ?)",

@@ -14,6 +14,7 @@ from graph.store.projection import (
     KnownShape,
     Saying,
     project,
+    understood,
     undominated,
 )
 
@@ -27,9 +28,9 @@ def refresh(db: sqlite3.Connection, owners: Iterable[int], *, changed: bool = Fa
         last = db.execute("SELECT digest FROM projected WHERE owner = ?", (owner,)).fetchone()
         if last is not None and last[0] == digest and not changed:
             continue
-        edges: set[EdgeRow] = set()
-        for saying in sayings:
-            shapes = [_known(db, shape, known) for shape in saying.shapes]
+        said = [[_known(db, shape, known) for shape in saying.shapes] for saying in sayings]
+        edges = understood(said)
+        for saying, shapes in zip(sayings, said, strict=True):
             edges |= project(shapes, saying.claims_outputs)
         _replace(db, owner, edges)
         db.execute(
@@ -39,7 +40,10 @@ def refresh(db: sqlite3.Connection, owners: Iterable[int], *, changed: bool = Fa
 
 
 def _sayings(db: sqlite3.Connection, owner: int) -> list[Saying]:
-    """Return what counts now: the declaration, unfinished runs and the latest groups of finished runs."""
+    """Return what counts now: the declaration, unfinished runs and the latest groups of finished runs.
+
+    Of windows of an operation, what they said on the latest days.
+    """
     declared = db.execute("SELECT shape FROM declaration WHERE owner = ?", (owner,)).fetchone()
     sayings = [Saying(frozenset(declared))] if declared else []
     said = set(
@@ -55,10 +59,28 @@ def _sayings(db: sqlite3.Connection, owner: int) -> list[Saying]:
                 (owner, group),
             )
         )
+    days = "SELECT DISTINCT shape FROM said_on_day WHERE job = ?"
+    sayings += [Saying(frozenset(shape)) for shape in db.execute(days, (owner,))]
     for shapes, claims_outputs in said:
         rows = db.execute("SELECT shape FROM shape_set WHERE shapes = ?", (shapes,))
         sayings.append(Saying(frozenset(shape for (shape,) in rows), bool(claims_outputs)))
     return sayings
+
+
+def say_on_day(db: sqlite3.Connection, job: int, day: int, shapes: Iterable[int]) -> bool:
+    """Note what a window of an operation said on a day; tell whether it is new. The latest days are kept."""
+    said = db.executemany(
+        "INSERT INTO said_on_day VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(job, day, shape) for shape in shapes],
+    )
+    if said.rowcount < 1:
+        return False
+    db.execute(
+        "DELETE FROM said_on_day WHERE job = :job AND day < (SELECT min(day) FROM"
+        " (SELECT DISTINCT day FROM said_on_day WHERE job = :job ORDER BY day DESC LIMIT :kept))",
+        {"job": job, "kept": CURRENT_GROUPS},
+    )
+    return True
 
 
 def _latest_groups(db: sqlite3.Connection, job: int) -> list[int]:

@@ -128,7 +128,8 @@ def fields(db: sqlite3.Connection, of: Node) -> list[Node]:
         """
         SELECT field FROM node WHERE dataset = ? AND (
             EXISTS (SELECT 1 FROM edge WHERE kind = 2 AND source = node.key)
-            OR EXISTS (SELECT 1 FROM edge WHERE kind = 2 AND target = node.key))
+            OR EXISTS (SELECT 1 FROM edge WHERE kind = 2 AND target = node.key)
+            OR EXISTS (SELECT 1 FROM edge WHERE kind = 6 AND source = node.key))
         """,
         (of.key,),
     )
@@ -202,7 +203,7 @@ def to_edges(
     """Yield the edges of rows; an owner below zero is a dataset that declared the edge: there is no job."""
     for source, target, owner, key, origin in rows:
         # A lineage facet may name another job than its own at the end of an edge.
-        if kind is EdgeKind.READS:
+        if kind in (EdgeKind.READS, EdgeKind.USES, EdgeKind.UNDERSTOOD):
             job: int | None = target
         elif kind is EdgeKind.WRITES:
             job = source
@@ -297,7 +298,7 @@ def counts(db: sqlite3.Connection) -> StoreCounts:
         jobs=jobs,
         datasets=datasets,
         fields=count("node") - jobs - datasets,
-        edges=count(f"edge WHERE kind <> {int(EdgeKind.OVERRULED)}"),
+        edges=count(f"edge WHERE kind < {int(EdgeKind.OVERRULED)}"),
         dead_letters=count("dead_letter"),
         underived=count("shape WHERE waiting = 1"),
         last_ingest=moment(last[0]) if last else None,

@@ -22,12 +22,14 @@ from graph.store._claims import (
 )
 from graph.store._deriving import wait_again
 from graph.store._observing import Observing
-from graph.store._projecting import refresh
+from graph.store._projecting import refresh, say_on_day
+from graph.store._queries import RunsQueries
 from graph.store.changes import (
     Alias,
     Changes,
     FacetChange,
     Outcome,
+    Part,
     Rejected,
     Shape,
     Status,
@@ -48,6 +50,7 @@ class Batch:
     parent_jobs: dict[int, Node] = field(default_factory=dict)
     owners: set[int] = field(default_factory=set)
     observing: Observing = field(default_factory=Observing)
+    queries: RunsQueries = field(default_factory=RunsQueries)
     described: set[int] = field(default_factory=set)
     """Datasets of whose columns something new is said."""
 
@@ -77,6 +80,7 @@ def apply(
         [(job, *parent) for job, parent in pending.parents.items()],
     )
     pending.observing.flush(db)
+    pending.queries.flush(db)
     refresh(db, pending.owners)
     return outcomes
 
@@ -109,14 +113,16 @@ def _accept(
     )
     if not written.rowcount:
         return Outcome(Status.DUPLICATE)
-    _put_shape(db, item, known, pending)
+    _put_shape(db, item.owner, Part(item.shape_key, item.shape), known, pending)
     if run is not None:
         _note_run(db, item, run, pending)
+        _note_window(db, item, known, pending)
     elif item.declares:
         _declare(db, item)
         pending.owners.add(item.owner)
     _note_facets(item, pending)
     pending.observing.note(item)
+    pending.queries.note(item)
     if item.parent is not None:
         parent = (item.event_time, item.parent.key)
         pending.parents[item.owner] = max(parent, pending.parents.get(item.owner, parent))
@@ -132,19 +138,30 @@ def _note_facets(item: Changes, pending: Batch) -> None:
             pending.facets[slot] = (item.event_time, change)
 
 
-def _put_shape(db: sqlite3.Connection, item: Changes, known: set[int], pending: Batch) -> None:
-    key = item.shape_key
+def _note_window(db: sqlite3.Connection, item: Changes, known: set[int], pending: Batch) -> None:
+    """Have what the window of an operation says count for its day."""
+    window = item.run.window if item.run is not None else None
+    if window is None or window.day is None:
+        return
+    for part in window.parts:
+        _put_shape(db, item.owner, part, known, pending)
+    if say_on_day(db, item.owner, window.day, [part.shape_key for part in window.parts]):
+        pending.owners.add(item.owner)
+
+
+def _put_shape(db: sqlite3.Connection, owner: int, part: Part, known: set[int], pending: Batch) -> None:
+    key = part.shape_key
     if key in known:
         return
     known.add(key)
     if db.execute("SELECT 1 FROM shape WHERE key = ?", (key,)).fetchone():
         return
-    shape = item.shape()
+    shape = part.shape()
     covered = None if shape.covered is None else json.dumps(sorted(shape.covered))
     waiting = int(shape.sql is not None)
     db.execute(
         "INSERT INTO shape (key, owner, covered, sql, waiting) VALUES (?, ?, ?, ?, ?)",
-        (key, item.owner, covered, shape.sql, waiting),
+        (key, owner, covered, shape.sql, waiting),
     )
     put_nodes(db, shape.nodes, _named(shape))
     put_claims(db, key, shape.claims)
@@ -176,7 +193,7 @@ def _put_aliases(db: sqlite3.Connection, aliases: Iterable[Alias]) -> None:
 
 _RUN_COLUMNS = (
     "key, run_id, job, job_time, first_time, state, started_at, ended_at,"
-    " parent_run_id, parent_time, error, error_time"
+    " parent_run_id, parent_time, error, error_time, window"
 )
 
 
@@ -184,7 +201,7 @@ def _note_run(db: sqlite3.Connection, item: Changes, key: int, pending: Batch) -
     run = pending.runs.get(key)
     if run is None:
         row = db.execute(f"SELECT {_RUN_COLUMNS} FROM run WHERE key = ?", (key,)).fetchone()
-        run = replace(Run(*row), state=RunState(row[5])) if row else None
+        run = replace(Run(*row), state=RunState(row[5]), window=bool(row[12])) if row else None
     if run is not None and item.run is not None and run.run_id != item.run.run_id:
         raise KeyCollisionError(f"runs {run.run_id} and {item.run.run_id} have the same key {key}")
     pending.runs[key] = merge(run, item)
@@ -201,16 +218,17 @@ def _note_run(db: sqlite3.Connection, item: Changes, key: int, pending: Batch) -
 
 def _flush_runs(db: sqlite3.Connection, pending: Batch) -> None:
     for run in pending.runs.values():
-        marks = ", ".join("?" * 12)
+        marks = ", ".join("?" * 13)
         row = (run.key, run.run_id, run.job, run.job_time, run.first_time, run.state.value)
-        times = (run.started_at, run.ended_at, run.parent_run_id, run.parent_time, run.error, run.error_time)
+        times = (run.started_at, run.ended_at, run.parent_run_id, run.parent_time)
+        rest = (run.error, run.error_time, int(run.window))
         db.execute(
             f"INSERT INTO run ({_RUN_COLUMNS}) VALUES ({marks}) ON CONFLICT (key) DO UPDATE SET"
             " job = excluded.job, job_time = excluded.job_time, first_time = excluded.first_time,"
             " state = excluded.state, started_at = excluded.started_at, ended_at = excluded.ended_at,"
             " parent_run_id = excluded.parent_run_id, parent_time = excluded.parent_time,"
-            " error = excluded.error, error_time = excluded.error_time",
-            (*row, *times),
+            " error = excluded.error, error_time = excluded.error_time, window = excluded.window",
+            (*row, *times, *rest),
         )
     for (key, job), shapes in pending.shapes.items():
         set_key = shape_set_key(shapes)
@@ -240,7 +258,7 @@ def _flush_runs(db: sqlite3.Connection, pending: Batch) -> None:
 
 
 def _standing(run: Run) -> tuple[int, int, int, int]:
-    return run.group, run.first_time, int(run.finished), int(run.claims_outputs)
+    return run.group, run.first_time, run.standing, int(run.claims_outputs)
 
 
 def shape_set_key(shapes: Iterable[int]) -> int:

@@ -15,6 +15,7 @@ from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.history import Assertions, JobRun, Version
+from graph.store.queries import QueryFilter, QueryRecord
 
 
 class LineageReader(Protocol):
@@ -100,6 +101,14 @@ class LineageReader(Protocol):
 
     def versions(self, entities: Collection[int], *, until: datetime) -> list[Version]:
         """Return the schemas of these datasets and code versions of these jobs first said by `until`."""
+
+    def queries(
+        self, asked: QueryFilter, *, after: tuple[int, int] | None = None, limit: int = 100
+    ) -> list[QueryRecord]:
+        """Return queries that programs ran, by kind, summed over runs: the longest time in all first.
+
+        `after` are the total in microseconds and the key of the kind that the page before ended with.
+        """
 
     def counts(self) -> StoreCounts:
         """Return how much the store holds."""

@@ -11,6 +11,7 @@ from typing import Any
 from graph.nodes import Node, hash63
 from graph.records import EdgeKind, Origin, Transformation
 from graph.store.history import Observation, Saying
+from graph.store.queries import RunQueries, Used
 
 
 class EventKind(IntEnum):
@@ -73,6 +74,28 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What a window of a service's operation says of lineage, a statement at a time.
+
+    `shape` builds what `shape_key` stands for and is called only when the store does not know that key.
+    """
+
+    shape_key: int
+    shape: Callable[[], Shape]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Says that a run is a window of a service's operation: what it says counts for a day, not for the run.
+
+    `day` counts from the epoch; None where the event does not end the run. See decision 6 in docs/decisions.
+    """
+
+    day: int | None
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunChange:
     """What one event says about its run; `event_type` is upper case (OTHER if absent), `error` redacted."""
 
@@ -80,6 +103,7 @@ class RunChange:
     event_type: str
     parent_run_id: str | None = None
     error: str | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +143,7 @@ class Changes:
     observed: tuple[Observation, ...] = ()
     schemas: Callable[[], tuple[Saying, ...]] | None = None
     code_version: str | None = None
+    queries: RunQueries | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +184,8 @@ class Derivation:
 
     `place` is that of the statement's text among the shape's, from 0. `engine` and `version` are those of the
     parser that answered, `release` is ours. `certain` says that its tables are known without doubt; `claims`
-    have an SQL origin. `problems` says what was not understood or not found.
+    have an SQL origin. `problems` says what was not understood or not found. `uses` is what it reads and
+    writes, also where it writes nothing.
     """
 
     place: int
@@ -170,6 +196,7 @@ class Derivation:
     claims: tuple[Claim, ...]
     nodes: Mapping[int, Node]
     problems: tuple[str, ...] = ()
+    uses: frozenset[Used] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from graph.records import EdgeKind, Origin
 CURRENT_GROUPS = 10
 """How many groups of finished runs of a job count for the current graph."""
 
+_READING = (EdgeKind.READS, EdgeKind.USES)
 _SQL = (Origin.SQL_CERTAIN, Origin.SQL_DOUBTFUL)
 _FIELD_PRECEDENCE = (Origin.LINEAGE_FACET, Origin.SQL_CERTAIN, Origin.COLUMN_FACET, Origin.SQL_DOUBTFUL)
 
@@ -80,11 +81,26 @@ def project(shapes: Collection[KnownShape], claims_outputs: bool) -> set[EdgeRow
 
     A run that did not complete gives only what it read.
     """
-    reads = {_edge(claim) for claim in _of(shapes, EdgeKind.READS, Origin)}
+    reads = {_edge(claim) for kind in _READING for claim in _of(shapes, kind, Origin)}
     if not claims_outputs:
         return reads
     writes = {_edge(claim) for claim in _of(shapes, EdgeKind.WRITES, Origin)}
     return reads | writes | set(_feeds(shapes)) | set(_fields(shapes))
+
+
+def understood(sayings: Iterable[Collection[KnownShape]]) -> set[EdgeRow]:
+    """Return the UNDERSTOOD edges of an owner: of what all sayings that read a dataset tell the fields.
+
+    A claim of that kind is certain where a statement is understood and doubtful where one is not.
+    """
+    known, unknown = set(), set()
+    for shapes in sayings:
+        reads = {(c.source, c.target) for c in _of(shapes, EdgeKind.READS, Origin)}
+        told = {(c.source, c.target) for c in _of(shapes, EdgeKind.UNDERSTOOD, (Origin.SQL_CERTAIN,))}
+        told -= {(c.source, c.target) for c in _of(shapes, EdgeKind.UNDERSTOOD, (Origin.SQL_DOUBTFUL,))}
+        known |= told
+        unknown |= reads - told
+    return {EdgeRow(EdgeKind.UNDERSTOOD, *ends) for ends in known - unknown}
 
 
 def _edge(claim: ClaimRow) -> EdgeRow:

@@ -16,7 +16,8 @@ _TERMINAL = {"COMPLETE": RunState.COMPLETE, "ABORT": RunState.ABORT, "FAIL": Run
 class Run:
     """A run in the store. Times are nanoseconds since the epoch; `job` is the job of its latest event.
 
-    `started_at` is the time of its first event that is not an end. Fields named `..._time` say as of which
+    `started_at` is the time of its first event that is not an end. `window` says that it is a window of a
+    service's operation. Fields named `..._time` say as of which
     event their neighbour holds.
     """
 
@@ -32,6 +33,7 @@ class Run:
     parent_time: int | None = None
     error: str | None = None
     error_time: int | None = None
+    window: bool = False
 
     @property
     def group(self) -> int:
@@ -42,6 +44,11 @@ class Run:
     def finished(self) -> bool:
         """Whether an end of the run is known."""
         return self.state is not RunState.RUNNING
+
+    @property
+    def standing(self) -> int:
+        """How what the run says counts: 0 it has not ended, 1 it has, 2 it has and counts by day."""
+        return 0 if not self.finished else 2 if self.window else 1
 
     @property
     def claims_outputs(self) -> bool:
@@ -72,6 +79,8 @@ def merge(run: Run | None, change: Changes) -> Run:
         run = replace(run, parent_run_id=said.parent_run_id, parent_time=when)
     if said.error and _later(when, said.error, run.error_time, run.error):
         run = replace(run, error=said.error, error_time=when)
+    if said.window is not None and not run.window:
+        run = replace(run, window=True)
     return _with_state(run, said.event_type, when)
 
 

@@ -16,11 +16,13 @@ from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
 from graph.store import _deriving as deriving
 from graph.store import _history as past
+from graph.store import _queries as ran
 from graph.store import _reading as read
 from graph.store import _writing as write
 from graph.store._claims import KeyCollisionError
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.history import Assertions, JobRun, Version
+from graph.store.queries import QueryFilter, QueryRecord
 from graph.store.sqlite_file import PATIENCE_SECONDS, connect, set_patience, sqlite_errors
 
 _SHAPES_REMEMBERED = 100_000
@@ -160,6 +162,13 @@ class SqliteStore:
         """See LineageReader."""
         with self._errors():
             return past.versions(self._db, entities, until)
+
+    def queries(
+        self, asked: QueryFilter, *, after: tuple[int, int] | None = None, limit: int = 100
+    ) -> list[QueryRecord]:
+        """See LineageReader."""
+        with self._errors():
+            return ran.find(self._db, asked, after, limit)
 
     def counts(self) -> StoreCounts:
         """See LineageReader."""

@@ -110,6 +110,16 @@ CREATE TABLE derived_node (
 ) WITHOUT ROWID;
 CREATE INDEX derived_node_node ON derived_node (node);
 
+-- What a statement does with datasets and fields (uses: `Use` in queries.py), also one that writes nothing.
+CREATE TABLE statement_use (
+    shape INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    entity INTEGER NOT NULL,
+    use INTEGER NOT NULL,
+    PRIMARY KEY (shape, place, entity, use)
+) WITHOUT ROWID;
+CREATE INDEX statement_use_entity ON statement_use (entity, use, shape, place);
+
 -- The columns that the SQL of a shape was read with, of datasets whose columns its event does not give.
 -- columns: a hash of their names, 0 where they were not known.
 CREATE TABLE schema_use (
@@ -132,7 +142,8 @@ CREATE TABLE run (
     parent_run_id TEXT,
     parent_time INTEGER,
     error TEXT,
-    error_time INTEGER
+    error_time INTEGER,
+    window INTEGER NOT NULL
 );
 CREATE INDEX run_job ON run (job, first_time);
 CREATE INDEX run_first_time ON run (first_time);
@@ -145,6 +156,7 @@ CREATE TABLE shape_set (
 ) WITHOUT ROWID;
 
 -- What a run said about a job; run_group, first_time, finished and claims_outputs repeat the run's.
+-- finished: 1 an ended run, 2 an ended window of a service's operation, which counts by day instead.
 CREATE TABLE job_run (
     run INTEGER NOT NULL,
     job INTEGER NOT NULL,
@@ -158,6 +170,15 @@ CREATE TABLE job_run (
 CREATE INDEX job_run_latest ON job_run (job, finished, first_time, run_group, claims_outputs, shapes);
 CREATE INDEX job_run_group ON job_run (job, run_group, finished, claims_outputs, shapes);
 
+-- What the windows of a service's operation (a job) said on the latest days that it has any, by days since
+-- the epoch.
+CREATE TABLE said_on_day (
+    job INTEGER NOT NULL,
+    day INTEGER NOT NULL,
+    shape INTEGER NOT NULL,
+    PRIMARY KEY (job, day, shape)
+) WITHOUT ROWID;
+
 -- The latest declaration of a job (owner: its key) or dataset (owner: minus its key).
 CREATE TABLE declaration (
     owner INTEGER PRIMARY KEY,
@@ -167,6 +188,7 @@ CREATE TABLE declaration (
 
 -- The current graph. owner: the job, or minus the dataset whose DatasetEvent declared the edge.
 -- origin: of edges between fields, where it comes from; else 0. kind 5: what a better origin overrules.
+-- Kinds 6 and 7: the fields that a job reads without writing, and that this is all it reads of a dataset.
 CREATE TABLE edge (
     kind INTEGER NOT NULL,
     source INTEGER NOT NULL,
@@ -231,3 +253,72 @@ CREATE TABLE latest (
     only INTEGER PRIMARY KEY,
     event_time INTEGER NOT NULL
 );
+
+-- A kind of query: what its runs have in common. See `QueryKind` in queries.py.
+CREATE TABLE query (
+    key INTEGER PRIMARY KEY,
+    job INTEGER NOT NULL,
+    service TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    text TEXT,
+    statement INTEGER NOT NULL,
+    operation TEXT,
+    db_system TEXT,
+    client TEXT,
+    db_name TEXT,
+    path TEXT,
+    line INTEGER,
+    function TEXT,
+    stack TEXT
+);
+CREATE INDEX query_fingerprint ON query (fingerprint);
+CREATE INDEX query_operation ON query (operation);
+CREATE INDEX query_service ON query (service);
+
+-- Where the statement of a kind of query is read: what it uses is in statement_use.
+CREATE TABLE query_statement (
+    shape INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    query INTEGER NOT NULL,
+    PRIMARY KEY (shape, place, query)
+) WITHOUT ROWID;
+CREATE INDEX query_statement_query ON query_statement (query);
+
+-- Of which event the queries of a run are: the latest by event time, then the greater digest.
+CREATE TABLE queries_of_run (
+    run INTEGER PRIMARY KEY,
+    event_time INTEGER NOT NULL,
+    digest INTEGER NOT NULL
+);
+
+-- The queries of a kind in a run. Durations are microseconds; samples: JSON.
+CREATE TABLE query_run (
+    query INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    first_time INTEGER NOT NULL,
+    last_time INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    cancelled INTEGER NOT NULL,
+    total_us INTEGER NOT NULL,
+    max_us INTEGER NOT NULL,
+    rows INTEGER,
+    bytes_read INTEGER,
+    bytes_written INTEGER,
+    samples BLOB NOT NULL,
+    PRIMARY KEY (query, run)
+) WITHOUT ROWID;
+CREATE INDEX query_run_run ON query_run (run);
+CREATE INDEX query_run_latest ON query_run (query, last_time);
+CREATE INDEX query_run_time ON query_run (last_time);
+
+-- For whom queries ran: a sample of actors (kind 0) and agents (kind 1).
+CREATE TABLE query_caller (
+    kind INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    query INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    PRIMARY KEY (kind, name, query, run)
+) WITHOUT ROWID;
+CREATE INDEX query_caller_run ON query_caller (run);

@@ -1,0 +1,210 @@
+"""Write and read the queries that programs ran. What writes runs inside an open transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import astuple
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from graph.nodes import Node
+from graph.store._reading import moment, nodes
+from graph.store.changes import Changes
+from graph.store.queries import (
+    CALLERS,
+    SAMPLES,
+    QueryCounts,
+    QueryEntry,
+    QueryFilter,
+    QueryKind,
+    QueryRecord,
+    RunQueries,
+    Samples,
+    Use,
+)
+from graph.store.runs import run_key
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SAMPLES_OF_RUNS = 20
+"""Of how many of the latest runs the samples are shown."""
+
+_SAMPLES_SHOWN = 20
+_USES_SHOWN = 200
+
+_encode = msgspec.json.encode
+
+
+class RunsQueries:
+    """Collects what a batch of events says of queries, so that each run is written once a batch."""
+
+    def __init__(self) -> None:
+        self._latest: dict[int, tuple[int, RunQueries]] = {}
+        self._entries: dict[tuple[int, int | None, int], QueryEntry] = {}
+
+    def note(self, item: Changes) -> None:
+        """Take in one accepted event."""
+        if item.queries is None or item.run is None:
+            return
+        run = run_key(item.run.run_id)
+        known = self._latest.get(run)
+        if known is None or (item.event_time, item.queries.digest) > (known[0], known[1].digest):
+            self._latest[run] = (item.event_time, item.queries)
+        for entry in item.queries.entries:
+            self._entries[entry.kind.key, entry.shape, entry.place] = entry
+
+    def flush(self, db: sqlite3.Connection) -> None:
+        """Write all of it: the kinds of query first, whichever event of a run counts."""
+        db.executemany(
+            f"INSERT INTO query VALUES ({', '.join('?' * 15)}) ON CONFLICT DO NOTHING",
+            {key: (key, *astuple(entry.kind)) for (key, _, _), entry in self._entries.items()}.values(),
+        )
+        db.executemany(
+            "INSERT INTO query_statement (query, shape, place) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            [place for place in self._entries if place[1] is not None],
+        )
+        for run, (when, said) in self._latest.items():
+            _put_run(db, run, when, said)
+
+
+def _put_run(db: sqlite3.Connection, run: int, when: int, said: RunQueries) -> None:
+    written = db.execute(
+        """
+        INSERT INTO queries_of_run VALUES (?, ?, ?) ON CONFLICT (run) DO UPDATE
+        SET event_time = excluded.event_time, digest = excluded.digest
+        WHERE (excluded.event_time, excluded.digest) > (event_time, digest)
+        """,
+        (run, when, said.digest),
+    )
+    if not written.rowcount:
+        return
+    db.execute("DELETE FROM query_run WHERE run = ?", (run,))
+    db.execute("DELETE FROM query_caller WHERE run = ?", (run,))
+    rows, callers = [], []
+    for entry in said.entries:
+        key = entry.kind.key
+        times = (entry.first_time, entry.last_time)
+        rows.append((key, run, *times, *astuple(entry.counts), _encode(entry.samples)))
+        for kind, name in enumerate(CALLERS):
+            callers += [(kind, value, key, run) for value in entry.samples.get(name, ())]
+    db.executemany(f"INSERT INTO query_run VALUES ({', '.join('?' * 13)})", rows)
+    db.executemany("INSERT INTO query_caller VALUES (?, ?, ?, ?)", callers)
+
+
+def find(
+    db: sqlite3.Connection, asked: QueryFilter, after: tuple[int, int] | None, limit: int
+) -> list[QueryRecord]:
+    """See `LineageReader.queries`."""
+    where, values = _where(asked)
+    behind = "WHERE (total, -query) < (:total, -:key)" if after is not None else ""
+    if after is not None:
+        values |= {"total": after[0], "key": after[1]}
+    rows = db.execute(
+        f"""
+        WITH found AS (
+            SELECT r.query, sum(r.total_us) AS total, sum(r.count), sum(r.errors), sum(r.cancelled),
+                max(r.max_us), sum(r.rows), sum(r.bytes_read), sum(r.bytes_written), count(*),
+                min(r.first_time), max(r.last_time)
+            FROM query_run AS r WHERE {where} GROUP BY r.query)
+        SELECT found.*, q.* FROM found JOIN query AS q ON q.key = found.query
+        {behind} ORDER BY total DESC, query LIMIT :limit
+        """,
+        {**values, "limit": limit},
+    ).fetchall()
+    keys = [row[0] for row in rows]
+    jobs = nodes(db, {row[13] for row in rows})
+    uses = _uses(db, keys)
+    return [
+        _record(row, jobs[row[13]], _samples(db, row[0], where, values), uses.get(row[0], ()))
+        for row in rows
+        if row[13] in jobs
+    ]
+
+
+def _record(
+    row: tuple[Any, ...], job: Node, samples: Samples, uses: Iterable[tuple[Node, Use]]
+) -> QueryRecord:
+    key, total, count, errors, cancelled, longest, rows, read, written, runs, first, last = row[:12]
+    began, ended = moment(first), moment(last)
+    assert began is not None
+    assert ended is not None
+    return QueryRecord(
+        key=key,
+        kind=QueryKind(*row[13:]),
+        job=job,
+        counts=QueryCounts(count, errors, cancelled, total, longest, rows, read, written),
+        runs=runs,
+        first=began,
+        last=ended,
+        samples=samples,
+        uses=tuple(uses),
+    )
+
+
+def _where(asked: QueryFilter) -> tuple[str, dict[str, Any]]:
+    """Return the condition on runs of queries (`r`) and its values."""
+    where, values = ["1"], dict[str, Any]()
+    if asked.entities or asked.unknown_of:
+        where.append(
+            f"""r.query IN (
+                SELECT s.query FROM statement_use AS u
+                JOIN query_statement AS s ON s.shape = u.shape AND s.place = u.place
+                WHERE u.entity IN (SELECT value FROM json_each(:entities))
+                UNION
+                SELECT s.query FROM statement_use AS u
+                JOIN query_statement AS s ON s.shape = u.shape AND s.place = u.place
+                WHERE u.use = {int(Use.READS_UNKNOWN)}
+                AND u.entity IN (SELECT value FROM json_each(:unknown)))"""
+        )
+        values["entities"] = json.dumps(list(asked.entities))
+        values["unknown"] = json.dumps(list(asked.unknown_of))
+    for kind, name in enumerate((asked.actor, asked.agent)):
+        if name is not None:
+            where.append(
+                f"(r.query, r.run) IN (SELECT query, run FROM query_caller"
+                f" WHERE kind = {kind} AND name = :caller{kind})"
+            )
+            values[f"caller{kind}"] = name
+    for column in ("operation", "service", "fingerprint"):
+        if (value := getattr(asked, column)) is not None:
+            where.append(f"r.query IN (SELECT key FROM query WHERE {column} = :{column})")
+            values[column] = value
+    if asked.since is not None:
+        where.append("r.last_time >= :since")
+        values["since"] = (asked.since - _EPOCH) // timedelta(microseconds=1) * 1000
+    return " AND ".join(where), values
+
+
+def _uses(db: sqlite3.Connection, keys: Collection[int]) -> dict[int, list[tuple[Node, Use]]]:
+    rows = db.execute(
+        """
+        SELECT DISTINCT s.query, u.entity, u.use FROM json_each(?) AS k
+        CROSS JOIN query_statement AS s ON s.query = k.value
+        JOIN statement_use AS u ON u.shape = s.shape AND u.place = s.place
+        """,
+        (json.dumps(list(keys)),),
+    ).fetchall()
+    names = nodes(db, {entity for _, entity, _ in rows})
+    found: dict[int, list[tuple[Node, Use]]] = defaultdict(list)
+    for query, entity, use in rows:
+        if entity in names:
+            found[query].append((names[entity], Use(use)))
+    return {query: sorted(uses)[:_USES_SHOWN] for query, uses in found.items()}
+
+
+def _samples(db: sqlite3.Connection, query: int, where: str, values: Mapping[str, Any]) -> Samples:
+    """Return the samples of the latest of the runs that were asked for, the latest first."""
+    rows = db.execute(
+        f"SELECT r.samples FROM query_run AS r WHERE r.query = :query AND {where}"
+        " ORDER BY r.last_time DESC, r.run LIMIT :runs",
+        {**values, "query": query, "runs": _SAMPLES_OF_RUNS},
+    )
+    merged: dict[str, dict[str, None]] = {name: {} for name in SAMPLES}
+    for (body,) in rows:
+        for name, sample in msgspec.json.decode(body).items():
+            merged[name] |= dict.fromkeys(sample)
+    return {name: tuple(sample)[:_SAMPLES_SHOWN] for name, sample in merged.items() if sample}
