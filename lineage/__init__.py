@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from lineage.context import ContextThreadPoolExecutor, attach, bind, inject
     from lineage.datasets import Dataset, Field
     from lineage.errors import LineageError
+    from lineage.operations import (
+        DBOperation,
+        MessagingOperation,
+        StorageOperation,
+        emit_outcome,
+        set_data_metrics,
+        set_warehouse_metrics,
+        track_db_operation,
+        track_llm_call,
+        track_messaging_operation,
+        track_storage_operation,
+    )
     from lineage.setup import configure
     from lineage.tracking import Run, current_run, track_lineage, track_run
     from lineage.transport import flush, shutdown
@@ -28,33 +40,46 @@ _HOMES = {
     "ColumnLineage": "lineage.column_lineage",
     "Config": "lineage.config",
     "ContextThreadPoolExecutor": "lineage.context",
+    "DBOperation": "lineage.operations",
     "Dataset": "lineage.datasets",
     "Field": "lineage.datasets",
     "LineageError": "lineage.errors",
+    "MessagingOperation": "lineage.operations",
     "Run": "lineage.tracking",
+    "StorageOperation": "lineage.operations",
     "attach": "lineage.context",
     "bind": "lineage.context",
     "capture_query": "lineage.attribution",
     "configure": "lineage.setup",
     "current_run": "lineage.tracking",
     "document_column_lineage": "lineage.column_lineage",
+    "emit_outcome": "lineage.operations",
     "flush": "lineage.transport",
     "inject": "lineage.context",
     "instrument_function": "lineage.attribution",
+    "set_data_metrics": "lineage.operations",
+    "set_warehouse_metrics": "lineage.operations",
     "shutdown": "lineage.transport",
     "trace_query": "lineage.attribution",
+    "track_db_operation": "lineage.operations",
     "track_lineage": "lineage.tracking",
+    "track_llm_call": "lineage.operations",
+    "track_messaging_operation": "lineage.operations",
     "track_run": "lineage.tracking",
+    "track_storage_operation": "lineage.operations",
 }
 
 __all__ = [
     "ColumnLineage",
     "Config",
     "ContextThreadPoolExecutor",
+    "DBOperation",
     "Dataset",
     "Field",
     "LineageError",
+    "MessagingOperation",
     "Run",
+    "StorageOperation",
     "__version__",
     "attach",
     "bind",
@@ -63,13 +88,20 @@ __all__ = [
     "context",
     "current_run",
     "document_column_lineage",
+    "emit_outcome",
     "flush",
     "inject",
     "instrument_function",
+    "set_data_metrics",
+    "set_warehouse_metrics",
     "shutdown",
     "trace_query",
+    "track_db_operation",
     "track_lineage",
+    "track_llm_call",
+    "track_messaging_operation",
     "track_run",
+    "track_storage_operation",
 ]
 
 

@@ -5,6 +5,8 @@ A schema file never changes once released: a change is a new file with a new URL
 
 from __future__ import annotations
 
+from typing import Any
+
 import attr
 from openlineage.client.generated.base import JobFacet, RunFacet
 
@@ -141,3 +143,80 @@ class LineageGraphQueryAttributionRunFacet(RunFacet):
     @staticmethod
     def _get_schema() -> str:
         return f"{_SCHEMAS}/LineageGraphQueryAttributionRunFacet.json"
+
+
+@attr.define
+class OperationCounts:
+    """How often operations ran and what they measured; absent means unknown, 0 means none."""
+
+    count: int
+    errors: int
+    cancelled: int
+    totalDurationMs: float
+    maxDurationMs: float
+    rowsReturned: int | None = None
+    rowsAffected: int | None = None
+    bytesRead: int | None = None
+    bytesWritten: int | None = None
+    bytesScanned: int | None = None
+    bytesTransferred: int | None = None
+    partitionsScanned: int | None = None
+    objects: int | None = None
+    messages: int | None = None
+    inputTokens: int | None = None
+    outputTokens: int | None = None
+
+
+@attr.define
+class CountedOperation:
+    """Operations of one kind on one target of a system; `cost` is absent where no price is known."""
+
+    kind: str
+    system: str
+    vendor: str
+    operation: str
+    counts: OperationCounts
+    target: str | None = None
+    cost: float | None = None
+    queryIds: list[str] | None = None
+
+
+@attr.define
+class VendorOperations:
+    """What a vendor was asked for, and what that cost."""
+
+    vendor: str
+    counts: OperationCounts
+    cost: float | None = None
+
+
+@attr.define
+class ActorOperations:
+    """What was done for an actor, and what that cost."""
+
+    actor: str
+    counts: OperationCounts
+    cost: float | None = None
+
+
+@attr.define
+class LineageGraphOperationsRunFacet(RunFacet):
+    """The operations of a run on databases, object stores, messages and models, and what they cost.
+
+    `inQueries` is how much of the total the run's captured queries tell as well.
+    """
+
+    operations: list[CountedOperation]
+    total: OperationCounts
+    vendors: list[VendorOperations]
+    actors: list[ActorOperations] | None = None
+    omitted: OperationCounts | None = None
+    cost: float | None = None
+    currency: str | None = None
+    inQueries: dict[str, int] | None = None
+    metrics: dict[str, Any] | None = None
+    outcome: dict[str, Any] | None = None
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}/LineageGraphOperationsRunFacet.json"

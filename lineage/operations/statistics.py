@@ -1,0 +1,242 @@
+"""The operations of one run, counted: bounded, one entry per kind, system, operation and target; with costs.
+
+An operation that contains others of its kind and system counts what they do not. Operations are counted
+late, the latest ones when the run ends: what is said of them after their block still counts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from lineage import facets as own
+from lineage._guard import guard, logger
+from lineage.operations.datasets import dataset_of
+from lineage.operations.names import reads, writes
+from lineage.operations.operation import MEASURES, Operation
+from lineage.operations.prices import NO_PRICES, Prices, prices_at
+
+if TYPE_CHECKING:
+    from lineage.attribution.statistics import QueryStatistics
+    from lineage.events import RunFacts
+
+MAX_ENTRIES = 200
+"""Operations of further kinds are counted together, as `omitted`."""
+
+MAX_ACTORS = 200
+MAX_DATASETS = 1_000
+"""Further datasets of a run are left out, with a line in the log."""
+
+MAX_QUERY_IDS = 20
+MAX_OPEN = 1_000
+"""How many of a run's latest operations can still be told more of; older ones are counted for good."""
+
+_Key = tuple[str, str, str, str | None]
+
+
+def operations_of(statistics: QueryStatistics) -> OperationStatistics:
+    """Return where the operations of a run are counted."""
+    found = statistics.others.get("operations")
+    if not isinstance(found, OperationStatistics):
+        found = statistics.others["operations"] = OperationStatistics()
+    return found
+
+
+class _Counted:
+    """Operations counted together: how many, how they ended, what they took, measured and cost."""
+
+    __slots__ = (
+        "cancelled",
+        "cost",
+        "count",
+        "errors",
+        "max_ms",
+        "measures",
+        "query_ids",
+        "total_ms",
+        "vendor",
+    )
+
+    def __init__(self, vendor: str = "unknown") -> None:
+        self.vendor = vendor
+        self.count = self.errors = self.cancelled = 0
+        self.total_ms = self.max_ms = 0.0
+        self.measures: dict[str, int] = {}
+        self.cost: float | None = None
+        self.query_ids: dict[str, None] = {}
+
+    def add(self, operation: Operation, measures: dict[str, int], cost: float | None) -> None:
+        took = operation.duration_ns / 1e6
+        self.count += 1
+        self.errors += operation.status == "error"
+        self.cancelled += operation.status == "cancelled"
+        self.total_ms += took
+        self.max_ms = max(self.max_ms, took)
+        for name, value in measures.items():
+            self.measures[name] = self.measures.get(name, 0) + value
+        if cost is not None:
+            self.cost = (self.cost or 0.0) + cost
+        if operation.query_id is not None and len(self.query_ids) < MAX_QUERY_IDS:
+            self.query_ids[operation.query_id] = None
+
+    def wire(self) -> own.OperationCounts:
+        return own.OperationCounts(
+            count=self.count,
+            errors=self.errors,
+            cancelled=self.cancelled,
+            totalDurationMs=round(self.total_ms, 3),
+            maxDurationMs=round(self.max_ms, 3),
+            **{_WIRE[name]: value for name, value in self.measures.items()},
+        )
+
+    def rounded_cost(self) -> float | None:
+        return None if self.cost is None else round(self.cost, 12)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+_WIRE = {name: _camel(name) for name in MEASURES}
+
+
+class OperationStatistics:
+    """What the operations of one run come to, and what was said of the run."""
+
+    def __init__(self) -> None:
+        self._open: deque[Operation] = deque()
+        self._entries: dict[_Key, _Counted] = {}
+        self._vendors: dict[str, _Counted] = {}
+        self._actors: dict[str, _Counted] = {}
+        self._omitted = _Counted()
+        self._total = _Counted()
+        self._in_queries: dict[str, int] = {}
+        self._said: dict[str, dict[str, Any]] = {}
+        self._unnamed: list[Operation] = []
+        self._prices: dict[int, Prices] = {}
+        self._currency: str | None = None
+
+    def add(self, operation: Operation) -> None:
+        """Take an operation over, to be counted later."""
+        self._open.append(operation)
+        if len(self._open) > MAX_OPEN:
+            self._count(self._open.popleft())
+
+    def say(self, kind: str, known: dict[str, Any]) -> None:
+        """Keep what was said of the run: metrics complete earlier ones, an outcome takes the place of one."""
+        before = self._said.get(kind, {}) if kind == "metrics" else {}
+        self._said[kind] = before | known
+
+    def put(self, facts: RunFacts) -> None:
+        """Give the run that ends its facet and the datasets of its operations."""
+        while self._open:
+            self._count(self._open.popleft())
+        with guard("naming the datasets of operations"):
+            self._put_datasets(facts)
+        facts.run_facets["lineageGraph_operations"] = self._facet()
+
+    def _count(self, operation: Operation) -> None:
+        operation.counted = True
+        with guard("counting an operation"):
+            measures = operation.own_measures()
+            cost = self._cost(operation, measures)
+            key = (operation.kind, operation.system, operation.operation_name, operation.target)
+            vendor = operation.vendor
+            entry = _of(self._entries, key, MAX_ENTRIES, vendor) or self._omitted
+            for counted in (entry, self._total, _of(self._vendors, vendor, MAX_ENTRIES, vendor)):
+                if counted is not None:
+                    counted.add(operation, measures, cost)
+            actor = operation.scope.attribution.actor if operation.scope is not None else None
+            if actor is not None and (his := _of(self._actors, actor, MAX_ACTORS)) is not None:
+                his.add(operation, measures, cost)
+            for name, value in operation.also_in_queries().items():
+                self._in_queries[name] = self._in_queries.get(name, 0) + value
+            if _moved_data(operation) and len(self._unnamed) < MAX_DATASETS:
+                self._unnamed.append(operation)
+
+    def _cost(self, operation: Operation, measures: dict[str, int]) -> float | None:
+        config = operation.config
+        prices = self._prices.get(id(config))
+        if prices is None:
+            prices = self._prices[id(config)] = prices_at(config.prices)
+        if prices is NO_PRICES:
+            return None
+        within = tuple(filter(None, (operation.target, operation.operation_name)))
+        cost = prices.cost(operation.vendor, operation.system, within, {**measures, "count": 1})
+        if cost is not None:
+            self._currency = prices.currency
+        return cost
+
+    def _put_datasets(self, facts: RunFacts) -> None:
+        from lineage.events import DatasetFacts
+
+        known = [namespace for side in (facts.inputs, facts.outputs) for namespace, _ in list(side)]
+        for operation in self._unnamed:
+            if (dataset := dataset_of(operation, known)) is None:
+                continue
+            side = facts.outputs if writes(operation.kind, operation.operation_name) else facts.inputs
+            side.setdefault((dataset.namespace, dataset.name), DatasetFacts(dataset))
+        if len(self._unnamed) >= MAX_DATASETS:
+            logger.warning(
+                "A run has more than %s operations on datasets; the rest is left out.", MAX_DATASETS
+            )
+
+    def _facet(self) -> own.LineageGraphOperationsRunFacet:
+        from lineage.version import PRODUCER
+
+        outcome, metrics = self._said.get("outcome"), self._said.get("metrics")
+        return own.LineageGraphOperationsRunFacet(
+            operations=[_entry(key, counted) for key, counted in self._entries.items()],
+            total=self._total.wire(),
+            vendors=[
+                own.VendorOperations(name, counted.wire(), counted.rounded_cost())
+                for name, counted in self._vendors.items()
+            ],
+            actors=[
+                own.ActorOperations(name, counted.wire(), counted.rounded_cost())
+                for name, counted in self._actors.items()
+            ]
+            or None,
+            omitted=self._omitted.wire() if self._omitted.count else None,
+            cost=self._total.rounded_cost(),
+            currency=self._currency,
+            inQueries=_camels(self._in_queries) if self._in_queries else None,
+            metrics=_camels(metrics) if metrics else None,
+            outcome=_camels(outcome) if outcome else None,
+            producer=PRODUCER,
+        )
+
+
+def _of(table: dict[Any, _Counted], key: Any, limit: int, vendor: str = "unknown") -> _Counted | None:
+    found = table.get(key)
+    if found is None and len(table) < limit:
+        found = table[key] = _Counted(vendor)
+    return found
+
+
+def _moved_data(operation: Operation) -> bool:
+    """Whether it makes lineage: one that failed does when it tells of what it moved nevertheless."""
+    if not (
+        reads(operation.kind, operation.operation_name) or writes(operation.kind, operation.operation_name)
+    ):
+        return False
+    return operation.status == "ok" or any(operation.measures.values())
+
+
+def _entry(key: _Key, counted: _Counted) -> own.CountedOperation:
+    kind, system, operation, target = key
+    return own.CountedOperation(
+        kind=kind,
+        system=system,
+        vendor=counted.vendor,
+        operation=operation,
+        counts=counted.wire(),
+        target=target,
+        cost=counted.rounded_cost(),
+        queryIds=list(counted.query_ids) or None,
+    )
+
+
+def _camels(known: dict[str, Any]) -> dict[str, Any]:
+    return {_camel(name): value for name, value in known.items()}
