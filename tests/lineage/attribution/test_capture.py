@@ -78,7 +78,7 @@ def test_an_async_block_is_measured_to_its_end(told: Told) -> None:
 
 
 def test_as_a_decorator_each_call_is_a_query(told: Told) -> None:
-    """DC-05, DC-23: fault 2.1.3-6: functions, coroutine functions and generators of both kinds, to their end."""
+    """DC-05, DC-23: fault 2.1.3-6: functions, coroutine functions, generators of both kinds, to the end."""
     traced = trace_query("select 1", db_system="sqlite")
 
     @traced

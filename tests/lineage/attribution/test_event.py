@@ -118,6 +118,14 @@ def test_the_status_is_ok_or_error_and_an_error_is_told_before_the_caller_sees_i
     assert "bob@corp.com" not in json.dumps(failed)
 
 
+def attributed(name: str) -> Callable[[], None]:
+    def capture() -> None:
+        with use(**{name: "v"}):
+            capture_query("q")
+
+    return capture
+
+
 OPTIONAL: dict[str, Callable[[], None]] = {
     "rows": lambda: capture_query("q", rows=0),
     "bytes_read": lambda: capture_query("q", bytes_read=0),
@@ -128,7 +136,7 @@ OPTIONAL: dict[str, Callable[[], None]] = {
     "attributes": lambda: capture_query("q", attributes={"tenant": "t"}),
     "error": lambda: capture_query("q", error=ValueError("x")),
     **{
-        name: (lambda name: lambda: use(**{name: "v"})(lambda: capture_query("q"))())(name)
+        name: attributed(name)
         for name in ("operation", "actor", "request_id", "job_id", "session_id", "agent")
     },
 }
