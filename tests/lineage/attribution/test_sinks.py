@@ -57,7 +57,8 @@ def test_nothing_is_printed_unless_it_was_asked_for() -> None:
 
 def test_a_stream_of_few_letters_takes_every_event() -> None:
     code = (
-        "from lineage import configure, capture_query\nconfigure(sink='stdout', include_raw_query_text=True)\n"
+        "from lineage import configure, capture_query\n"
+        "configure(sink='stdout', include_raw_query_text=True)\n"
         "capture_query('select \u00e9\\ud800')"
     )
     done = run(code, env={**os.environ, "PYTHONIOENCODING": "ascii"})
