@@ -347,6 +347,20 @@ def test_a_boundary_carries_context_as_documented_and_never_anothers(boundary: s
     assert run(host) is None
 
 
+def test_callbacks_of_a_loop_keep_what_callbacks_of_threads_lose(host: Host) -> None:
+    """fault 3-24: a blanket "no" for callbacks is wrong: loops take the context when they are asked."""
+    kept = ("`call_soon`, `call_later`, `call_at`", "callbacks of asyncio's tasks and futures")
+    lost = (
+        "`threading.Thread`",
+        "`threading.Timer`",
+        "callbacks of `concurrent.futures.Future`, in its worker",
+        "`call_soon_threadsafe`, `run_coroutine_threadsafe` from a plain thread",
+    )
+    with use(actor="ada"):
+        assert [CELLS[boundary][2](host) for boundary in kept] == ["ada"] * 2
+        assert [CELLS[boundary][2](host) for boundary in lost] == [None] * 4
+
+
 def rows_of_the_page() -> dict[str, str]:
     rows = {}
     for line in PAGE.read_text(encoding="utf-8").splitlines():
