@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from lineage import config
-from lineage._guard import logger
+from lineage._guard import guard, logger
 from lineage.errors import InstrumentError, LineageError
 
 GROUP = "lineage.instruments"
@@ -31,10 +31,12 @@ def configure(*, instruments: Iterable[str | Appliable] = (), **settings: Any) -
     """
     made = config.configure(**settings)
     for one in instruments:
-        try:
-            _install(one)
-        except (LineageError, ImportError) as fault:
-            logger.warning("Not instrumented: %s", fault)
+        # A library's own fault while it is loaded or hooked is nothing that may stop the program.
+        with guard(f"instrumenting {one if isinstance(one, str) else type(one).__name__}"):
+            try:
+                _install(one)
+            except (LineageError, ImportError) as fault:
+                logger.warning("Not instrumented: %s", fault)
     return made
 
 
