@@ -50,7 +50,7 @@ class _Counts:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.runs: OrderedDict[str, _Counting] = OrderedDict()
-        self.ended: OrderedDict[str, None] = OrderedDict()
+        self.ended: OrderedDict[int, RunIdentity] = OrderedDict()
         self.windows: dict[_Window, QueryStatistics] = {}
         self.forgotten: list[_Counting] = []
         self.operations: set[str] = set()
@@ -69,7 +69,7 @@ def count_to_runs(queries: Iterable[Query]) -> None:
 
 def _statistics_of(query: Query) -> QueryStatistics:
     run = query.run
-    if run is not None and run.run_id not in _counts.ended:
+    if run is not None and id(run) not in _counts.ended:
         found = _counts.runs.get(run.run_id)
         if found is None:
             found = _counts.runs[run.run_id] = _Counting(run, QueryStatistics())
@@ -84,13 +84,14 @@ def _statistics_of(query: Query) -> QueryStatistics:
 
 def _bound_runs() -> None:
     while len(_counts.runs) > MAX_RUNS:
-        run_id, oldest = _counts.runs.popitem(last=False)
-        _mark_ended(run_id)
+        _, oldest = _counts.runs.popitem(last=False)
+        _mark_ended(oldest.run)
         _counts.forgotten.append(oldest)
 
 
-def _mark_ended(run_id: str) -> None:
-    _counts.ended[run_id] = None
+def _mark_ended(run: RunIdentity) -> None:
+    # The object itself, not its id's text: tests with fixed ids have many runs of one id.
+    _counts.ended[id(run)] = run
     if len(_counts.ended) > MAX_RUNS:
         _counts.ended.popitem(last=False)
 
@@ -98,7 +99,7 @@ def _mark_ended(run_id: str) -> None:
 def complete(facts: RunFacts) -> None:
     """Give a run that ends what its queries come to: the facet, and their statements for lineage."""
     with _counts.lock:
-        _mark_ended(facts.identity.run_id)
+        _mark_ended(facts.identity)
         found = _counts.runs.pop(facts.identity.run_id, None)
     if found is not None:
         _put(found.counted, facts)
