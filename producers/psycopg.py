@@ -231,16 +231,14 @@ def _begin(cursor: Any, args: Any, kwargs: Any, *, enter: bool = False) -> Query
 
 
 def _source(connection: Any) -> Source:
-    # What servers from PostgreSQL 18 on tell of each SET; older ones never do.
-    search_path = connection.pgconn.parameter_status(b"search_path")
+    try:
+        # What servers from PostgreSQL 18 on tell of each SET; older ones never do.
+        search_path = connection.pgconn.parameter_status(b"search_path")
+    except psycopg.Error:  # the connection is closed
+        return Source("postgresql", "psycopg", dialect="postgres")
     known = _sources.get(connection)
     if known is None or known[0] != search_path:
-        known = _sources[connection] = search_path, _read_source(connection.info)
+        info = connection.info
+        source = source_of(info.host, info.port, info.dbname, info.parameter_status("search_path"))
+        known = _sources[connection] = search_path, source
     return known[1]
-
-
-def _read_source(info: Any) -> Source:
-    try:
-        return source_of(info.host, info.port, info.dbname, info.parameter_status("search_path"))
-    except psycopg.Error:  # closed before its first query
-        return Source("postgresql", "psycopg", dialect="postgres")

@@ -58,7 +58,7 @@ class SQLAlchemyProducer(Producer):
     """Captures the queries of all engines, or of some."""
 
     name = "sqlalchemy"
-    minimum = "1.4.42"
+    minimum = "2.0.0"
 
     def hook(self, undo: ExitStack) -> None:
         """Listen to all engines; first to failures, as a later listener is not called if one raises."""

@@ -10,7 +10,7 @@ import pytest
 from postgres_server import PostgresServer, running_server, why_not
 
 import producers
-from lineage import configure
+from lineage import _guard, configure
 from lineage.attribution import flush_queries
 
 Event = dict[str, Any]
@@ -45,6 +45,20 @@ def told() -> Iterator[Callable[[], list[Event]]]:
 
     yield take
     flush_queries(10)
+
+
+@pytest.fixture
+def faults_expected() -> None:
+    """Of tests that break something of ours."""
+
+
+@pytest.fixture(autouse=True)
+def _no_fault_is_hidden(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test during which something of ours failed behind the fence."""
+    before = _guard.faults.copy()
+    yield
+    if "faults_expected" not in request.fixturenames:
+        assert _guard.faults - before == {}
 
 
 @pytest.fixture(autouse=True)

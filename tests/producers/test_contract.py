@@ -96,6 +96,7 @@ def test_interruptions_pass_and_are_told_apart(case: Case, target: Any, told: To
     assert [event["status"] for event in told()] == ["cancelled"]
 
 
+@pytest.mark.usefixtures("faults_expected")
 @pytest.mark.parametrize(
     "step", ["begin_query", "source_of", "database_namespace", "end", "set", "enter", "leave"]
 )
@@ -128,6 +129,7 @@ def test_a_fault_of_ours_changes_nothing(
     assert len(events) == 1, "a query that a fault left open swallowed a later one"
 
 
+@pytest.mark.usefixtures("faults_expected")
 def test_a_broken_sink_changes_nothing(case: Case, target: Any, caplog: pytest.LogCaptureFixture) -> None:
     """DC-07: a sink that raises is ours to bear."""
 

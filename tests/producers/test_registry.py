@@ -1,0 +1,127 @@
+"""The registry of integrations: by name, by `configure`, and where a library is not there."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import textwrap
+from importlib.metadata import entry_points
+
+import pytest
+
+import producers
+from lineage import configure
+from lineage.errors import InstrumentError
+
+BLOCKED = """
+    import sys
+
+    class Absent:
+        def find_spec(self, name, path=None, target=None):
+            if name.partition(".")[0] == {library!r}:
+                raise ImportError(f"No module named {{name!r}}", name=name)
+
+    sys.meta_path.insert(0, Absent())
+"""
+
+
+def run_without(library: str, code: str) -> str:
+    """Run code in a Python where a library cannot be imported, and return what it prints."""
+    program = textwrap.dedent(BLOCKED).format(library=library) + textwrap.dedent(code)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(producers.REGISTRY))
+def test_a_library_that_is_not_there_is_named_with_the_pip_line(name: str) -> None:
+    """DC-01: importing works without it; asking for it says what to install, and leaves nothing behind."""
+    told = run_without(
+        name,
+        f"""
+        import logging
+        import lineage, lineage.attribution, producers
+        from lineage.errors import MissingDependencyError
+
+        for _ in range(2):
+            try:
+                producers.install({name!r})
+            except MissingDependencyError as error:
+                assert isinstance(error, ImportError)
+                print(error)
+        producers.uninstall({name!r})
+        for one in producers.status():
+            if one.name == {name!r}:
+                print(one.version, one.everywhere, one.targets, one.problem)
+        logging.basicConfig(format="%(message)s", stream=__import__("sys").stdout)
+        lineage.configure(instruments=[{name!r}], service_name="shop")
+        print(lineage.configure().service_name)
+        """,
+    )
+
+    line = f"{name} is needed for this: pip install 'lineage-graph[{name}]'"
+    assert told.splitlines() == [
+        line,
+        line,
+        f"None False 0 {line}",
+        f"Not instrumented: {line}",
+        "shop",
+    ]
+
+
+@pytest.mark.parametrize("ask", [producers.install, producers.uninstall])
+def test_an_unknown_name_is_refused_with_those_that_are_known(ask: object) -> None:
+    assert callable(ask)
+    with pytest.raises(InstrumentError, match=r"^sqlalchmy cannot be .*: known are: psycopg, sqlalchemy$"):
+        ask("sqlalchmy")
+
+
+def test_undoing_what_was_never_done_is_no_error() -> None:
+    for name in producers.REGISTRY:
+        producers.uninstall(name)
+        producers.uninstall(name)
+
+
+def test_status_lists_every_integration() -> None:
+    assert [(one.name, one.everywhere, one.targets, one.problem) for one in producers.status()] == [
+        (name, False, 0, None) for name in producers.REGISTRY
+    ]
+    producers.install("sqlalchemy")
+
+    assert {one.name: one.everywhere for one in producers.status()} == {"psycopg": False, "sqlalchemy": True}
+    assert all(one.version for one in producers.status())
+
+
+def test_every_integration_is_an_instrument_of_configure() -> None:
+    """DC-02: `configure(instruments=[...])` installs them by name."""
+    assert {entry.name for entry in entry_points(group="lineage.instruments")} >= set(producers.REGISTRY)
+
+    configure(instruments=list(producers.REGISTRY))
+
+    assert all(one.everywhere for one in producers.status())
+
+
+def test_an_instrument_that_fails_stops_nothing_else(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DC-02: the settings hold and the other instruments are installed."""
+    import psycopg
+
+    monkeypatch.setattr(psycopg, "__version__", "3.0.1")
+    with caplog.at_level(logging.WARNING, "lineage"):
+        made = configure(instruments=["psycopg", "nosuch", "sqlalchemy"], service_name="shop")
+
+    assert made.service_name == "shop"
+    assert {one.name: one.everywhere for one in producers.status()} == {"psycopg": False, "sqlalchemy": True}
+    assert "psycopg cannot be instrumented: version 3.0.1 is too old" in caplog.text
+    assert "nosuch cannot be instrumented: known are:" in caplog.text
+
+
+def test_importing_the_registry_loads_no_library() -> None:
+    """DC-01: an integration's library is loaded when it is asked for."""
+    code = "import producers, sys; print([m for m in ('sqlalchemy', 'psycopg') if m in sys.modules])"
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
