@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from postgres_server import PostgresServer
 from psycopg import sql
-from psycopg.rows import dict_row, scalar_row
+from psycopg.rows import dict_row, namedtuple_row
 
 import producers
 from lineage import context
@@ -229,7 +229,7 @@ def test_transactions_are_no_queries(connection: Connection, told: Told) -> None
 def test_rows_come_as_the_row_factory_makes_them(connection: Connection, told: Told) -> None:
     """DC-05: row factories, binary results and prepared statements give what they give without us."""
     assert connection.cursor(row_factory=dict_row).execute("SELECT 1 AS one").fetchone() == {"one": 1}
-    assert connection.cursor(row_factory=scalar_row).execute("SELECT 2").fetchone() == 2
+    assert connection.cursor(row_factory=namedtuple_row).execute("SELECT 2 AS two").fetchone().two == 2  # type: ignore[union-attr]
     assert connection.execute("SELECT %s", [3], binary=True).fetchone() == (3,)
     for number in range(3):
         assert connection.execute("SELECT %s", [number], prepare=True).fetchone() == (number,)

@@ -185,10 +185,13 @@ def test_a_pipeline_says_so(run: Any, told: Told) -> None:
 
 def test_what_is_a_coroutine_function_stays_one() -> None:
     """DC-05: the hooks are of the kind of what they stand for, under its name and signature."""
-    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
+
+    def shown(method: Any) -> list[Any]:
+        kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
+        return [*(kind(method) for kind in kinds), inspect.signature(method), method.__qualname__]
+
     bare = {
-        (cls.__name__, name): [kind(method) for kind in kinds]
-        + [inspect.signature(method), method.__qualname__]
+        (cls.__name__, name): shown(method)
         for cls in producers.psycopg.cursor_classes()
         for name in ("execute", "executemany", "stream", "copy")
         if (method := vars(cls).get(name)) is not None
