@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from lineage.sql.changed import aliased, is_alias, name_as_in_from, own_tables
 from lineage.sql.expressions import output_name
 from lineage.sql.names import table_of
 from lineage.sql.plans import Plan, Written
@@ -20,12 +21,15 @@ from lineage.sql.results import Table
 from lineage.sql.returning import output_table, put_out
 from lineage.sql.scopes import Scope, Source
 from lineage.sql.sources import add_source
+from lineage.sql.splitting import UNPUNCTUATED
 from lineage.sql.tree import Node, alias_columns, ctes_of, from_items
 
 
 def update_plan(node: exp.Update, dialect: str | None) -> Plan:
     """Return the plan of an UPDATE, also with FROM, joins or an alias as its target."""
-    tables = _tables(node)
+    if dialect in UNPUNCTUATED:
+        name_as_in_from(node)
+    tables = own_tables(node)
     changed = _changed(node, [node.this])
     targets = [table for each in changed if (table := table_of(each))]
 
@@ -49,6 +53,8 @@ def update_plan(node: exp.Update, dialect: str | None) -> Plan:
 
 def delete_plan(node: exp.Delete, dialect: str | None) -> Plan:
     """Return the plan of a DELETE, also with USING or joins; no column is written."""
+    if dialect in UNPUNCTUATED:
+        name_as_in_from(node)
     changed = _changed(node, node.args.get("tables") or [node.this])
     outputs = [table for each in changed if (table := table_of(each))]
 
@@ -180,7 +186,7 @@ def _scope(node: exp.Update | exp.Delete, queries: Queries) -> tuple[Scope, Flow
     """Return the scope an UPDATE's values see and what decides about its rows."""
     scope, rows = queries.with_ctes(node, Scope()), Flow()
     sources = list(from_items(node))
-    if not _is_alias(node.this, _tables(node)):
+    if not is_alias(node.this, own_tables(node)):
         add_source(node.this, scope, rows, queries)
     for item in sources:
         add_source(item, scope, rows, queries)
@@ -224,44 +230,15 @@ def _values(node: Node) -> list[Node]:
     return list(single)
 
 
-def _tables(node: Node) -> list[exp.Table]:
-    """Return the tables of the statement itself, without those of its subqueries."""
-    stack: list[Node] = [node]
-    tables = []
-    while stack:
-        each = stack.pop()
-        if isinstance(each, exp.Table):
-            tables.append(each)
-        if not isinstance(each, exp.Query):
-            stack += reversed(list(each.iter_expressions()))
-    return tables
-
-
-def _is_alias(target: Node, tables: list[exp.Table]) -> bool:
-    return _aliased(target, tables) is not target
-
-
-def _aliased(target: Node, tables: list[exp.Table]) -> Node:
-    """Return the table in FROM that the target means (`UPDATE o SET ... FROM orders o`), else the target."""
-    if not isinstance(target, exp.Table) or target.alias:
-        return target
-    wanted = [part.name.casefold() for part in target.parts]
-    for table in tables:
-        meant = [table.alias.casefold()] if table.alias else [part.name.casefold() for part in table.parts]
-        if table is not target and meant == wanted:
-            return table
-    return target
-
-
 def _changed(node: Node, named: list[Node]) -> list[Node]:
     """Return the table nodes a statement changes."""
-    tables = _tables(node)
+    tables = own_tables(node)
     if isinstance(node, exp.Update) and node.this.args.get("joins"):
         # MySQL joins before SET: the columns set say which of the tables is changed.
         names = [name for item in node.expressions for name, _ in _assigned(item)]
         owners = [owner for name in names if (owner := _owner(name, tables)) is not None]
         return list(owners) or named
-    return [_behind_cte(_aliased(each, tables), node) for each in named]
+    return [_behind_cte(aliased(each, tables), node) for each in named]
 
 
 def _behind_cte(target: Node, node: Node) -> Node:
@@ -275,7 +252,7 @@ def _behind_cte(target: Node, node: Node) -> Node:
 def _written_nodes(node: Node, changed: list[Node]) -> set[int]:
     """Return the ids of table nodes that only say what is changed."""
     naming = [node.this, *(node.args.get("tables") or ())]
-    aliases = [each for each in naming if each is not None and _is_alias(each, _tables(node))]
+    aliases = [each for each in naming if each is not None and is_alias(each, own_tables(node))]
     return {id(each) for each in [*changed, *(node.args.get("tables") or ()), *aliases]}
 
 
@@ -285,4 +262,4 @@ def _owner(name: Node, tables: list[exp.Table]) -> Node | None:
     if qualifier is None:
         return None
     owners = (table for table in tables if table.alias_or_name.casefold() == qualifier.name.casefold())
-    return next((_aliased(owner, tables) for owner in owners), None)
+    return next((aliased(owner, tables) for owner in owners), None)

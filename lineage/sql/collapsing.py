@@ -8,7 +8,7 @@ is known by its new name from the start.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from lineage.sql.relations import Flow
@@ -31,6 +31,18 @@ class _Made:
 
     tables: dict[Table, None] = field(default_factory=dict)
     columns: dict[str, Flow] = field(default_factory=dict)
+    rows: Flow = field(default_factory=Flow)
+
+
+@dataclass
+class _Read:
+    """What a statement reads and writes: tables, the flow of each written column, what decides about rows.
+
+    The flows lack what decides about the rows of temporary tables; `rows` has that for all of them.
+    """
+
+    inputs: dict[Table, None]
+    columns: list[tuple[ColumnEdges, Flow]]
     rows: Flow = field(default_factory=Flow)
 
 
@@ -142,15 +154,18 @@ class _Script:
             if left or not statement.outputs:
                 self._keep(replace(statement, outputs=left, temporary=()))
             return
-        composed = self._composed(statement)
         hidden = [table for table in statement.outputs if self._is_temporary(table, number)]
+        if not hidden and not self._touches(statement):
+            self._keep(replace(statement, temporary=()))
+            return
+        read = self._read(statement)
         for table in hidden:
-            self._fill(table, composed, anew=statement.kind in MAKING)
+            self._fill(table, read, statement.kind)
         left = tuple(table for table in statement.outputs if table not in hidden)
         if left or not statement.outputs:
             names = {table.name for table in hidden}
-            columns = tuple(edges for edges in composed.columns if edges.output.table not in names)
-            self._keep(replace(composed, outputs=left, columns=columns, temporary=()))
+            composed = _composed(statement, read, names)
+            self._keep(replace(composed, outputs=left, temporary=()))
 
     def _keep(self, statement: StatementLineage) -> None:
         for table in statement.outputs:
@@ -162,13 +177,8 @@ class _Script:
 
     # Reading
 
-    def _composed(self, statement: StatementLineage) -> StatementLineage:
-        """Return a statement that reads what its temporary tables are made of.
-
-        What it adds to one that it reads itself grows by what the table is made of so far.
-        """
-        if not any(_key(table) in self._made for table in (*statement.inputs, *statement.outputs)):
-            return statement
+    def _read(self, statement: StatementLineage) -> _Read:
+        """Return what a statement reads where its temporary tables are what they are made of."""
         inputs: dict[Table, None] = {}
         rows = Flow()
         for table in statement.inputs:
@@ -176,19 +186,18 @@ class _Script:
             inputs.update({table: None} if made is None else made.tables)
             if made is not None:
                 rows.add_rows(made.rows)
-        doubts: dict[str, None] = {}
-        columns = tuple(self._composed_edges(edges, rows, doubts) for edges in statement.columns)
-        problems = (*statement.problems, *(doubt for doubt in doubts if doubt not in statement.problems))
-        certain = statement.certain and not doubts
-        return replace(statement, inputs=tuple(inputs), columns=columns, problems=problems, certain=certain)
+        flow_of = self._composed_flow if self._touches(statement) else _flow_of
+        return _Read(inputs, [(edges, flow_of(edges)) for edges in statement.columns], rows)
 
-    def _composed_edges(self, edges: ColumnEdges, rows: Flow, doubts: dict[str, None]) -> ColumnEdges:
+    def _touches(self, statement: StatementLineage) -> bool:
+        """Whether a statement reads or writes a temporary table that is made of something by now."""
+        return any(_key(table) in self._made for table in (*statement.inputs, *statement.outputs))
+
+    def _composed_flow(self, edges: ColumnEdges) -> Flow:
         flow = Flow()
         for source in (*edges.inputs, *edges.indirect):
             flow.add(self._flow(source), source.subtype, source.masking)
-        flow.add_rows(rows)
-        doubts.update(flow.doubts)
-        return edges_of(edges.output, flow, edges.expression)
+        return flow
 
     def _flow(self, source: Source) -> Flow:
         made = self._made.get(source.table.casefold())
@@ -213,23 +222,33 @@ class _Script:
 
     # Writing
 
-    def _fill(self, table: Table, statement: StatementLineage, *, anew: bool) -> None:
-        key = _key(table)
+    def _fill(self, table: Table, read: _Read, kind: str) -> None:
+        """Add what a statement writes to a temporary table.
+
+        What it adds to one that it reads itself grows by what the table is made of so far.
+        """
+        key, anew = _key(table), kind in MAKING
         made = _Made() if anew or key not in self._made else self._made[key]
-        if statement.columns or statement.kind != "CREATE TABLE":  # else it has another's columns and no rows
-            made.tables.update(dict.fromkeys(each for each in statement.inputs if anew or _key(each) != key))
-        written = [edges for edges in statement.columns if edges.output.table == table.name]
-        flows = {edges.output.column.casefold(): _flow_of(edges) for edges in written}
-        deciding = [{source for source in flow.indirect if source[2] in _OF_ROWS} for flow in flows.values()]
-        for source in set.intersection(*deciding) if deciding else ():
-            made.rows.indirect[source] = None
-            for flow in flows.values():
-                del flow.indirect[source]
+        if read.columns or kind != "CREATE TABLE":  # else it has another's columns and no rows
+            made.tables.update(read.inputs)
+            if not anew:
+                made.tables.pop(table, None)
+        flows = {
+            edges.output.column.casefold(): flow
+            for edges, flow in read.columns
+            if edges.output.table == table.name
+        }
+        if flows:
+            made.rows.add_rows(read.rows)
+            of_rows = set.intersection(*(set(flow.indirect) for flow in flows.values()))
+            made.rows.indirect.update((source, None) for source in of_rows if source[2] in _OF_ROWS)
         for column, flow in flows.items():
-            before = made.columns.get(column)
-            if before is not None:
-                flow.add(before)
-            made.columns[column] = flow
+            for source in [each for each in flow.indirect if each in made.rows.indirect]:
+                del flow.indirect[source]
+            if column in made.columns:
+                made.columns[column].add(flow)
+            else:
+                made.columns[column] = flow
         self._made[key] = made
 
     # New names
@@ -244,7 +263,8 @@ class _Script:
             self._made[_key(new)] = made
             return True
         if self._is_temporary(new, number):  # the table renamed is dropped under its new name
-            self._fill(new, replace(statement, columns=(_star(old, new),)), anew=True)
+            star = _star(old, new)
+            self._fill(new, _Read({old: None}, [(star, _flow_of(star))]), "CREATE TABLE AS")
             return True
         return self._rewritten(old, new)
 
@@ -276,6 +296,24 @@ class _Script:
         if numbers:
             self._written.setdefault(_key(new), []).extend(numbers)
         return bool(numbers)
+
+
+def _composed(statement: StatementLineage, read: _Read, hidden: Container[str]) -> StatementLineage:
+    """Return a statement with what it reads, without the columns of hidden tables."""
+    columns = [(edges, flow) for edges, flow in read.columns if edges.output.table not in hidden]
+    doubts: dict[str, None] = {}
+    for _, flow in columns:
+        flow.add_rows(read.rows)
+    for _, flow in read.columns:
+        doubts.update(flow.doubts)
+    problems = (*statement.problems, *(doubt for doubt in doubts if doubt not in statement.problems))
+    return replace(
+        statement,
+        inputs=tuple(read.inputs),
+        columns=tuple(edges_of(edges.output, flow, edges.expression) for edges, flow in columns),
+        problems=problems,
+        certain=statement.certain and not doubts,
+    )
 
 
 def edges_of(output: Column, flow: Flow, expression: str | None) -> ColumnEdges:

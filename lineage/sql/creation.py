@@ -48,12 +48,21 @@ def created(wording: Wording) -> Piece | Plan | None:
         start = wording.at
         if wording.name() is not None:
             return wording.made([*create, wording.tokens[clone], *wording.tokens[start : wording.at]])
-    return _create_as(wording, create, name_end) or Plan(f"CREATE {kind}", [], [table], creates=True)
+    query_at = _query_at(wording, name_end)
+    if query_at is None:
+        return Plan(f"CREATE {kind}", [], [table], creates=True)
+    made = _create_as(wording, create, name_end, query_at)
+    if made is not None:
+        return made
+    temporary = not _TEMPORARY.isdisjoint(wording.words[:kind_at])
+    opaque = "its query cannot be read"
+    return Plan(f"CREATE {kind}", [], [table], creates=True, temporary=temporary, opaque=opaque)
 
 
 _CREATED = frozenset({"TABLE", "VIEW", "STAGE", "STREAM", "SYNONYM"})
 _STREAMED = frozenset({"TABLE", "VIEW", "EXTERNAL", "STAGE", "EVENT"})
-_KEPT = frozenset({"TEMP", "TEMPORARY", "MATERIALIZED", "VOLATILE"})
+_TEMPORARY = frozenset({"TEMP", "TEMPORARY", "VOLATILE"})
+_KEPT = _TEMPORARY | {"MATERIALIZED"}
 
 
 def _kept(wording: Wording, kind_at: int) -> list[Token]:
@@ -61,25 +70,51 @@ def _kept(wording: Wording, kind_at: int) -> list[Token]:
     return [wording.tokens[at] for at in range(1, kind_at + 1) if wording.words[at] in _KEPT or at == kind_at]
 
 
-def _create_as(wording: Wording, create: list[Token], name_end: int) -> Piece | None:
-    """Return a CREATE ... AS without what stands between its name, its columns and its query."""
-    columns: list[Token] = []
-    if wording.words[name_end : name_end + 1] == ["("]:
-        closing = wording.closing(name_end)
-        columns = wording.tokens[name_end : closing + 1]
-        wording.at = closing + 1
-    else:
-        wording.at = name_end
+def _query_at(wording: Wording, name_end: int) -> int | None:
+    """Return where the query of a CREATE ... AS begins, None where it has none."""
+    wording.at = name_end
+    if wording.word() == "(":
+        wording.at = wording.closing(name_end) + 1
     as_ = wording.find("AS")
     while as_ is not None and not {"(", *_QUERY} & set(wording.words[as_ + 1 : as_ + 2]):
         as_ = wording.find("AS", start=as_ + 1)
-    if as_ is None:
-        return None
-    end = len(wording.tokens)
-    if wording.words[-2:] == ["WITH", "DATA"] or wording.words[-3:] == ["WITH", "NO", "DATA"]:
-        end = len(wording.words) - 1 - wording.words[::-1].index("WITH")
-    query = wording.tokens[as_ + 1 : end]
-    if wording.words[as_ + 1] in _BRACKETED:
+    return None if as_ is None else as_ + 1
+
+
+def _create_as(wording: Wording, create: list[Token], name_end: int, start: int) -> Piece | None:
+    """Return a CREATE ... AS without options: between its name, columns and query, and behind these."""
+    columns: list[Token] = []
+    if wording.words[name_end] == "(":
+        columns = wording.tokens[name_end : wording.closing(name_end) + 1]
+    query = wording.tokens[start : _query_end(wording, start)]
+    if wording.words[start] in _BRACKETED:
         opening = token_at(query[0], TokenType.L_PAREN, "(")
         query = [opening, *query, token_at(query[-1], TokenType.R_PAREN, ")")]
-    return wording.made([*create, *columns, wording.tokens[as_], *query])
+    return wording.made([*create, *columns, wording.tokens[start - 1], *query])
+
+
+def _query_end(wording: Wording, start: int) -> int:
+    """Return where a query ends that options of storage may follow."""
+    end = start
+    while wording.words[end : end + 1] == ["("]:
+        end = wording.closing(end) + 1
+        if wording.word_at(end) not in _SET_OPERATIONS:
+            return end
+        end += 1 + (wording.word_at(end + 1) in ("ALL", "DISTINCT"))
+    for at in range(max(end, start + 1), len(wording.words)):
+        if wording.words[at] in _STORED and wording.is_outside(start, at):
+            behind = wording.words[at : at + 3]
+            if any(tuple(behind[: len(words)]) == words for words in _STORED_AS):
+                return at
+    return len(wording.words)
+
+
+_SET_OPERATIONS = frozenset({"EXCEPT", "INTERSECT", "MINUS", "UNION"})
+# How what follows a query and says how its rows are kept begins: of Teradata, Greenplum, Netezza and Vertica.
+_STORED_AS = (
+    ("DISTRIBUTE", "ON"), ("DISTRIBUTED", "BY"), ("DISTRIBUTED", "RANDOMLY"), ("DISTRIBUTED", "REPLICATED"),
+    ("NO", "PRIMARY", "INDEX"), ("ON", "COMMIT", "DELETE"), ("ON", "COMMIT", "DROP"),
+    ("ON", "COMMIT", "PRESERVE"), ("ORGANIZE", "ON"), ("PRIMARY", "INDEX"), ("SEGMENTED", "BY"),
+    ("UNIQUE", "PRIMARY", "INDEX"), ("UNSEGMENTED", "ALL"), ("WITH", "DATA"), ("WITH", "NO", "DATA"),
+)  # fmt: skip
+_STORED = frozenset(words[0] for words in _STORED_AS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from sqlglot import Dialect, ErrorLevel
@@ -12,6 +12,7 @@ from lineage.sql.catalog import Catalog
 from lineage.sql.dialects import dialect_of
 from lineage.sql.fence import refusal
 from lineage.sql.names import unseen_reads
+from lineage.sql.overlooked import lacks_rows
 from lineage.sql.parsing import ENGINE, Parsed, parse
 from lineage.sql.plans import Plan, Written
 from lineage.sql.queries import Queries
@@ -119,6 +120,7 @@ def _read(parsed: Parsed, planned: Plan, dialect: str | None, catalog: Catalog) 
         problems.append(parsed.doubt)
     for function in unseen_reads(parsed.tree) if parsed.tree is not None else ():
         problems.append(f"what the table function {function} reads is not known")
+    problems += _passed_over(parsed, planned)
     if planned.opaque:
         problems.append(f"{planned.kind} was not understood: {planned.opaque}")
     certain = not problems
@@ -139,6 +141,20 @@ def _read(parsed: Parsed, planned: Plan, dialect: str | None, catalog: Catalog) 
         _temporary(planned, outputs, dialect),
         parsed.text,
     )
+
+
+def _passed_over(parsed: Parsed, planned: Plan) -> Iterator[str]:
+    """Yield what the parser left out of a statement; where nothing is left, that is no understanding."""
+    understood = "was understood in part" if planned.inputs else "was not understood"
+    if parsed.overlooked:
+        names = ", ".join(parsed.overlooked[:_LISTED])
+        yield f"{planned.kind} {understood}: the parser passes over the tables {names}"
+    if lacks_rows(parsed.tree):
+        yield f"{planned.kind} {understood}: where its rows come from is not in the parser's answer"
+
+
+_LISTED = 8
+"""Tables that a problem names."""
 
 
 def _temporary(planned: Plan, outputs: Sequence[Table], dialect: str | None) -> tuple[Table, ...]:
@@ -175,7 +191,16 @@ def _edges(
                 flow = merged([flows[key], flow])
             flows[key] = flow
             rows[key] = _united_rows(rows.get(key), each.rows)
-    columns = tuple(_column_edges(output, flow, rows[output], dialect) for output, flow in flows.items())
+    of_rows = {id(each): _deciding(each) for each in rows.values()}  # most columns have no others
+    columns = tuple(
+        _column_edges(
+            output,
+            flow,
+            _deciding(_united_rows(flow, rows[output])) if flow.indirect else of_rows[id(rows[output])],
+            dialect,
+        )
+        for output, flow in flows.items()
+    )
     doubts = dict.fromkeys(each.doubt for each in written if each.doubt)
     doubts.update({doubt: None for flow in flows.values() for doubt in flow.doubts})
     return columns, list(doubts), all_named
@@ -190,14 +215,17 @@ def _united_rows(one: Flow | None, other: Flow) -> Flow:
     return rows
 
 
-def _column_edges(output: Column, flow: Flow, rows: Flow, dialect: str | None) -> ColumnEdges:
-    deciding = Flow()
-    deciding.add_rows(flow)
-    deciding.add_rows(rows)
+def _deciding(flow: Flow) -> tuple[Source, ...]:
+    return tuple(Source(*key, masking=key in flow.masked) for key in flow.indirect)
+
+
+def _column_edges(
+    output: Column, flow: Flow, indirect: tuple[Source, ...], dialect: str | None
+) -> ColumnEdges:
     return ColumnEdges(
         output,
         tuple(Source(*key, subtype, masking=key in flow.masked) for key, subtype in flow.direct.items()),
-        tuple(Source(*key, masking=key in deciding.masked) for key in deciding.indirect),
+        indirect,
         None if flow.is_copy else _text(flow, dialect),
     )
 

@@ -11,12 +11,16 @@ TOO_DEEP = "nested too deep"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of a text is read: characters and tokens in all, joined tables and nesting by statement."""
+    """How much of a text is read: characters and tokens in all, joined tables and nesting by statement.
+
+    `laterals` are LATERAL subqueries in each other.
+    """
 
     characters: int
     tokens: int
     joins: int
     depth: int
+    laterals: int
     advice: str
 
 
@@ -25,6 +29,7 @@ CHEAP = Limits(
     tokens=4_000,
     joins=60,
     depth=150,
+    laterals=8,
     advice="extract(..., apart=True) reads it in a process of its own",
 )
 """What is read in any program, where a text must cost it no more than about 0.1 s.
@@ -34,11 +39,17 @@ string or comment 0.2 us a character. An unqualified column among joined tables 
 
 At Python's own recursion limit the parser gives up between 40 levels (function calls) and 90 (subqueries)
 with an error that is caught. The depth is for programs that have raised the limit, where a compiled parser
-would exhaust the C stack instead and take the process with it.
+would exhaust the C stack instead and take the process with it. Where a text is broken inside LATERAL
+subqueries in each other, the parser tries each of them twice: 8 cost 0.1 s, 14 some 4 s.
 """
 
 WIDE = Limits(
-    characters=1_000_000, tokens=1_000_000, joins=1_000_000, depth=10_000, advice="give it in smaller parts"
+    characters=1_000_000,
+    tokens=1_000_000,
+    joins=1_000_000,
+    depth=10_000,
+    laterals=10_000,
+    advice="give it in smaller parts",
 )
 """What is read in a process that may be ended, with a stack for this depth."""
 
@@ -79,23 +90,45 @@ def refusal(sql: str, limits: Limits | None = None) -> str | None:
     limits = limits or _limits
     if len(sql) > limits.characters:
         return f"the text has {len(sql)} characters, {limits.characters} are read here: {limits.advice}"
-    depth = 0
-    tables = _Tables()
+    nesting, tables = _Nesting(limits), _Tables()
     for count, match in enumerate(_TOKENS.finditer(sql), 1):
         if match.lastgroup:
             return TEMPLATE
         if count > limits.tokens:
             return f"the text has more than the {limits.tokens} words and signs read here: {limits.advice}"
         token = match.group().lower()
-        if token in _OPENING:
-            depth += 1
-            if depth > limits.depth:
-                return f"it is {TOO_DEEP}: brackets and CASE more than {limits.depth} deep: {limits.advice}"
-        elif token in _CLOSING:
-            depth = max(0, depth - 1)
-        if tables.joined(token, depth) > limits.joins:
+        if (what := nesting.too_deep(token)) is not None:
+            return f"it is {TOO_DEEP}: {what} deep: {limits.advice}"
+        if tables.joined(token, nesting.depth) > limits.joins:
             return f"a statement joins more than the {limits.joins} tables read here: {limits.advice}"
     return None
+
+
+class _Nesting:
+    """Follows how deep brackets, CASE and LATERAL subqueries stand in each other."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.depth = 0
+        self._limits = limits
+        self._before = ""
+        self._laterals: list[int] = []
+
+    def too_deep(self, token: str) -> str | None:
+        """Take the next token and return what is deeper than the limits, or None."""
+        if token in _OPENING:
+            self.depth += 1
+            if self._before == "lateral":
+                self._laterals.append(self.depth)
+        elif token in _CLOSING:
+            if self._laterals and self._laterals[-1] == self.depth:
+                self._laterals.pop()
+            self.depth = max(0, self.depth - 1)
+        self._before = token
+        if self.depth > self._limits.depth:
+            return f"brackets and CASE more than {self._limits.depth}"
+        if len(self._laterals) > self._limits.laterals:
+            return f"LATERAL more than {self._limits.laterals}"
+        return None
 
 
 class _Tables:

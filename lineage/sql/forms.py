@@ -16,7 +16,7 @@ from lineage.sql.creation import created
 from lineage.sql.names import file_table
 from lineage.sql.plans import Plan, copied
 from lineage.sql.results import Table
-from lineage.sql.rewording import plainer
+from lineage.sql.rewording import insert_by_name, plainer
 from lineage.sql.splitting import Piece, is_string
 from lineage.sql.wording import Wording, token_at
 
@@ -242,7 +242,7 @@ _BEHIND_FROM = (
 def _insert(form: Wording) -> Form | None:
     """INSERT OVERWRITE DIRECTORY 'path' with options before its query; INSERT INTO t EXEC p."""
     if "DIRECTORY" not in form.words[:4]:
-        return _insert_of_procedure(form)
+        return _insert_of_procedure(form) or insert_by_name(form)
     path = form.string()
     form.at = path + 1 if path is not None else form.at
     query = form.find("SELECT", "WITH", "FROM")

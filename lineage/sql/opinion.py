@@ -18,6 +18,7 @@ from sqllineage.runner import LineageRunner
 
 from lineage.sql.catalog import Catalog
 from lineage.sql.names import file_table
+from lineage.sql.places import places, squeezed
 from lineage.sql.process import NO_SCHEMA
 from lineage.sql.results import Column, Table
 
@@ -43,7 +44,10 @@ Edge = tuple[Column, Column]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was said about one statement; edges from tables that it does not read are left out."""
+    """What was said about one statement.
+
+    Edges from tables that it does not read are left out, and those to columns without a name and place.
+    """
 
     inputs: tuple[Table, ...]
     outputs: tuple[Table, ...]
@@ -104,14 +108,18 @@ def _heard(runner: LineageRunner, text: str) -> Heard:
     outputs.update(between)
     paths = runner.get_column_lineage()
     ends = [(path[-1], path[0]) for path in paths if len(path) > 1]
-    unnamed = list(dict.fromkeys(output.raw_name for output, _ in ends if not _is_name(output.raw_name)))
+    placed = places(text) if not all(_is_name(output.raw_name) for output, _ in ends) else {}
     edges: dict[Edge, None] = {}
     for output, source in ends:
         target, read = outputs.get(output.parent), inputs.get(source.parent)
         if target is None or read is None or (source.raw_name == "*" and output.raw_name != "*"):
             continue
-        name = output.raw_name
-        name = f"_col_{unnamed.index(name)}" if name in unnamed else written.get(name, name)
+        name: str | None = written.get(output.raw_name, output.raw_name)
+        if not _is_name(output.raw_name):
+            place = placed.get(squeezed(output.raw_name))
+            name = None if place is None else f"_col_{place}"
+        if name is None:
+            continue
         column = Column("" if target.name == _RESULT else target.name, name)
         edges[column, Column(read.name, written.get(source.raw_name, source.raw_name))] = None
     tables = [table for table in outputs.values() if table.name != _RESULT]

@@ -15,6 +15,7 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from lineage.sql.forms import Export, ViewUpdate, form_of
 from lineage.sql.identifiers import mark_names
+from lineage.sql.overlooked import lacks_rows, overlooked
 from lineage.sql.plans import Plan
 from lineage.sql.procedures import pieces, unpunctuated
 from lineage.sql.rewording import titled
@@ -32,7 +33,10 @@ _FAULTS = (SqlglotError, ValueError, TypeError, AttributeError, LookupError)
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A statement's tree or plan, or why there is none; `kind` is that of a definition, which has neither."""
+    """A statement's tree or plan, or why there is none; `kind` is that of a definition, which has neither.
+
+    `overlooked` are names behind FROM and JOIN of which neither says anything.
+    """
 
     tree: Node | None
     text: str
@@ -42,6 +46,7 @@ class Parsed:
     plan: Plan | None = None
     assigning: bool = False
     doubt: str | None = None
+    overlooked: tuple[str, ...] = ()
 
 
 def parse(sql: str, dialect: str | None) -> list[Parsed]:
@@ -59,7 +64,10 @@ def _read(piece: Piece, dialect: str | None, parser: Parser) -> Iterator[Parsed]
     if dialect == "teradata":
         piece = replace(piece, tokens=titled(list(piece.tokens)))
     found = _parse(piece, dialect, parser)
-    yield from [found] if _is_understood(found) else _read_otherwise(piece, found, dialect, parser)
+    made = [found] if _is_understood(found) else _read_otherwise(piece, found, dialect, parser)
+    missing = overlooked(piece.tokens, ((each.tree, each.plan) for each in made))
+    yield from made[:-1]
+    yield replace(made[-1], overlooked=tuple(missing)) if missing else made[-1]
 
 
 def _is_understood(parsed: Parsed) -> bool:
@@ -70,7 +78,9 @@ def _is_understood(parsed: Parsed) -> bool:
         return (tree.args.get("kind") or "").upper() not in _READ_BY_TOKENS
     if isinstance(tree, exp.LoadData):
         return tree.args.get("inpath") is not None
-    return tree is not None and not isinstance(tree, exp.Command) and tree.key not in _TOLD_BY_TOKENS
+    if tree is None or isinstance(tree, exp.Command) or tree.key in _TOLD_BY_TOKENS:
+        return False
+    return not lacks_rows(tree)
 
 
 _TOLD_BY_TOKENS = frozenset({"execute", "export", "summarize"})

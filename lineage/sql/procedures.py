@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from lineage.sql.cursor import QUERY, Cursor, select_of
 from lineage.sql.declarations import declare, local
 from lineage.sql.definitions import create
-from lineage.sql.splitting import Piece, is_string, redelimited, tokenized, untokenized
+from lineage.sql.splitting import Piece, is_string, redelimited, requoted, tokenized, untokenized
 
 _STEERING = frozenset({  # statements that move no rows, but for the queries in them
     "ASSERT", "BREAK", "CLOSE", "CONTINUE", "DEALLOCATE", "EXIT", "FETCH", "GET", "GOTO", "ITERATE", "LEAVE",
@@ -33,7 +33,7 @@ def pieces(sql: str, dialect: str | None) -> list[Piece]:
     """Return the statements of a text in order, those in the bodies of its procedures among them."""
     if dialect in ("mysql", "singlestore", None):
         sql = redelimited(sql)
-    tokens = tokenized(sql, dialect)
+    tokens = tokenized(requoted(sql) if dialect == "oracle" else sql, dialect)
     if tokens is not None:
         return list(_walk(Cursor(tokens, sql, dialect, _walk)))
     found: list[Piece] = []

@@ -159,6 +159,13 @@ class Relation:
         return {column.name.casefold(): column.flow for column in reversed(self._outputs)}
 
     @cached_property
+    def is_open(self) -> bool:
+        """Whether any column may be here and none is known, as of a table without a schema."""
+        if not self.columns:
+            return False
+        return all(isinstance(column, Rest) and not column.without for column in self.columns)
+
+    @cached_property
     def rests(self) -> list[Rest]:
         """The parts whose columns are unknown."""
         return [column for column in self.columns if isinstance(column, Rest)]
@@ -181,7 +188,7 @@ class Relation:
 
     def may_have(self, name: str) -> bool:
         """Whether a column of this name may be among the unknown ones."""
-        return any(rest.may_have(name) for rest in self.rests)
+        return self.is_open or any(rest.may_have(name) for rest in self.rests)
 
     def has(self, name: str) -> bool:
         """Whether a column of this name is, or may be, here."""

@@ -23,6 +23,25 @@ def plainer(wording: Wording) -> Piece | None:
     return wording.made(tokens)
 
 
+def insert_by_name(wording: Wording) -> Piece | None:
+    """Write MySQL's `INSERT INTO t SET a = x, b = y` as `INSERT INTO t (a, b) SELECT x, y`."""
+    set_ = wording.find("SET", start=1)
+    if set_ is None:
+        return None
+    end = wording.find("AS", "ON", start=set_) or len(wording.tokens)
+    pairs = wording.listed(set_ + 1, end)
+    if not all(len(pair) > 2 and pair[1].token_type == TokenType.EQ for pair in pairs):
+        return None
+    at = wording.tokens[set_]
+    comma = token_at(at, TokenType.COMMA, ",")
+    names = [token for pair in pairs for token in (comma, pair[0])][1:]
+    values = [token for pair in pairs for token in (comma, *pair[2:])][1:]
+    opening, closing = token_at(at, TokenType.L_PAREN, "("), token_at(at, TokenType.R_PAREN, ")")
+    select = token_at(at, TokenType.SELECT, "SELECT")
+    start = wording.tokens[:set_]
+    return wording.made([*start, opening, *names, closing, select, *values, *wording.tokens[end:]])
+
+
 def _unlogged(tokens: list[Token]) -> list[Token]:
     """Leave out Oracle's LOG ERRORS at the end of a statement."""
     for at in range(len(tokens) - 1):

@@ -100,7 +100,7 @@ class Scope:
 
     def knows(self, name: str) -> bool:
         """Whether a source here or around is known to have a column of this name."""
-        return any(s.relation.known(name) is not None for scope in self._outwards() for s in scope.sources)
+        return any(s.relation.known(name) is not None for scope in self._outwards() for s in scope._listing())
 
     def row(self, name: str) -> Flow | None:
         """Return the flow of a whole row where a name means a source, not a column of one."""
@@ -182,7 +182,7 @@ class Scope:
         alias = self.aliases.get(key(name)) if self.aliases_visible else None
         if alias is not None and self.aliases_first:
             return alias
-        known = [flow for source in self.sources if (flow := source.relation.known(name)) is not None]
+        known = [flow for source in self._listing() if (flow := source.relation.known(name)) is not None]
         if len(known) > 1:
             return Flow.doubtful(f"the column {name} is in several tables of the statement")
         if known:
@@ -190,6 +190,10 @@ class Scope:
         if alias is not None:
             return alias
         return self._unlisted(name) or (self.parent._unqualified(name) if self.parent is not None else None)
+
+    def _listing(self) -> list[Source]:
+        """Return the sources that have columns known by name."""
+        return [source for source in self.sources if not source.relation.is_open]
 
     def _unlisted(self, name: str) -> Flow | None:
         may = [s for s in self.sources if not s.loose and s.relation.may_have(name)]

@@ -20,6 +20,13 @@ _QUOTED = frozenset(
     if kind.name == "IDENTIFIER" or (kind.name.endswith("STRING") and kind.name != "BIT_STRING")
 )
 _STRINGS = _QUOTED - {TokenType.IDENTIFIER}
+_Q_QUOTED = re.compile(
+    r"""
+    (?P<other> --[^\n]* | /\*.*?\*/ | "[^"]*" | (?<!\w)'(?:[^']|'')*' )
+    | \bn?q'(?: \[.*?\] | \{.*?\} | \(.*?\) | <.*?> | ([^\s\[{(<]).*?\2 )'
+    """,
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
 _DELIMITER = re.compile(r"(?im)^[ \t]*delimiter[ \t]+(\S+)[ \t]*$")
 
 
@@ -114,6 +121,23 @@ def redelimited(sql: str) -> str:
 
 def _semicolons(sql: str, delimiter: str) -> str:
     return sql if delimiter == ";" else sql.replace(delimiter, ";".ljust(len(delimiter)))
+
+
+def requoted(sql: str) -> str:
+    """Return a text with plain strings for Oracle's `q'[it's]'` where the parser does not know these.
+
+    Places stay; what the strings say does not.
+    """
+    return sql if _knows_q_quotes() else _Q_QUOTED.sub(_blank, sql)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return match.group() if match.group("other") else f"'{' ' * (len(match.group()) - 2)}'"
+
+
+@lru_cache(maxsize=1)
+def _knows_q_quotes() -> bool:
+    return len(tokenized("q'[a]'", "oracle") or ()) == 1
 
 
 def untokenized(sql: str, dialect: str | None) -> Iterator[tuple[str, list[Token] | None]]:

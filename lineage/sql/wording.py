@@ -32,7 +32,16 @@ class Wording:
 
     def word(self) -> str:
         """Return the word that comes next, "" at the end."""
-        return self.words[self.at] if self.at < len(self.words) else ""
+        return self.word_at(self.at)
+
+    def word_at(self, at: int) -> str:
+        """Return the word at a place, "" beyond the end."""
+        return self.words[at] if at < len(self.words) else ""
+
+    def is_outside(self, start: int, at: int) -> bool:
+        """Whether no bracket is open at a place that was not open at the start."""
+        before = self.words[start:at]
+        return before.count("(") == before.count(")")
 
     def listed(self, start: int, end: int) -> list[list[Token]]:
         """Return what stands between the commas of a part of the statement."""

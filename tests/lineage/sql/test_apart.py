@@ -105,7 +105,7 @@ def test_a_bare_query_of_the_second_engine_has_columns_and_writes_nothing() -> N
     ):
         result = extract(sql, dialect="exasol", apart=True)
         assert (names(result.inputs), result.outputs) == (["bare"], ())
-        assert edges(result) == [("", "a", "bare", "a"), ("", "_col_0", "bare", "b")]
+        assert edges(result) == [("", "a", "bare", "a"), ("", "_col_1", "bare", "b")]
         assert result.statements[0].kind == "SELECT"
 
 
@@ -264,3 +264,11 @@ def test_a_text_that_takes_too_much_memory_ends_the_worker_and_nothing_else() ->
         ("the worker process took too much memory", "the worker process did not answer in time")
     )
     assert extract(f"INSERT INTO o SELECT {'(' * 300}a{')' * 300} AS a FROM after", apart=True).problems == ()
+
+
+def test_an_unnamed_column_of_the_second_engine_has_its_place() -> None:
+    sql = 'INSERT INTO o SELECT a, 1, b + 1 AS b, max( c ), c || "d" FROM t PREFERRING LOW a'
+    result = extract(sql, dialect="exasol", apart=True)
+    assert result.statements[0].engine.startswith("sqllineage")
+    found = {(edges.output.column, source.column) for edges in result.columns for source in edges.inputs}
+    assert found == {("a", "a"), ("b", "b"), ("_col_3", "c"), ("_col_4", "c"), ("_col_4", "d")}

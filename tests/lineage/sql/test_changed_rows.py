@@ -100,3 +100,28 @@ def test_arms_of_a_set_operation_are_not_mixed_with_those_of_another(kind: str) 
 def test_names_of_an_alias_over_unknown_columns_come_from_their_star() -> None:
     sql = "WITH c (x, y) AS (SELECT * FROM t) SELECT x FROM c"
     assert direct(sql) == ["x <- t.*"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE Dest SET a = s.x FROM dbo.Dest d JOIN dbo.S s ON s.id = d.id",
+        "UPDATE Dest SET Dest.a = s.x FROM dbo.Dest JOIN dbo.S s ON s.id = Dest.id",
+        "UPDATE dbo.Dest SET a = s.x FROM Dest AS d JOIN dbo.S s ON s.id = d.id",
+        "UPDATE dbo.Dest SET a = s.x FROM dbo.Dest d JOIN dbo.S s ON s.id = d.id",
+        "DELETE FROM Dest FROM dbo.Dest AS d JOIN dbo.S s ON s.id = d.id",
+    ],
+)
+def test_a_target_that_from_names_with_its_schema_is_one_table(sql: str) -> None:
+    result = extract(sql, dialect="tsql")
+    assert [table.name for table in result.outputs] == ["dbo.Dest"]
+    assert [table.name for table in result.inputs] == ["dbo.S"]
+    for edges in result.columns:
+        assert {source.table for source in (*edges.inputs, *edges.indirect)} == {"dbo.S", "dbo.Dest"}
+
+
+def test_elsewhere_the_same_name_in_from_is_another_row_of_the_table() -> None:
+    result = extract(
+        "UPDATE dest SET a = d.x FROM public.dest d WHERE d.id = dest.parent", dialect="postgres"
+    )
+    assert [table.name for table in result.inputs] == ["public.dest"]

@@ -123,3 +123,28 @@ def test_the_fence_is_linear(text: str) -> None:
     started = time.process_time()
     refusal(sql[: CHEAP.characters])
     assert time.process_time() - started < 0.1
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_lateral_subqueries_in_each_other_cost_little(closed: bool) -> None:
+    """The parser tries what is broken inside of each of them twice: 20 levels take it minutes."""
+    sql = "SELECT p FROM d, LATERAL ( " * 20 + "SELECT x FROM SELECT x" + ") AS q" * 20 * closed
+    started = time.process_time()
+    result = extract(sql)
+    assert time.process_time() - started < 1
+    assert any("LATERAL" in problem and "apart=True" in problem for problem in result.problems)
+    siblings = "SELECT p FROM d" + ", LATERAL (SELECT d.p) AS q" * 20
+    assert refusal(siblings) is None
+
+
+def test_bare_columns_of_many_tables_cost_little() -> None:
+    columns = ", ".join(f"c{i}" for i in range(850))
+    sql = f"INSERT INTO o SELECT {columns} FROM t0 " + " ".join(f"JOIN t{i} USING (id)" for i in range(1, 50))
+    started = time.process_time()
+    bare = extract(sql)
+    seconds = time.process_time() - started
+    started = time.process_time()
+    qualified = extract(sql.replace(" c", " t0.c"))
+    assert len(bare.columns) == len(qualified.columns) == 850
+    assert seconds < 2.5 * (time.process_time() - started)
+    assert "c0 may be of several tables" in bare.problems[0]
