@@ -81,8 +81,16 @@ def _members(attribution: Attribution | None) -> Iterable[str]:
         if value is not None:
             yield f"{_PREFIX}{name}={_encoded(value)}"
     for name, plain in attribution.attributes:
-        kind = "" if isinstance(plain, str) else f";type={type(plain).__name__}"
-        yield f"{_ATTRIBUTE}{quote(name, safe=_IN_KEYS, errors='replace')}={_encoded(str(plain))}{kind}"
+        text, kind = _plain(plain)
+        yield f"{_ATTRIBUTE}{quote(name, safe=_IN_KEYS, errors='replace')}={_encoded(text)}{kind}"
+
+
+def _plain(value: Scalar) -> tuple[str, str]:
+    """Return a value as text, and the property that says its type; members of an IntEnum are integers."""
+    if isinstance(value, str):
+        return value, ""
+    kind = bool if isinstance(value, bool) else int if isinstance(value, int) else float
+    return repr(kind(value)), f";type={kind.__name__}"
 
 
 def _encoded(value: str) -> str:

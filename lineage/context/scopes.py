@@ -17,7 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 Scalar = str | int | float | bool
 MAX_ATTRIBUTES = 32
 MAX_CHARACTERS = 256
-"""Longer values and further attributes are cut: what is said of every query stays small."""
+MAX_BITS = 256
+"""Longer texts are cut, further attributes and larger numbers left out: what every query says stays small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +175,8 @@ def use(
     What is not given is as outside; `attributes` are added to those outside. Values that are no strings
     become such; what cannot be read is left out, and nothing raises.
     """
-    given = Attribution()
-    with guard("reading an attribution"):
-        given = Attribution(
+    return Use(
+        Attribution(
             text_of(operation),
             text_of(actor),
             text_of(request_id),
@@ -185,7 +185,7 @@ def use(
             text_of(agent),
             scalars(attributes),
         )
-    return Use(given)
+    )
 
 
 def nobody() -> Use:
@@ -197,6 +197,8 @@ def text_of(value: object) -> str | None:
     """Return a value as text of bounded length; None for what is empty or cannot be read."""
     if value is None:
         return None
+    if type(value) is str:  # nearly always: without the fence, as nothing can fail
+        return value[:MAX_CHARACTERS] or None
     text = ""
     with guard("reading an attribution"):
         text = str(value)[:MAX_CHARACTERS]
@@ -205,16 +207,24 @@ def text_of(value: object) -> str | None:
 
 def scalars(attributes: Mapping[str, Any] | None) -> tuple[tuple[str, Scalar], ...]:
     """Return attributes as plain values, copied now: later changes of the caller's are not ours."""
+    if attributes is None:
+        return ()
     found: dict[str, Scalar] = {}
     with guard("reading attributes"):
-        for key, value in dict(attributes or {}).items():
+        for key, value in dict(attributes).items():
             if len(found) == MAX_ATTRIBUTES:
                 break
             name = text_of(key)
-            plain = value if isinstance(value, bool | int | float) else text_of(value)
+            plain = _scalar(value)
             if name is not None and plain is not None:
                 found[name] = plain
     return tuple(found.items())
+
+
+def _scalar(value: object) -> Scalar | None:
+    if isinstance(value, int):
+        return value if value.bit_length() <= MAX_BITS else None
+    return value if isinstance(value, float) else text_of(value)
 
 
 def _joined(outside: Attribution | None, inside: Attribution) -> Attribution:
@@ -225,7 +235,8 @@ def _joined(outside: Attribution | None, inside: Attribution) -> Attribution:
         for name in _NAMES
     }
     if outside.attributes:
-        values["attributes"] = tuple({**dict(outside.attributes), **dict(inside.attributes)}.items())
+        both = {**dict(outside.attributes), **dict(inside.attributes)}
+        values["attributes"] = tuple(both.items())[-MAX_ATTRIBUTES:]
     return Attribution(**values)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -62,6 +63,20 @@ def test_what_was_injected_is_attached_with_its_types() -> None:
     with attach(carrier) as there:
         assert there == here == current()
         assert [type(value) for _, value in there.attributes] == [str, int, float, bool, str]
+
+
+def test_numbers_of_other_libraries_go_over_as_numbers() -> None:
+    class Level(enum.IntEnum):
+        HIGH = 3
+
+    class Ratio(float):
+        """As numpy's are."""
+
+    with use(attributes={"level": Level.HIGH, "ratio": Ratio(0.5), "huge": 10**5000, "odd": 1j}):
+        carrier = inject()
+    with attach(carrier) as there:
+        assert there is not None
+        assert dict(there.attributes) == {"level": 3, "ratio": 0.5, "odd": "1j"}
 
 
 @given(

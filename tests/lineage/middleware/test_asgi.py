@@ -94,7 +94,7 @@ ROUTES = [
     Route("/pool", tell_from_pool),
     Route("/stream", stream),
     Route("/fail", fail),
-    Mount("/api", routes=[Mount("/v1", routes=[Route("/users/{name}", tell)])]),
+    Mount("/api", routes=[Mount("/v1", routes=[Route("/people/{name}", tell)])]),
 ]
 
 
@@ -147,7 +147,7 @@ def seen(port: int, path: str, method: str = "GET", **headers: str) -> dict[str,
     [
         ("GET", "/orders/42/lines/7?secret=x", "GET /orders/{order_id}/lines/{line}"),
         ("POST", "/orders", "POST /orders"),
-        ("GET", "/api/v1/users/alice", "GET /api/v1/users/{name}"),
+        ("GET", "/api/v1/people/alice", "GET /api/v1/people/{name}"),
         ("GET", "/thread", "GET /thread"),
         ("GET", "/pool", "GET /pool"),
     ],
@@ -367,8 +367,8 @@ def test_a_request_that_cannot_be_read_is_answered_all_the_same(scope: dict[str,
 @pytest.mark.parametrize(
     ("path", "operation"),
     [
-        ("/users/42", "GET /users/{id}"),
-        ("/users/bob@corp.com/inbox", "GET /users/{id}/inbox"),
+        ("/people/42", "GET /people/{id}"),
+        ("/people/bob@corp.com/inbox", "GET /people/{id}/inbox"),
         ("/f/0198c0de-7c00-7077-bcef-1a2b3c4d5e6f", "GET /f/{id}"),
         ("/reset/" + "Zz" * 30, "GET /reset/{id}"),
         ("/", "GET /"),

@@ -48,8 +48,8 @@ def seen(middleware: Callable[[App], App], **request: Any) -> tuple[str | None, 
 
 
 def test_a_request_has_its_context() -> None:
-    found = seen(WSGIMiddleware, path="/users/42", HTTP_X_REQUEST_ID="r-1", REQUEST_METHOD="POST")
-    assert found == ("POST /users/{id}", None, "r-1")
+    found = seen(WSGIMiddleware, path="/people/42", HTTP_X_REQUEST_ID="r-1", REQUEST_METHOD="POST")
+    assert found == ("POST /people/{id}", None, "r-1")
     assert seen(WSGIMiddleware, path="/b", SCRIPT_NAME="/a", HTTP_TRACEPARENT=TRACE)[::2] == (
         "GET /a/b",
         TRACE[3:35],
