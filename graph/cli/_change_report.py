@@ -11,6 +11,7 @@ import typer
 from graph.cli._answers import Format, Table, kind_text, print_answer
 from graph.cli._markdown import escaped, print_markdown_table
 from graph.cli._output import print_json, print_note, print_table
+from graph.cli._queries_table import print_readers
 from graph.exports.labels import one_line
 from graph.nodes import Node, NodeType, dataset
 from graph.queries.answer import AnswerNode, Impact
@@ -78,6 +79,7 @@ def _print(found: ChangeImpact, table: Table, *, heading: str, item: str) -> Non
     if hits:
         typer.echo("")
         _print_hits(found, hits, table)
+    print_readers(found.answer, table)
     if found.critical:
         typer.echo("")
         typer.echo(heading.format("Critical:"))

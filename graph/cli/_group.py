@@ -22,6 +22,7 @@ COMMANDS = {
     "diagnose": "Show why a number may be wrong, back to its sources.",
     "columns": "Show which fields the fields of a dataset are made from.",
     "path": "Show a shortest path from one name to another.",
+    "queries": "List the queries that programs ran: which code, for whom, how often, how long.",
     "runs": "List the runs of jobs, the latest first.",
     "sql": "Show the tables and columns that a SQL text reads and writes.",
     "ship": "Deliver the events in the outbox to the configured backend.",

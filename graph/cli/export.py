@@ -84,12 +84,16 @@ def _around(
     return sorted(nodes.values(), key=lambda node: node.place), edges.values()
 
 
+_UNTOLD = {EdgeKind.OVERRULED, EdgeKind.UNDERSTOOD}
+"""Kinds of edge that are no lineage by themselves."""
+
+
 def _whole(asked: Opened, *, drawn: bool) -> tuple[Iterable[Node], Iterable[AnswerEdge]]:
     """Return all there is; in a drawing, datasets and jobs with what is read and written."""
     from graph.queries.whole import every_edge, every_node
 
     types = (NodeType.DATASET, NodeType.JOB) if drawn else tuple(NodeType)
-    kinds = (EdgeKind.READS, EdgeKind.WRITES) if drawn else tuple(set(EdgeKind) - {EdgeKind.OVERRULED})
+    kinds = (EdgeKind.READS, EdgeKind.WRITES) if drawn else tuple(set(EdgeKind) - _UNTOLD)
     return every_node(asked.reader, types), every_edge(asked.reader, kinds)
 
 

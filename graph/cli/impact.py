@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import typer
 
@@ -22,6 +21,7 @@ from graph.cli._change_options import (
 )
 from graph.cli._markdown import print_markdown_table
 from graph.cli._options import Cursor, Depth, Json, Limit, Name, Store
+from graph.cli._queries_table import print_readers
 from graph.cli._store import opened
 from graph.queries.answer import Answer
 
@@ -75,11 +75,17 @@ def impact(
         format_=format_,
         limit=limit,
         cursor=cursor,
-        table=partial(print_nodes, made=True),
+        table=_print_table,
         markdown=lambda page: _print_markdown(answer, page),
     )
 
 
+def _print_table(page: Answer) -> None:
+    print_nodes(page, made=True)
+    print_readers(page)
+
+
 def _print_markdown(answer: Answer, page: Answer) -> None:
     print_nodes(page, print_markdown_table, made=True)
+    print_readers(page, print_markdown_table)
     draw_in_markdown(answer, page)

@@ -9,11 +9,11 @@ from graph.records import EdgeKind
 def edge_label(edge: AnswerEdge) -> str:
     """Return the names of the jobs, or how one field is made from another where there are none.
 
-    Nothing where one end of the edge is the job.
+    Where one end of the edge is the job, how it uses a field, else nothing.
     """
     if edge.kind in (EdgeKind.READS, EdgeKind.WRITES):
         return ""
-    if edge.jobs:
+    if edge.jobs and edge.kind is not EdgeKind.USES:
         return ", ".join(job.name for job in edge.jobs)
     made = [
         word for each in edge.transformations for word in (each.subtype, "masking" * each.masking) if word

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from graph.queries.impacts import impact as impact
     from graph.queries.names import resolve as resolve
     from graph.queries.paths import path as path
+    from graph.queries.query_items import QueryItem as QueryItem
+    from graph.queries.query_list import queries as queries
+    from graph.queries.query_list import since_time as since_time
     from graph.queries.run_list import runs as runs
     from graph.queries.schema_changes import Add as Add
     from graph.queries.schema_changes import Drop as Drop
@@ -45,6 +48,7 @@ _HOME = {
     "ChangeImpact": "change_impact",
     "Drop": "schema_changes",
     "Impact": "answer",
+    "QueryItem": "query_items",
     "Rename": "schema_changes",
     "Retype": "schema_changes",
     "Diagnosis": "diagnosis",
@@ -54,8 +58,10 @@ _HOME = {
     "impact": "impacts",
     "impact_of_changes": "change_impact",
     "path": "paths",
+    "queries": "query_list",
     "resolve": "names",
     "runs": "run_list",
+    "since_time": "query_list",
     "upstream": "chains",
 }
 

@@ -12,11 +12,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graph.errors import InvalidQueryError
 from graph.nodes import Node, NodeType
 from graph.records import EdgeKind, Origin, Transformation
+
+if TYPE_CHECKING:
+    from graph.queries.query_items import QueryItem
 
 
 class Impact(StrEnum):
@@ -114,7 +117,7 @@ class Answer:
 
     `notes` say what people should know about it, such as why nothing is downstream. `incomplete` says that
     lineage waiting in the store could not all be read in time. `next` is the cursor of the next page, None on
-    the last one.
+    the last one. `readers`, of what a change affects, are the queries that read it.
     """
 
     query: Mapping[str, Any]
@@ -123,6 +126,7 @@ class Answer:
     incomplete: bool = False
     next: str | None = None
     notes: tuple[str, ...] = ()
+    readers: tuple[QueryItem, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the envelope as plain dicts and lists."""
@@ -133,6 +137,8 @@ class Answer:
             "incomplete": self.incomplete,
             "next": self.next,
         }
+        if self.readers:
+            said["readers"] = [each.as_json() for each in self.readers]
         return {**said, "notes": list(self.notes)} if self.notes else said
 
     def page(self, *, limit: int | None = None, cursor: str | None = None) -> Answer:

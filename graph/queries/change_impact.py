@@ -13,6 +13,7 @@ from graph.queries.critical import CriticalHit, find_critical
 from graph.queries.draft import Draft
 from graph.queries.impacts import impact_of_fields
 from graph.queries.names import resolve
+from graph.queries.readers import with_readers
 from graph.queries.schema_changes import (
     Add,
     Change,
@@ -220,7 +221,8 @@ def _together(
     depth: int | None,
 ) -> Answer:
     if harmful:
-        return impact_of_fields(reader, dataset, touched, depth=depth)
+        answer = impact_of_fields(reader, dataset, touched, depth=depth)
+        return with_readers(reader, answer, dataset, touched)
     draft = Draft()
     draft.place(dataset.key, 0)
     return draft.finish(reader, {"question": "impact", "node": dataset.id, "depth": depth})

@@ -112,7 +112,7 @@ def _path(answer: Answer, starts: Sequence[Node], target: Node, impact: Impact) 
 
 
 def _passable(edge: AnswerEdge, impact: Impact) -> bool:
-    if edge.kind is not EdgeKind.FIELD:
+    if edge.kind not in (EdgeKind.FIELD, EdgeKind.USES):
         return impact is Impact.UNKNOWN
     return (
         impact is not Impact.DIRECT

@@ -12,6 +12,7 @@ from graph.queries.certainty import direct_keys, is_indirect, mark_feeds
 from graph.queries.dead_ends import why_nothing_downstream
 from graph.queries.draft import Draft
 from graph.queries.names import resolve
+from graph.queries.readers import with_readers
 from graph.queries.unknown import Holder, add_unknown
 from graph.queries.walk import Walked, add_jobs, check_depth, starts_of, walk
 from graph.records import Direction, EdgeKind
@@ -28,10 +29,11 @@ def impact(reader: LineageReader, node: Node | str | Sequence[str], *, depth: in
     an INDIRECT one (a filter, a join, a sort). A dataset or job is `indirect` when column lineage shows
     only that, else `direct`.
 
-    Of a field: the fields it feeds with their datasets, the jobs on the way; and, marked `unknown`, the
-    jobs that read a dataset which holds one of these fields and whose column lineage nobody gave, with
-    everything behind them.
+    Of a field: the fields it feeds with their datasets, the jobs on the way and those that read one of these
+    fields; and, marked `unknown`, the jobs that read a dataset which holds one of these fields and whose
+    column lineage nobody gave, with everything behind them.
 
+    `readers` are the queries that read what is affected, with the code that runs them (`with_readers`).
     Where no dataset is downstream `notes` say why.
 
     Raises:
@@ -47,10 +49,11 @@ def impact(reader: LineageReader, node: Node | str | Sequence[str], *, depth: in
         _of_dataset(reader, draft, asked, depth)
     draft.impact.pop(asked.key, None)
     answer = draft.finish(reader, {"question": "impact", "node": asked.id, "depth": depth})
+    answer = with_readers(reader, answer, asked, [asked] if asked.type is NodeType.FIELD else None)
     if any(each.distance and each.node.type is NodeType.DATASET for each in answer.nodes):
         return answer
     why = why_nothing_downstream(reader, asked)
-    return answer if why is None else replace(answer, notes=(why,))
+    return answer if why is None else replace(answer, notes=(why, *answer.notes))
 
 
 def impact_of_fields(
@@ -80,8 +83,21 @@ def _of_fields(
     fields = walk(reader, draft, keys, EdgeKind.FIELD, DOWN, depth)
     holders = _add_what_holds(reader, draft, fields, keys) if keys else {}
     holders.setdefault(holder.key, Holder(0))
+    _add_users(reader, draft, fields, keys, depth)
     add_unknown(reader, draft, holders, depth)
     draft.impact.pop(holder.key, None)
+
+
+def _add_users(
+    reader: LineageReader, draft: Draft, fields: Walked, starts: Collection[int], depth: int | None
+) -> None:
+    """Add and mark the jobs that read the walked fields in statements that write nothing."""
+    near = [key for key, hops in fields.reached.items() if depth is None or hops < depth]
+    direct = direct_keys(fields.edges, starts)
+    for edge in reader.incident(near, EdgeKind.USES, DOWN) if near else ():
+        draft.link(edge)
+        draft.place(edge.target, fields.reached[edge.source] + 1)
+        draft.mark(edge.target, direct=edge.source in direct and not is_indirect(edge))
 
 
 def _of_dataset(reader: LineageReader, draft: Draft, asked: Node, depth: int | None) -> None:

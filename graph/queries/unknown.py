@@ -32,6 +32,8 @@ def add_unknown(
 ) -> None:
     """Add jobs that read an affected dataset in a way no column lineage shows, and all that lies behind them.
 
+    A job that only reads a holder is none of them where its SQL tells all fields that it uses of it.
+
     A job on an edge out of a holder is unknown when the edge's target has no field edge of this job at all;
     a job on no edge out of it only reads it. What is in the draft already, because column lineage shows it,
     stays as it is.
@@ -50,10 +52,17 @@ def add_unknown(
     _add_datasets(draft, steps, reached, claimed)
     on_edge = {(edge.source, edge.job) for edge in (*feeds, *behind)}
     reads = touching(reader, reached, DOWN, depth)
+    on_edge |= _understood(reader, holders.keys() - {edge.target for edge in steps})
     readers = [edge for edge in reads if (edge.source, edge.job) not in on_edge]
     _add_jobs(draft, steps, readers, reached, holders, claimed)
     for key in draft.distance.keys() - claimed:
         draft.impact[key] = Impact.UNKNOWN
+
+
+def _understood(reader: LineageReader, datasets: Collection[int]) -> set[tuple[int, int | None]]:
+    """Return the (dataset, job) pairs where all that the job uses of the dataset is known."""
+    edges = reader.incident(datasets, EdgeKind.UNDERSTOOD, DOWN) if datasets else ()
+    return {(edge.source, edge.job) for edge in edges}
 
 
 def _shown(reader: LineageReader, targets: Collection[int]) -> set[tuple[int, int | None]]:

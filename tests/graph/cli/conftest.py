@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from referencing import Registry, Resource
 from typer.testing import CliRunner
 
 from graph.cli import app
@@ -24,6 +25,9 @@ SCHEMAS = {
     name: json.loads((ROOT / "docs" / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
     for name in ("answer", "items")
 }
+REGISTRY: Registry[Any] = Registry().with_resources(
+    [(schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS.values()]
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Said:
 
     def _checked(self, schema: str) -> Any:
         value = json.loads(self.out)
-        jsonschema.Draft202012Validator(SCHEMAS[schema]).validate(value)
+        jsonschema.Draft202012Validator(SCHEMAS[schema], registry=REGISTRY).validate(value)
         return value
 
 

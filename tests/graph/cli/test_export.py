@@ -25,7 +25,7 @@ def test_the_whole_graph_is_written_as_json_lines(lineage: Lineage) -> None:
 
     ids = [node["id"] for node in nodes]
     assert len(ids) == len(set(ids)) == held["datasets"] + held["jobs"] + held["fields"]
-    assert {edge["kind"] for edge in edges} == {"FEEDS", "FIELD", "READS", "WRITES"}
+    assert {edge["kind"] for edge in edges} == {"FEEDS", "FIELD", "READS", "WRITES", "USES"}
     assert {end for edge in edges for end in (edge["source"], edge["target"], *edge["jobs"])} <= set(ids)
 
 

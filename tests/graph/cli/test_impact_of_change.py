@@ -107,7 +107,7 @@ FILTERED = {
 def validator() -> jsonschema.Draft202012Validator:
     schemas = [
         json.loads((ROOT / "docs" / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
-        for name in ("change_impact", "answer")
+        for name in ("change_impact", "answer", "items")
     ]
     registry: Registry[Any] = Registry().with_resources(
         [(schema["$id"], Resource.from_contents(schema)) for schema in schemas]

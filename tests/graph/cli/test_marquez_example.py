@@ -114,7 +114,7 @@ def test_impact_of_a_field_that_ends_early(lineage: Callable[..., Any]) -> None:
 
 
 def test_impact_of_a_field_that_goes_far(lineage: Callable[..., Any]) -> None:
-    """DD-14: email_discounts reads an affected dataset and nobody knows which of its columns."""
+    """DD-14: email_discounts writes nothing, and its SELECT says which affected column it reads."""
     answer = lineage("impact", "public.orders.placed_on", "--json").answer
 
     assert found(answer, "FIELD") == {
@@ -142,7 +142,14 @@ def test_impact_of_a_field_that_goes_far(lineage: Callable[..., Any]) -> None:
         "orders_popular_day_of_week": 4,
         "email_discounts": 4,
     }
-    assert marks(answer) == {"email_discounts": "unknown"}
+    assert marks(answer) == {}
+    uses = [edge for edge in answer["edges"] if edge["kind"] == "USES"]
+    assert [(edge["source"], edge["target"]) for edge in uses] == [
+        (
+            "datasetField:food_delivery:public.discounts:amount_off",
+            "job:food_delivery:email_discounts",
+        )
+    ]
 
 
 def test_columns_of_a_dataset(lineage: Callable[..., Any]) -> None:

@@ -26,6 +26,7 @@ from graph.records import (
 )
 from graph.store import open_store
 from graph.store.base import LineageReader
+from graph.store.queries import QueryFilter, QueryRecord
 
 NAMESPACE = "ns"
 FACET = {"_producer": "https://example.com/tests", "_schemaURL": "https://example.com/facet.json"}
@@ -165,6 +166,12 @@ class ListedGraph:
         found = [run for run in found if not states or run.state in states]
         ids = [run.run_id for run in found]
         return found[ids.index(after) + 1 if after is not None else 0 :][:limit]
+
+    def latest_event_time(self) -> None:
+        """No event is known."""
+
+    def queries(self, asked: QueryFilter, **page: Any) -> list[QueryRecord]:
+        return []
 
     def counts(self) -> StoreCounts:
         raise NotImplementedError("no question counts")

@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from referencing import Registry, Resource
 
 from graph.errors import InvalidQueryError
 from graph.nodes import dataset, field
@@ -15,9 +16,11 @@ from graph.queries import Answer, columns, downstream, impact, path, upstream
 
 Build = Callable[..., Any]
 
-SCHEMA = json.loads(
-    (Path(__file__).resolve().parents[3] / "docs" / "schemas" / "answer.json").read_text(encoding="utf-8")
+SCHEMA, ITEMS = (
+    json.loads((Path(__file__).resolve().parents[3] / "docs" / "schemas" / f"{name}.json").read_text("utf-8"))
+    for name in ("answer", "items")
 )
+REGISTRY: Registry[Any] = Registry().with_resources([(ITEMS["$id"], Resource.from_contents(ITEMS))])
 
 
 @pytest.fixture
@@ -51,13 +54,13 @@ def answers(graph: Any) -> list[Answer]:
 
 def test_every_answer_keeps_the_published_schema(graph: Any) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    validator = jsonschema.Draft202012Validator(SCHEMA)
+    validator = jsonschema.Draft202012Validator(SCHEMA, registry=REGISTRY)
     for answer in answers(graph):
         validator.validate(json.loads(json.dumps(answer.as_json())))
 
 
 def test_the_schema_refuses_what_is_no_answer(graph: Any) -> None:
-    validator = jsonschema.Draft202012Validator(SCHEMA)
+    validator = jsonschema.Draft202012Validator(SCHEMA, registry=REGISTRY)
     good = impact(graph, dataset("ns", "a")).as_json()
     for spoil in (
         lambda it: it.pop("next"),
@@ -137,4 +140,4 @@ def test_the_answer_in_the_documentation_keeps_the_schema() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "command.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
 
-    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(block))
+    jsonschema.Draft202012Validator(SCHEMA, registry=REGISTRY).validate(json.loads(block))

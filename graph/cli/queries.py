@@ -1,0 +1,87 @@
+"""`lineage queries`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from graph.cli._completion import complete_name
+from graph.cli._options import Cursor, Json, Limit, Store
+from graph.cli._output import print_items, print_note, time_text
+from graph.cli._store import opened
+
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset", metavar="NAME", help="That read or write this dataset.", autocompletion=complete_name
+    ),
+]
+Field = Annotated[
+    str | None,
+    typer.Option("--field", metavar="NAME", help="That use this field.", autocompletion=complete_name),
+]
+Actor = Annotated[str | None, typer.Option("--actor", metavar="WHO", help="That ran for this actor.")]
+Agent = Annotated[str | None, typer.Option("--agent", metavar="WHO", help="That ran for this agent.")]
+Operation = Annotated[
+    str | None, typer.Option("--operation", metavar="NAME", help="That ran in this operation of a service.")
+]
+Service = Annotated[str | None, typer.Option("--service", metavar="NAME", help="That this service ran.")]
+Fingerprint = Annotated[
+    str | None,
+    typer.Option("--fingerprint", metavar="SHA256", help="With the statement of this fingerprint."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Since this time (RFC 3339), or so long ago: 7d, 12h, 30m."),
+]
+
+
+def queries(
+    dataset: Dataset = None,
+    field: Field = None,
+    actor: Actor = None,
+    agent: Agent = None,
+    operation: Operation = None,
+    service: Service = None,
+    fingerprint: Fingerprint = None,
+    since: Since = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    json: Json = False,
+    store: Store = None,
+) -> None:
+    """List the queries that programs ran: which code, for whom, how often and how long.
+
+    The longest time in all comes first. All that is given must be true of what is listed.
+    """
+    from graph import queries as ask
+    from graph.cli._queries_table import print_queries
+
+    began = None if since is None else ask.since_time(since, datetime.now(UTC))
+    with opened(store) as asked:
+        found, more = ask.queries(
+            asked.reader,
+            of_dataset=dataset,
+            of_field=field,
+            actor=actor,
+            agent=agent,
+            operation=operation,
+            service=service,
+            fingerprint=fingerprint,
+            since=began,
+            limit=limit,
+            cursor=cursor,
+        )
+        incomplete = asked.incomplete
+    if json:
+        query = {"dataset": dataset, "field": field, "actor": actor, "agent": agent, "operation": operation}
+        query |= {"service": service, "fingerprint": fingerprint, "since": time_text(began)}
+        print_items(query, [item.as_json() for item in found], more)
+    else:
+        print_queries(found)
+        if more is not None:
+            print_note(f"There is more: --cursor {more}")
+    if incomplete:
+        print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
