@@ -132,10 +132,8 @@ def operation_name(kind: str, name: object) -> str:
     word = str(name).strip()[:MAX_CHARACTERS] if name is not None else ""
     if kind in ("database", "storage"):
         return word.upper() or "unknown"
-    return _MESSAGING_WORDS.get(word.lower(), word.lower()) or "unknown"
-
-
-_MESSAGING_WORDS = {"send": "publish"}
+    word = word.lower() or "unknown"
+    return "publish" if kind == "messaging" and word == "send" else word
 
 
 _READING = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextvars import Token
 from types import FrameType
@@ -65,8 +66,8 @@ class Operation(Record):
 
     def __init__(self, plan: Plan, system: object, operation: object) -> None:
         super().__init__(plan, _NO_SOURCE)
-        self.system = system_name(self.kind, system)
-        self.operation_name = operation_name(self.kind, operation)
+        self.system = system_name(self.kind, text_of("system", system))
+        self.operation_name = operation_name(self.kind, text_of("operation", operation))
         self.vendor = vendor_of(self.system)
         self.measures: dict[str, int] = {}
         self.inner: dict[str, int] = {}
@@ -230,6 +231,13 @@ class Operation(Record):
         if self._open_for(attribute) and (text := text_of(attribute, value)) is not None:
             setattr(self, attribute, text)
 
+
+def _forget_after_fork() -> None:
+    # What is open in the parent is the parent's: nothing that the child does is part of it.
+    enclosing.set(None)
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)
 
 _OF_QUERIES = {
     "rows": ("rows_returned", "rows_affected"),

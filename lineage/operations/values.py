@@ -8,7 +8,8 @@ from typing import Any
 
 from lineage._guard import logger
 from lineage.context.scopes import MAX_CHARACTERS, Scalar
-from lineage.redaction import redact_text
+from lineage.datasets.address import without_credentials
+from lineage.redaction import redact_text, redact_url
 
 MAX_COUNT = (1 << 63) - 1
 """Larger numbers are no counts, and neither exporters nor stores could write them."""
@@ -59,7 +60,7 @@ def count_of(name: str, value: Any) -> int | None:
 
 
 def text_of(name: str, value: Any) -> str | None:
-    """Return a name as bounded text; None for None, for nothing, and for what is no text."""
+    """Return a name as bounded text without credentials; None for what is no text, or an empty one."""
     if value is None:
         return None
     if not isinstance(value, str):
@@ -67,7 +68,10 @@ def text_of(name: str, value: Any) -> str | None:
             refuse(name, value, "a text")
             return None
         value = str(value)
-    return str.__str__(value).strip()[:MAX_CHARACTERS] or None
+    text = str.__str__(value).strip()[:MAX_CHARACTERS]
+    if "://" in text:
+        text = redact_url(without_credentials(text))
+    return text or None
 
 
 def scalar_of(name: str, value: Any) -> Scalar | None:

@@ -1,0 +1,58 @@
+"""Operations as a test sees them: on their run, at the sinks, and on the host's spans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Tracer
+
+from lineage import configure
+from lineage._guard import faults
+from lineage.attribution import flush_queries
+from lineage.operations import prices, values
+
+Event = dict[str, Any]
+
+
+@pytest.fixture
+def told() -> Iterator[Callable[[], list[Event]]]:
+    """Give a function that returns what a sink was told of in this test."""
+    events: list[Event] = []
+    configure(sink=["lineage", events.append], service_name="shop", environment="test")
+
+    def take() -> list[Event]:
+        assert flush_queries(10)
+        return events
+
+    yield take
+    flush_queries(10)
+
+
+@pytest.fixture
+def spans() -> InMemorySpanExporter:
+    """Give the exporter that the host's spans go to."""
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def tracer(spans: InMemorySpanExporter) -> Tracer:
+    """Give a tracer as a host sets one up, with the real SDK."""
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    return provider.get_tracer("host")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_waits() -> Iterator[None]:
+    flush_queries(10)
+    faults.clear()
+    values._told.clear()
+    prices._read.cache_clear()
+    yield
+    flush_queries(10)
+    values._told.clear()
