@@ -138,8 +138,9 @@ def follow(result: Any, around: Around) -> tuple[Any, bool]:
         return _generator(give, begin)(), True
     if inspect.isasyncgen(result):
         return _async_generator(give, begin)(), True
-    if inspect.isawaitable(result) and callable(getattr(result, "add_done_callback", None)):
-        result.add_done_callback(lambda done: _end_with(done, around))
+    add_done_callback = getattr(result, "add_done_callback", None)
+    if inspect.isawaitable(result) and callable(add_done_callback):
+        add_done_callback(lambda done: _end_with(done, around))
         return result, True
     return result, False
 

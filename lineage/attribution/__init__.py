@@ -3,8 +3,9 @@
 from lineage.attribution.capture import TraceQuery, capture_query, trace_query
 from lineage.attribution.delivery import flush_queries
 from lineage.attribution.functions import Instrument, instrument_function
-from lineage.attribution.query import UNRECORDED, Query, Source, begin_query
+from lineage.attribution.query import UNRECORDED, Query, begin_query
 from lineage.attribution.sinks import CallbackSink, FileJsonlSink, Sink
+from lineage.attribution.source import Source
 
 __all__ = [
     "UNRECORDED",

@@ -67,17 +67,16 @@ class Application:
 def application_spots(frame: FrameType | None, application: Application) -> tuple[Spot, ...]:
     """Return where the application is, from the innermost frame outwards, as far as the settings allow."""
     found: list[Spot] = []
-    files, judge = application.files, application.judge
-    wanted, left = application.frames, application.limit
-    while frame is not None and left:
+    known, judge, wanted = application.files.get, application.judge, application.frames
+    for _ in range(application.limit):
+        if frame is None:
+            break
         code = frame.f_code
-        path = code.co_filename
-        verdict = files.get(path)
-        if verdict or (verdict is None and judge(path)):
+        verdict = known(code.co_filename)
+        if verdict or (verdict is None and judge(code.co_filename)):
             found.append((code, frame.f_lasti))
             if len(found) == wanted:
                 break
-        left -= 1
         frame = frame.f_back or around_greenlet(frame)
     return tuple(found)
 

@@ -12,7 +12,9 @@ from typing import Any, TypeVar, cast
 from lineage._calls import around_calls
 from lineage._guard import guard
 from lineage.attribution.nesting import hold_in_generator, open_query
-from lineage.attribution.query import UNRECORDED, Query, Source, active_plan, begin_planned, begin_query
+from lineage.attribution.plan import active_plan
+from lineage.attribution.query import UNRECORDED, Query, begin_planned, begin_query
+from lineage.attribution.source import Source
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -13,7 +13,9 @@ from typing import Any
 
 from lineage._calls import around_calls, follow
 from lineage._guard import guard
-from lineage.attribution.query import UNRECORDED, Query, Source, active_plan, begin_planned
+from lineage.attribution.plan import active_plan
+from lineage.attribution.query import UNRECORDED, Query, begin_planned
+from lineage.attribution.source import Source
 from lineage.errors import InstrumentError
 
 _lock = threading.Lock()
@@ -143,7 +145,7 @@ class Instrument:
             query = begin(args, kwargs)
             if query is UNRECORDED:
                 return function(*args, **kwargs)
-            query.enter()
+            query.__enter__()
             try:
                 result = function(*args, **kwargs)
             except BaseException as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from lineage._guard import guard
 from lineage.attribution.callsite import Application
 from lineage.attribution.sinks import Sink, sink_of
-from lineage.config import Config
+from lineage.config import Config, current_config
+from lineage.errors import LineageError
 
 MAX_PLANS = 64
 
@@ -32,11 +33,23 @@ class Plan:
 _plans: dict[int, Plan] = {}
 
 
+def active_plan() -> Plan | None:
+    """Return what the settings of here and now mean; None where they capture no queries. Never raises."""
+    try:
+        config = current_config()
+    except LineageError:
+        return None  # said by whatever else reads the settings
+    plan = _plans.get(id(config)) or _worked_out(config)
+    return None if plan.off else plan
+
+
 def plan_of(config: Config) -> Plan:
     """Return what some settings mean."""
-    plan = _plans.get(id(config))
-    if plan is None:
-        if len(_plans) >= MAX_PLANS:
-            _plans.clear()
-        plan = _plans[id(config)] = Plan(config)  # it keeps its settings, so their id stays theirs
+    return _plans.get(id(config)) or _worked_out(config)
+
+
+def _worked_out(config: Config) -> Plan:
+    if len(_plans) >= MAX_PLANS:
+        _plans.clear()
+    plan = _plans[id(config)] = Plan(config)  # it keeps its settings, so their id stays theirs
     return plan

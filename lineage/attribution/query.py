@@ -15,11 +15,11 @@ from typing import Any
 from lineage._guard import guard
 from lineage.attribution import nesting
 from lineage.attribution.callsite import Line, Spot, application_spots, lines_of
-from lineage.attribution.plan import Plan, plan_of
+from lineage.attribution.plan import Plan, active_plan
+from lineage.attribution.source import Source as Source
 from lineage.attribution.tracing import Trace, current_span, trace_of
-from lineage.config import Config, current_config
+from lineage.config import Config
 from lineage.context import RunIdentity, Scope, active_run, current_scope
-from lineage.errors import LineageError
 from lineage.redaction import redact_text, statement_text
 
 STATUSES = ("ok", "error", "cancelled")
@@ -32,47 +32,6 @@ _TRACING = guard("finding the trace of a query")
 _SETTING = guard("taking over what is known of a query")
 _ENDING = guard("ending a query")
 _DELIVERING = guard("delivering a query")
-
-
-class Source:
-    """What is known of a connection: the same for all queries that go over it.
-
-    `db_system` and `client` as in `postgresql` and `psycopg`; `dialect` is what the SQL is written in;
-    `namespace` (OpenLineage's, `postgres://warehouse:5432`), `db_name` and `default_schema` name its tables.
-    """
-
-    __slots__ = ("client", "db_host", "db_name", "db_system", "default_schema", "dialect", "namespace")
-
-    def __init__(
-        self,
-        db_system: str | None = None,
-        client: str | None = None,
-        *,
-        db_name: str | None = None,
-        db_host: str | None = None,
-        dialect: str | None = None,
-        namespace: str | None = None,
-        default_schema: str | None = None,
-    ) -> None:
-        self.db_system = db_system
-        self.client = client
-        self.db_name = db_name
-        self.db_host = db_host
-        self.dialect = dialect
-        self.namespace = namespace
-        self.default_schema = default_schema
-
-    def completed(self, other: Source) -> Source:
-        """Return this source with what only the other knows."""
-        return Source(
-            self.db_system or other.db_system,
-            self.client or other.client,
-            db_name=self.db_name or other.db_name,
-            db_host=self.db_host or other.db_host,
-            dialect=self.dialect or other.dialect,
-            namespace=self.namespace or other.namespace,
-            default_schema=self.default_schema or other.default_schema,
-        )
 
 
 class Query:
@@ -193,6 +152,18 @@ class Query:
                 self.duration_ns = max(took, 0)
             elif self.started_ns is not None:
                 self.duration_ns = perf_counter_ns() - self.started_ns
+        if error is not None or status is not None:
+            self._conclude(error, status)
+        with _DELIVERING:
+            if self.scope is not None and self.scope.ended:
+                self.scope_ended = True
+            self.ended = True
+            if self.outer is None:
+                take(self)
+            elif not self.outer.ended:
+                self.outer.complete_from(self)
+
+    def _conclude(self, error: BaseException | None, status: str | None) -> None:
         if error is not None:
             with _ENDING:
                 self.status = status_of(error)
@@ -201,13 +172,6 @@ class Query:
         if status is not None:
             with _ENDING:
                 self.status = _known_status(status)
-        with _DELIVERING:
-            self.scope_ended = self.scope is not None and self.scope.ended
-            self.ended = True
-            if self.outer is None:
-                take(self)
-            elif not self.outer.ended:
-                self.outer.complete_from(self)
 
     def complete_from(self, inner: Query) -> None:
         """Take over what a query inside this one knows and this one does not."""
@@ -290,15 +254,6 @@ def begin_query(
     return begin_planned(plan, query, source, frame or sys._getframe(1), function)
 
 
-def active_plan() -> Plan | None:
-    """Return what the settings of here and now mean; None where they capture no queries."""
-    try:
-        plan = plan_of(current_config())
-    except LineageError:
-        return None  # said by whatever else reads the settings
-    return None if plan.off else plan
-
-
 def begin_planned(
     plan: Plan, query: object, source: Source, frame: FrameType, function: CodeType | None
 ) -> Query:
@@ -307,23 +262,22 @@ def begin_planned(
     if outer is UNRECORDED:
         return UNRECORDED
     begun = Query(plan, source)
+    is_whole = False
     with _BEGINNING:
         begun.started_at = time_ns()
         begun.started_ns = perf_counter_ns()
-    with _BEGINNING:
         begun.text = query if type(query) is str else statement_text(query)
-        if source.client is not None:
-            begun.own_client = source.client
+        begun.own_client = source.client
         if outer is not None and nesting.is_open(outer, frame, _pid):
             if nesting.is_same(outer, begun):
                 begun.outer = outer
                 return begun
             begun.parent = outer
         attribute(begun)
-    with _PLACING:
-        begun.spots = application_spots(frame, plan.application)
-        if not begun.spots and function is not None and plan.application.judge(function.co_filename):
-            begun.spots = ((function, -1),)
+        begun.spots = _spots(plan, frame, function)
+        is_whole = True
+    if not is_whole:
+        _begin_in_parts(begun, query, frame, function)
     if _OPENTELEMETRY in sys.modules:
         with _TRACING:
             span = current_span()
@@ -333,6 +287,26 @@ def begin_planned(
 
 
 _OPENTELEMETRY = "opentelemetry.trace"
+
+
+def _spots(plan: Plan, frame: FrameType, function: CodeType | None) -> tuple[Spot, ...]:
+    spots = application_spots(frame, plan.application)
+    if not spots and function is not None and plan.application.judge(function.co_filename):
+        return ((function, -1),)
+    return spots
+
+
+def _begin_in_parts(begun: Query, query: object, frame: FrameType, function: CodeType | None) -> None:
+    """Have one part that fails cost itself alone: each once more, behind a fence of its own."""
+    with _BEGINNING:
+        begun.started_at = begun.started_at or time_ns()
+        begun.started_ns = begun.started_ns or perf_counter_ns()
+    with _BEGINNING:
+        begun.text = query if type(query) is str else statement_text(query)
+    with _BEGINNING:
+        attribute(begun)
+    with _PLACING:
+        begun.spots = _spots(begun.plan, frame, function)
 
 
 def attribute(query: Query) -> None:
