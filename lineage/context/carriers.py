@@ -158,7 +158,8 @@ class Attached:
 
     def __init__(self, received: Received) -> None:
         self.scope = Scope(received.attribution) if received.attribution is not None else None
-        self.run = received.run
+        run = received.run
+        self.run = RemoteRun(run.identity, run.root) if run is not None else None  # true where it is entered
         self.remote = _Remote(received)
         self._tokens: tuple[Token[Any], Token[Any], Token[Any]] | None = None
 

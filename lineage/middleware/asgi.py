@@ -7,7 +7,7 @@ from typing import Any
 
 from lineage._guard import guard
 from lineage.context.carriers import Attached
-from lineage.middleware.request import Rules
+from lineage.middleware.request import Rules, name_of_path
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -45,10 +45,10 @@ class ASGIMiddleware:
     def _open(self, scope: Scope) -> Attached | None:
         with guard("opening the context of a request"):
             headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-            place = None
+            route = None
             with guard("finding the route of a request"):
-                place = _route(scope, self.app)
-            return self._rules.open(scope, scope["method"], place or scope["path"], headers)
+                route = _route(scope, self.app)
+            return self._rules.open(scope, scope["method"], route or name_of_path(scope["path"]), headers)
         return None
 
 

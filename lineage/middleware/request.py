@@ -46,7 +46,7 @@ class Rules:
     ) -> Attached | None:
         """Return the context of a request, to be entered; None when it cannot be made. Never raises.
 
-        `place` is the route's template, or the path.
+        `place` is the route's template, or the name of the path.
         """
         with guard("opening the context of a request"):
             given = [(name.lower().replace("_", "-"), value) for name, value in headers]
@@ -55,7 +55,7 @@ class Rules:
             named = next((value.strip() for name, value in given if name == "x-request-id"), "")
             attribution = replace(
                 known,
-                operation=f"{method if method in _METHODS else 'OTHER'} {without_ids_or_names(place)}",
+                operation=f"{method if method in _METHODS else 'OTHER'} {place}",
                 actor=self._actor_of(request) or known.actor,
                 request_id=named if _REQUEST_ID.fullmatch(named) else known.request_id or _made(received),
             )
@@ -72,7 +72,10 @@ class Rules:
         found = None
         if self._actor is not None:
             with guard("asking for the actor of a request"):
-                found = text_of(self._actor(request))
+                given = self._actor(request)
+                if inspect.isawaitable(given):
+                    raise TypeError("`actor` gave something to be awaited")
+                found = text_of(given)
         return found
 
 
@@ -80,7 +83,7 @@ def _made(received: Received) -> str:
     return received.trace.trace_id if received.trace is not None else uuid.uuid4().hex
 
 
-def without_ids_or_names(path: str) -> str:
+def name_of_path(path: str) -> str:
     """Return a path as the name of an operation: ids, addresses and long words are `{id}`."""
     words = without_ids(path).split("/")
     return "/".join("{id}" if "@" in word or len(word) > _LONGEST_WORD else word for word in words)

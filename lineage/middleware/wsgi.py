@@ -7,7 +7,7 @@ from typing import Any
 
 from lineage._guard import guard
 from lineage.context.carriers import Attached
-from lineage.middleware.request import Rules
+from lineage.middleware.request import Rules, name_of_path
 
 Environ = dict[str, Any]
 App = Callable[[Environ, Any], Iterable[bytes]]
@@ -50,17 +50,13 @@ class WSGIMiddleware:
             path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
             path = path.encode("latin-1", "replace").decode("utf-8", "replace")
             headers = [(name[5:], str(value)) for name, value in environ.items() if name.startswith("HTTP_")]
-            return self._rules.open(environ, environ["REQUEST_METHOD"], path or "/", headers)
+            return self._rules.open(environ, environ["REQUEST_METHOD"], name_of_path(path or "/"), headers)
         return None
 
 
 def _is_made_later(answer: object) -> bool:
     """Whether the application's code runs when the answer is iterated; lists and files are the server's."""
-    return (
-        not isinstance(answer, list | tuple)
-        and not hasattr(answer, "read")
-        and not hasattr(answer, "filelike")
-    )
+    return not any(hasattr(answer, name) for name in ("__len__", "read", "filelike"))
 
 
 class _Answer:

@@ -94,6 +94,29 @@ def test_a_fork_clears_every_context_of_the_parent(program: Program) -> None:
     assert program(FORK) == [nothing, nothing, nothing, ["child", None, ["baggage"]]]
 
 
+ATTACHED_BEFORE = """
+from lineage import attach
+from lineage.context import innermost_run
+
+run = "ns/job/01941f29-7c00-7077-bcef-1a2b3c4d5e6f"
+held = attach({"baggage": "lineage.actor=ada", "OPENLINEAGE_PARENT_ID": run})
+read, write = os.pipe()
+if os.fork() == 0:
+    with held:
+        run = innermost_run()
+        os.write(write, json.dumps([who(), run and run.identity.job_name]).encode())
+    os._exit(0)
+os.wait()
+print(os.read(read, 10_000).decode())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_what_a_child_attaches_itself_is_true_there(program: Program) -> None:
+    """DR-04: what counts is where a block is entered, and not where its carrier was read."""
+    assert program(ATTACHED_BEFORE) == ["ada", "job"]
+
+
 def test_fork_pools_do_not_keep_the_context_of_the_request_that_started_them(program: Program) -> None:
     """fault 2.1.3-15: fault 3-23: that context cannot cross processes is wrong under fork; here it holds."""
     assert [told for told, *_ in program(POOL.replace("METHOD", "fork"))] == [None, None, None]

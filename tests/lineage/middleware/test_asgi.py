@@ -90,6 +90,7 @@ def actor(scope: Any) -> object:
 ROUTES = [
     Route("/orders/{order_id}/lines/{line}", tell),
     Route("/orders", tell, methods=["POST"]),
+    Route("/reports/2026", tell),
     Route("/thread", tell_in_thread),
     Route("/pool", tell_from_pool),
     Route("/stream", stream),
@@ -147,6 +148,7 @@ def seen(port: int, path: str, method: str = "GET", **headers: str) -> dict[str,
     [
         ("GET", "/orders/42/lines/7?secret=x", "GET /orders/{order_id}/lines/{line}"),
         ("POST", "/orders", "POST /orders"),
+        ("GET", "/reports/2026", "GET /reports/2026"),
         ("GET", "/api/v1/people/alice", "GET /api/v1/people/{name}"),
         ("GET", "/thread", "GET /thread"),
         ("GET", "/pool", "GET /pool"),
@@ -391,6 +393,19 @@ def test_an_unknown_method_does_not_make_names() -> None:
     found: list[str] = []
     asyncio.run(call(ASGIMiddleware(app), "/x", method="EVIL" * 1000))
     assert found == ["OTHER /x"]
+
+
+def test_an_actor_that_would_have_to_be_awaited_is_none() -> None:
+    async def app(*_: Any) -> None:
+        found.append(here()["actor"])
+
+    class Later:
+        def __await__(self) -> Any:
+            yield
+
+    found: list[str | None] = []
+    asyncio.run(call(ASGIMiddleware(app, actor=lambda scope: Later())))
+    assert found == [None]
 
 
 def test_a_coroutine_function_as_actor_is_refused_at_once() -> None:

@@ -141,8 +141,9 @@ def test_two_answers_that_one_thread_streams_in_turn_keep_apart() -> None:
 
 
 def test_answers_that_are_complete_go_through_as_they_are() -> None:
-    """Lists give servers a Content-Length, and files their sendfile: both must arrive as themselves."""
-    for answer in ([b"one"], (b"one", b"two"), io.BytesIO(b"file"), FileWrapper(io.BytesIO(b"file"))):
+    """What has a length gives servers a Content-Length, and files their sendfile."""
+    complete = [b"one"], (b"one", b"two"), {b"one": 1}, io.BytesIO(b"file"), FileWrapper(io.BytesIO(b"file"))
+    for answer in complete:
         assert WSGIMiddleware(lambda environ, start, answer=answer: answer)(environ(), None) is answer  # type: ignore[misc]
 
 
