@@ -15,6 +15,7 @@ from graph.ingest import ingest
 from graph.nodes import NodeType
 from graph.records import EdgeKind
 from graph.store import LineageStore
+from graph.store.queries import QueryFilter
 
 FIXTURES = Path(__file__).parent / "fixtures" / "events"
 NAMESPACE = "ns"
@@ -129,6 +130,7 @@ def dump(store: LineageStore) -> dict[str, Any]:
         "writers": store.writers(datasets),
         "history": store.job_runs(jobs, until=ever, limit=1_000_000),
         "tests": store.assertions(datasets, until=ever, limit=1_000_000),
+        "queries": store.queries(QueryFilter(), limit=1_000_000),
         "versions": store.versions([*datasets, *jobs], until=ever),
         "facets": {name: store.facets(list(nodes), name) for name in names},
         "fields": {key: store.fields(node) for key, node in nodes.items() if node.type is NodeType.DATASET},

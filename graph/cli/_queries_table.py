@@ -31,14 +31,14 @@ def _row(item: QueryItem) -> dict[str, str]:
     return {
         "impact": item.impact.value if item.impact is not None else "",
         "service": kind.service,
-        "operation": kind.operation or "",
+        "operation": kind.operation or item.record.job.name,
         "code": item.code or "",
         "calls": str(counts.count),
         "a day": f"{item.calls_a_day:.3g}",
         "errors": str(counts.errors),
-        "average": duration_text(item.average_ms),
-        "longest": duration_text(counts.max_us / 1000),
-        "total": duration_text(counts.total_us / 1000),
+        "average": _duration(item.average_ms),
+        "longest": _duration(counts.max_us / 1000),
+        "total": _duration(counts.total_us / 1000),
         "rows": "" if counts.rows is None else str(counts.rows),
         "read": "" if counts.bytes_read is None else size_text(counts.bytes_read),
         "written": "" if counts.bytes_written is None else size_text(counts.bytes_written),
@@ -46,6 +46,11 @@ def _row(item: QueryItem) -> dict[str, str]:
         "last seen": time_text(item.record.last) or "",
         "statement": kind.text or kind.fingerprint,
     }
+
+
+def _duration(milliseconds: float) -> str:
+    """Return a duration for people, also one of microseconds: `0.042 ms`."""
+    return f"{milliseconds:.2g} ms" if 0 < milliseconds < 10 else duration_text(milliseconds)
 
 
 def print_readers(answer: Answer, table: Table = print_table) -> None:

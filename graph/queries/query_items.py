@@ -9,20 +9,9 @@ from typing import Any
 
 from graph.nodes import Node
 from graph.queries.answer import Impact
-from graph.store.queries import QueryRecord, Use
+from graph.store.queries import SAMPLES, QueryRecord, Use
 
 _DAY = 86_400.0
-
-_SAMPLES = {
-    "actors": "actors",
-    "agents": "agents",
-    "requestIds": "requests",
-    "jobIds": "jobs",
-    "sessionIds": "sessions",
-    "traceIds": "traces",
-    "queryIds": "queryIds",
-}
-"""What the samples are called in JSON, by what our facet calls them."""
 
 USE_NAMES = {
     Use.READS: "READS",
@@ -96,7 +85,7 @@ class QueryItem:
             "lastSeen": _time(self.record.last),
             "uses": [{"id": node.id, "use": USE_NAMES[use]} for node, use in self.record.uses],
         }
-        said |= {shown: list(self.record.samples.get(name, ())) for name, shown in _SAMPLES.items()}
+        said |= {name: list(self.record.samples.get(name, ())) for name in SAMPLES}
         return said if self.impact is None else {**said, "impact": self.impact.value}
 
     def _callsite(self) -> dict[str, Any] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -170,47 +172,44 @@ def test_impact_of_the_whole_table_lists_every_query_that_reads_it(shop: Shop) -
     assert {one["impact"] for one in readers} == {"direct"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "operations"),
-    [
-        (["--dataset", "orders"], {"GET /orders/{id}", "GET /broken", None}),
-        (["--dataset", "revenue"], {None}),
-        (["--field", "orders.customer"], {"GET /orders/{id}"}),
-        (["--field", "customers.name"], {"GET /names"}),
-        (["--actor", "anna"], {"GET /orders/{id}"}),
-        (["--actor", "carl"], {"GET /names", "GET /broken"}),
-        (["--actor", "nobody"], set()),
-        (["--agent", "copilot"], {"GET /orders/{id}"}),
-        (["--operation", "GET /names"], {"GET /names"}),
-        (["--service", "shop", "--actor", "carl"], {"GET /names", "GET /broken"}),
-        (["--service", "other"], set()),
-        (["--since", "7d"], {"GET /orders/{id}", "GET /names", "GET /broken", None}),
-        (["--since", "2200-01-01T00:00:00Z"], set()),
-        (["--actor", "anna", "--since", "1h"], {"GET /orders/{id}"}),
-    ],
-    ids=str,
-)
+FOUND: dict[str, set[str | None]] = {
+    "--dataset orders": {"GET /orders/{id}", "GET /broken", None},
+    "--dataset revenue": {None},
+    "--field orders.customer": {"GET /orders/{id}"},
+    "--field customers.name": {"GET /names"},
+    "--actor anna": {"GET /orders/{id}"},
+    "--actor carl": {"GET /names", "GET /broken"},
+    "--actor nobody": set(),
+    "--agent copilot": {"GET /orders/{id}"},
+    "--operation 'GET /names'": {"GET /names"},
+    "--service shop --actor carl": {"GET /names", "GET /broken"},
+    "--service other": set(),
+    "--since 7d": {"GET /orders/{id}", "GET /names", "GET /broken", None},
+    "--since 2200-01-01T00:00:00Z": set(),
+    "--actor anna --since 1h": {"GET /orders/{id}"},
+}
+
+
+@pytest.mark.parametrize("arguments", FOUND)
 @pytest.mark.usefixtures("shop")
-def test_queries_are_found_by_what_they_use_and_for_whom_they_ran(
-    arguments: list[str], operations: set[str | None]
-) -> None:
-    assert {one["operation"] for one in items(*arguments)} == operations
+def test_queries_are_found_by_what_they_use_and_for_whom_they_ran(arguments: str) -> None:
+    assert {one["operation"] for one in items(*shlex.split(arguments))} == FOUND[arguments]
 
 
 @pytest.mark.usefixtures("shop")
 def test_one_question_tells_who_caused_a_query() -> None:
-    """DC-59: code path, request, job, agent, actor and session of a query, from its fingerprint alone."""
+    """DC-59, fault 3-55: code path, request, job, agent, actor and session, by fingerprint alone."""
     fingerprint = items("--operation", "GET /orders/{id}")[0]["fingerprint"]
 
     (found,) = items("--fingerprint", fingerprint)
 
     assert found["callsite"]["function"] == "Shop.run"
     assert "orders_of" in found["callsite"]["stack"]
-    assert set(found["requests"]) == {"req-0", "req-1", "req-2", "req-3"}
-    assert found["jobs"] == ["nightly"]
+    assert set(found["requestIds"]) == {"req-0", "req-1", "req-2", "req-3"}
+    assert found["jobIds"] == ["nightly"]
     assert found["agents"] == ["copilot"]
     assert set(found["actors"]) == {"anna", "ben"}
-    assert set(found["sessions"]) == {"session-anna", "session-ben"}
+    assert set(found["sessionIds"]) == {"session-anna", "session-ben"}
     assert found["queryIds"] == [f"q-{len(found['query']) - 1 + len(SECRET) + 2}"]
 
 
@@ -227,6 +226,18 @@ def test_errors_and_totals_are_told() -> None:
 
 
 @pytest.mark.usefixtures("shop")
+def test_all_times_are_written_alike() -> None:
+    """fault 3-56: RFC 3339, UTC, milliseconds: in events, facets and answers."""
+    told = ask("queries", "--json") + ask("runs", "--json")
+    with closing(open_store()) as store:
+        told += "".join(body.decode() for _, body in store.bodies())
+    times = re.findall(r'"(\d{4}-\d\d-\d\dT[^"]*)"', told)
+
+    assert len(times) > 30
+    assert [time for time in times if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time)] == []
+
+
+@pytest.mark.usefixtures("shop")
 def test_pages_hold_each_query_once() -> None:
     first = answered(1, "queries", "--limit", "2")
     second = answered(1, "queries", "--limit", "2", "--cursor", first["next"])
@@ -237,7 +248,7 @@ def test_pages_hold_each_query_once() -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_no_value_of_a_statement_is_stored_or_printed() -> None:
-    """DC-46: neither the events nor the store nor an answer holds what a statement asked for."""
+    """DC-46, fault 3-58: neither the events nor the store nor an answer holds what a statement asked for."""
     said = ask("queries", "--json") + ask("impact", "orders.customer", "--json") + ask("export")
 
     assert SECRET not in said

@@ -54,6 +54,17 @@ def some_entry(random: Random) -> dict[str, Any]:
     return {**target, "type": "DATASET", "inputs": [{**source, "type": "DATASET"}]}
 
 
+def some_query(random: Random) -> dict[str, Any]:
+    counts = {"count": random.randint(1, 5), "totalDurationMs": random.random(), "maxDurationMs": 0.1}
+    entry: dict[str, Any] = {"fingerprint": "sha256:" + random.choice("ab") * 64, "counts": counts}
+    if random.random() < 0.7:
+        entry["statement"] = random.randint(0, 1)
+    if random.random() < 0.5:
+        entry["actors"] = random.sample("mno", 2)
+        entry["startedAt"] = f"2026-01-01T00:00:0{random.randint(0, 9)}.1Z"
+    return entry
+
+
 def some_run_facets(random: Random) -> dict[str, Any]:
     facets: dict[str, Any] = {}
     if random.random() < 0.2:
@@ -61,6 +72,9 @@ def some_run_facets(random: Random) -> dict[str, Any]:
     if random.random() < 0.3:
         counted = [{"statement": 0, "rowCount": random.randint(0, 3)}]
         facets["lineageGraph_outputStatistics"] = {"statistics": counted}
+    if random.random() < 0.5:
+        listed = [some_query(random) for _ in range(random.randint(0, 3))]
+        facets["lineageGraph_queryAttribution"] = {"service": random.choice("st"), "queries": listed}
     if random.random() < 0.2:
         facets["test"] = {"tests": [{"name": "x", "status": random.choice(["pass", "fail", "skip"])}]}
     return facets
@@ -85,6 +99,9 @@ def some_event(random: Random) -> dict[str, Any]:
     job = random.choice(["one", "two"])
     if kind < 0.2:
         return job_event(time, job=job, job_facets=facets, **lists)
+    if random.random() < 0.3:
+        facets["jobType"] = {"processingType": "SERVICE", "jobType": "OPERATION"}
+        time = random.choice([time, time + 86_400 * random.randint(0, 14)])
     types = ["START", "RUNNING", "COMPLETE", "FAIL", "ABORT", None]
     event = run_event(
         f"r{random.randint(0, 14)}",
@@ -124,4 +141,5 @@ def test_any_order_gives_the_same_store(seed: int) -> None:
     assert len(dumps[0]["runs"]) > 5
     assert dumps[0]["tests"]
     assert dumps[0]["versions"]
+    assert len(dumps[0]["queries"]) > 3
     assert any(written.rows for run in dumps[0]["history"] for written in run.wrote.values())
