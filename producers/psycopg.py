@@ -22,7 +22,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -42,7 +42,6 @@ except ImportError as error:
 _METHODS = ("execute", "executemany", "stream", "copy")
 
 
-@lru_cache(maxsize=1024)
 def source_of(host: str, port: int, database: str, search_path: str | None) -> Source:
     """Return what a connection's address says about its queries; a socket's folder is the local host."""
     namespace = None

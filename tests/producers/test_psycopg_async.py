@@ -39,7 +39,7 @@ def run(postgres: PostgresServer) -> Callable[[Callable[[AsyncConnection], Await
 
 
 def test_a_query_lasts_until_it_has_been_awaited(run: Any, told: Told) -> None:
-    """DC-28, fault 2.1.3-2: the event comes after the await and has its time."""
+    """DC-28: fault 2.1.3-2: the event comes after the await and has its time."""
 
     async def body(connection: AsyncConnection) -> Any:
         awaiting = connection.execute("SELECT pg_sleep(0.1), 'x'")
@@ -55,7 +55,7 @@ def test_a_query_lasts_until_it_has_been_awaited(run: Any, told: Told) -> None:
 
 
 def test_a_statement_that_fails_is_an_error(run: Any, told: Told) -> None:
-    """DC-28, fault 2.1.3-2: its status is that of its end."""
+    """DC-28: fault 2.1.3-2: its status is that of its end."""
 
     async def body(connection: AsyncConnection) -> None:
         with pytest.raises(psycopg.errors.UndefinedTable):

@@ -32,7 +32,7 @@ def only(told: Told) -> dict[str, Any]:
 
 
 def test_a_stream_is_told_when_it_is_consumed(connection: Connection, told: Told) -> None:
-    """DC-29, fault 2.1.3-1: a stream ends with its last row, and not before."""
+    """DC-29: fault 2.1.3-1: a stream ends with its last row, and not before."""
     stream = connection.cursor().stream("SELECT id FROM orders ORDER BY id")
     assert next(stream) == (1,)
     time.sleep(0.05)
@@ -150,7 +150,7 @@ def test_a_copy_that_is_never_opened_is_no_query(connection: Connection, told: T
 
 
 def test_queries_of_a_pipeline_say_so(connection: Connection, told: Told) -> None:
-    """DC-29, fault 3-11: in a pipeline a call submits; the event says that this is what it measured."""
+    """DC-29: fault 3-11: in a pipeline a call submits; the event says that this is what it measured."""
     if not psycopg.Pipeline.is_supported():
         pytest.skip("the libpq of this psycopg has no pipelines")
     with connection.pipeline():

@@ -97,7 +97,7 @@ def test_a_failed_statement_is_one_error(engine: Engine, told: Told) -> None:
 
 
 def test_a_failure_to_connect_is_no_query(told: Told, tmp_path: Path) -> None:
-    """DC-26, fault 2.1.3-18: what never reached a database is not told."""
+    """DC-26: fault 2.1.3-18: what never reached a database is not told."""
     producers.install("sqlalchemy")
     nowhere = sa.create_engine(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}")
     with pytest.raises(sa.exc.OperationalError):
@@ -160,7 +160,7 @@ def test_an_engine_is_watched_with_all_its_forms(engine: Engine, told: Told) -> 
 
 
 def test_the_line_is_the_application_s(engine: Engine, told: Told) -> None:
-    """DC-14, fault 2.1.3-4: of execute, scalar, exec_driver_sql and a function in between."""
+    """DC-14: fault 2.1.3-4: of execute, scalar, exec_driver_sql and a function in between."""
     lines = []
 
     def in_between(connection: sa.Connection) -> int:
@@ -224,7 +224,7 @@ def test_all_the_application_s_rows_are_there(engine: Engine, told: Told) -> Non
 
 
 def test_a_query_inside_a_traced_one_is_that_one(engine: Engine, told: Told) -> None:
-    """DC-18, fault 2.1.3-8: trace_query around an engine's call is one event, with what the engine knows."""
+    """DC-18: fault 2.1.3-8: trace_query around an engine's call is one event, with what the engine knows."""
     with engine.connect() as connection, trace_query("SELECT 1"):
         connection.execute(sa.text("SELECT 1"))
 

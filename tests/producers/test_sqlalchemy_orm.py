@@ -58,7 +58,7 @@ def lines(told: Told) -> list[int]:
 
 
 def test_queries_of_a_session_are_one_event_each(engine: sa.Engine, told: Told) -> None:
-    """DC-26, DC-14, fault 2.1.3-4: `get`, `query` and `select`, each at the application's line."""
+    """DC-26, DC-14: fault 2.1.3-4: `get`, `query` and `select`, each at the application's line."""
     expected = []
     with Session(engine) as session:
         assert session.get(Customer, 1) is not None

@@ -46,7 +46,7 @@ def here() -> int:
 def test_an_engine_names_where_its_queries_went(
     engine: sa.Engine, told: Told, postgres: PostgresServer
 ) -> None:
-    """DC-26, fault 2.1.3-18: `postgresql`, as psycopg itself says, and the driver's rows."""
+    """DC-26: fault 2.1.3-18: `postgresql`, as psycopg itself says, and the driver's rows."""
     with engine.begin() as connection:
         connection.execute(sa.select(orders)).all()
         connection.execute(sa.update(orders).values(n=0).where(orders.c.id < 3))
@@ -71,7 +71,7 @@ def test_what_sqlalchemy_asks_by_itself_is_not_told(postgres: PostgresServer, to
 def test_over_an_instrumented_driver_a_query_is_one_event(
     engine: sa.Engine, told: Told, postgres: PostgresServer
 ) -> None:
-    """DC-18, fault 2.1.3-8: SQLAlchemy over psycopg: the outer one is told, with what the driver knows."""
+    """DC-18: fault 2.1.3-8: SQLAlchemy over psycopg: the outer one is told, with what the driver knows."""
     with engine.connect():
         pass  # psycopg tells of what SQLAlchemy asks on the first connection
     producers.install("psycopg")
@@ -120,7 +120,7 @@ def test_streamed_rows_are_one_query(engine: sa.Engine, told: Told) -> None:
 
 
 def test_a_failure_while_rows_are_fetched_is_told(engine: sa.Engine, told: Told) -> None:
-    """DC-26, fault 3-11: it has an event of its own, which says `fetch` and names that of the execution."""
+    """DC-26: fault 3-11: it has an event of its own, which says `fetch` and names that of the execution."""
     with engine.connect() as connection:
         streaming = connection.execution_options(stream_results=True, max_row_buffer=1)
         rows = streaming.execute(sa.text("SELECT 1 / n FROM orders ORDER BY id"))
@@ -176,7 +176,7 @@ async def ask(connection: AsyncConnection | AsyncSession) -> list[int]:
 
 
 def test_an_async_engine_s_query_is_one_event_at_the_awaiting_line(run: Any, told: Told) -> None:
-    """DC-27, DC-14, fault 2.1.3-4: context and line of the frame that awaits, through greenlets."""
+    """DC-27, DC-14: fault 2.1.3-4: context and line of the frame that awaits, through greenlets."""
     lines = []
 
     async def body(engine: AsyncEngine) -> None:
@@ -291,7 +291,7 @@ def test_asyncio_over_an_instrumented_driver_is_one_event(told: Told, postgres: 
 
 
 def test_a_cancelled_task_is_a_cancelled_query(told: Told, postgres: PostgresServer) -> None:
-    """DC-27, fault 2.1.3-18: CancelledError is told as cancelled, and reaches the host."""
+    """DC-27: fault 2.1.3-18: CancelledError is told as cancelled, and reaches the host."""
 
     async def main() -> None:
         engine = create_async_engine(url(postgres, "asyncpg"), poolclass=NullPool)
