@@ -94,6 +94,34 @@ def test_a_fork_clears_every_context_of_the_parent(program: Program) -> None:
     assert program(FORK) == [nothing, nothing, nothing, ["child", None, ["baggage"]]]
 
 
+FORK_OF_A_REMOTE_RUN = """
+import contextvars
+from lineage import attach
+from lineage.context import innermost_run
+
+def job():
+    run = innermost_run()
+    return run and run.identity.job_name
+
+read, write = os.pipe()
+with attach({"OPENLINEAGE_PARENT_ID": "ns/job/01941f29-7c00-7077-bcef-1a2b3c4d5e6f"}):
+    elsewhere = contextvars.copy_context()
+    assert job() == elsewhere.run(job) == "job"
+    if os.fork() == 0:
+        os.write(write, json.dumps([elsewhere.run(job), job()]).encode())
+        os._exit(0)
+    os.wait()
+    assert job() == "job"
+print(os.read(read, 10_000).decode())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_clears_the_remote_run_that_its_parent_worked_for(program: Program) -> None:
+    """DR-04: fault 3-23: what a carrier told the parent is not true of the child's later work either."""
+    assert program(FORK_OF_A_REMOTE_RUN) == [None, None]
+
+
 ATTACHED_BEFORE = """
 from lineage import attach
 from lineage.context import innermost_run
