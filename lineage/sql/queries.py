@@ -210,7 +210,8 @@ class Queries:
 def _arms(node: Node) -> Iterator[Node]:
     """Yield the arms of a set operation, first to last: thousands of the same kind nest to the left."""
     kind, by_name = type(node), node.args.get("by_name")
-    right: list[Node] = []
+    right: list[Node] = [node.expression]
+    node = node.this
     while type(node) is kind and node.args.get("by_name") == by_name and not ctes_of(node):
         right.append(node.expression)
         node = node.this
