@@ -270,20 +270,3 @@ def test_listeners_of_the_host_see_and_change_what_they_did(engine: Engine, told
         assert connection.exec_driver_sql("SELECT 'a'").scalar() == "b"
 
     assert len(told()) == 1
-
-
-def test_what_is_asked_while_a_statement_runs_is_its_child(engine: Engine, told: Told) -> None:
-    """DC-18: a function of the database that queries: two statements, and the inner names the outer."""
-    inner = sa.create_engine("sqlite://")
-
-    def asks() -> int:
-        with inner.connect() as connection:
-            return int(connection.execute(sa.text("SELECT 41 + 1")).scalar() or 0)
-
-    with engine.connect() as connection:
-        connection.connection.dbapi_connection.create_function("asks", 0, asks)  # type: ignore[union-attr]
-        assert connection.execute(sa.text("SELECT asks()")).scalar() == 42
-    inner.dispose()
-
-    assert len(told()) >= 1
-    assert told()[-1]["query_text"] == "select asks()"
