@@ -154,7 +154,7 @@ def test_without_an_operation_the_code_gives_the_name(events: CapturedEvents) ->
 @pytest.mark.parametrize(
     ("operation", "name"),
     [
-        ("GET /users/6a2f41a3-c54c-fce8-32d2-0324e1c32e22/x", "GET /users/{id}/x"),
+        ("GET /people/6a2f41a3-c54c-fce8-32d2-0324e1c32e22/x", "GET /people/{id}/x"),
         ("task deadbeef0123456789", "task {id}"),
         ("v2 of step3", "v2 of step3"),
         ("GET /orders/42?token=abc", "GET /orders/{id}"),
