@@ -26,6 +26,10 @@ Line = tuple[str, int, str]
 MAX_LOOKED_AT = 150
 """How many frames are looked at for one of the application's: an ORM puts some 30 of its own on top."""
 
+MAX_BETWEEN = 30
+"""How many frames of others are looked at between two of the application's: what a framework puts between a
+handler and a middleware. Below the last one stands the server, which may be deep and tells nothing."""
+
 MAX_PLACES = 10_000
 """How many stacks are remembered with their lines, and files with what was decided about them."""
 
@@ -33,12 +37,13 @@ MAX_PLACES = 10_000
 class Application:
     """What counts as the application's code under some settings; what was decided is remembered."""
 
-    __slots__ = ("_keep", "_skip", "files", "frames", "limit")
+    __slots__ = ("_keep", "_skip", "between", "files", "frames", "limit")
 
     def __init__(self, config: Config) -> None:
         self._keep, self._skip = config.callsite_keep, config.callsite_skip
         self.frames = sys.maxsize if config.callsite_frames is None else config.callsite_frames
         self.limit = sys.maxsize if config.callsite_frames is None else MAX_LOOKED_AT
+        self.between = sys.maxsize if config.callsite_frames is None else MAX_BETWEEN + 1
         self.files: dict[str, bool] = {}
 
     def judge(self, path: str) -> bool:
@@ -67,16 +72,16 @@ class Application:
 def application_spots(frame: FrameType | None, application: Application) -> tuple[Spot, ...]:
     """Return where the application is, from the innermost frame outwards, as far as the settings allow."""
     found: list[Spot] = []
-    known, judge, wanted = application.files.get, application.judge, application.frames
-    for _ in range(application.limit):
-        if frame is None:
-            break
+    known, judge, left = application.files.get, application.judge, application.limit
+    while frame is not None and left:
+        left -= 1
         code = frame.f_code
         verdict = known(code.co_filename)
         if verdict or (verdict is None and judge(code.co_filename)):
             found.append((code, frame.f_lasti))
-            if len(found) == wanted:
+            if len(found) == application.frames:
                 break
+            left = application.between
         frame = frame.f_back or around_greenlet(frame)
     return tuple(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -250,3 +251,11 @@ def _aliases(found: Any, but: tuple[Any, str]) -> list[tuple[ModuleType, str]]:
         for name, value in list(vars(module).items())
         if value is found and (module, name) != but
     ]
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)

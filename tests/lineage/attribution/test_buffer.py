@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from lineage import capture_query, configure, trace_query
-from lineage.attribution import Source, begin_query, buffer, delivery, flush_queries, query
+from lineage import capture_query, configure, instrument_function, trace_query
+from lineage.attribution import Source, begin_query, buffer, delivery, flush_queries, functions, query
 from lineage.attribution.buffer import WINDOW_QUERIES, Buffer
 from lineage.attribution.query import Query
+from lineage.errors import InstrumentError
 
 Event = dict[str, Any]
 Told = Callable[[], list[Event]]
@@ -135,12 +136,14 @@ def test_locks_held_at_the_fork_are_free_in_the_child(told: Told) -> None:
     def work() -> bool:
         signal.alarm(20)
         capture_query("select child")
+        with pytest.raises(InstrumentError):
+            instrument_function("no_such_module.here")
         return flush_queries(10)
 
     hold, held = threading.Event(), threading.Event()
 
     def holding() -> None:
-        with delivery.buffer._lock, delivery.buffer._told:
+        with delivery.buffer._lock, delivery.buffer._told, functions._lock:
             held.set()
             hold.wait(30)
 

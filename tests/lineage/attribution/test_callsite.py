@@ -22,7 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 import producers
 from lineage import capture_query, configure, instrument_function, trace_query
 from lineage.attribution import functions
-from lineage.attribution.callsite import MAX_LOOKED_AT, Application, application_spots
+from lineage.attribution.callsite import MAX_BETWEEN, MAX_LOOKED_AT, Application, application_spots
 from lineage.config import current_config
 
 Event = dict[str, Any]
@@ -66,7 +66,7 @@ def site(event: Event) -> tuple[str, int, str]:
 
 
 def test_of_a_block_it_is_the_line_of_the_with(told: Told) -> None:
-    """DC-14: fault 2.1.3-3: not contextlib's, also in a coroutine."""
+    """DC-14: fault 2.1.3-3, fault 3-2: not contextlib's, also in a coroutine."""
 
     async def main() -> int:
         async with trace_query("b"):
@@ -320,6 +320,24 @@ def test_the_cost_is_flat_in_the_depth_of_the_stack(library: bool) -> None:
         deep(depth, lambda found=application: application_spots(sys._getframe(0), found))
         looked_at.append(counted.looked_at)
     assert looked_at == [10] * 4 if not library else looked_at[-1] == max(looked_at) == MAX_LOOKED_AT
+
+
+@pytest.mark.parametrize(("between", "seen"), [(MAX_BETWEEN, True), (MAX_BETWEEN + 1, False)])
+def test_a_middleware_is_seen_behind_a_framework_and_the_server_is_not_searched(
+    between: int, seen: bool
+) -> None:
+    """Fault 3-29: what stands between two lines of the application is bounded."""
+    code = "def framework(depth, work): return work() if depth == 1 else framework(depth - 1, work)"
+    names: dict[str, Any] = {}
+    exec(compile(code, "/opt/site-packages/framework.py", "exec"), names)
+    application = Application(current_config())
+
+    def handler() -> Any:
+        return application_spots(sys._getframe(0), application)
+
+    found = names["framework"](between, handler)
+    assert found[0][0] is handler.__code__
+    assert (len(found) > 1) == seen
 
 
 def test_no_source_is_read_and_no_stack_is_inspected() -> None:

@@ -55,7 +55,7 @@ def test_every_event_has_the_required_fields_and_a_name_of_our_own(told: Told) -
 
 
 def test_the_timestamp_is_the_end_in_utc_with_milliseconds(told: Told) -> None:
-    """DC-10: also at an exact second, where the fraction must not vanish."""
+    """DC-10: fault 3-4: also at an exact second, where the fraction must not vanish."""
     capture_query("select 1", started_at="2026-03-01T10:00:00+01:00", ended_at="2026-03-01T10:00:02+01:00")
     with trace_query("select 1"):
         pass
@@ -79,7 +79,7 @@ def test_a_time_of_the_float_s_edge_keeps_its_millisecond() -> None:
 def test_start_end_and_duration_agree_when_the_clock_is_set_back(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DC-11: the end is the start and the monotonic duration, not a second reading of the clock."""
+    """DC-11: fault 3-4: the end is the start and the monotonic duration, no second reading."""
     with trace_query("select 1"):
         monkeypatch.setattr(query_module, "time_ns", lambda: 0)
         time.sleep(0.02)
@@ -156,7 +156,7 @@ def test_an_optional_field_is_there_when_it_was_said_and_absent_otherwise(told: 
 
 
 def test_what_a_driver_does_not_know_is_not_told(told: Told) -> None:
-    """DC-17: the -1 of drivers is unknown, and so is what cannot be read; the rest of it stays."""
+    """DC-17: fault 3-13: the -1 of drivers is unknown, as is what cannot be read; the rest stays."""
     with trace_query("q") as query:
         query.set(rows=-1, bytes_read="many", bytes_written=3, nothing=1)
     (event,) = told()
@@ -176,7 +176,7 @@ def test_what_is_set_after_the_block_is_ignored(told: Told) -> None:
 
 
 def test_attributes_cannot_touch_the_other_fields(told: Told) -> None:
-    """DC-21: a team's own data stands apart, in any number and under any name."""
+    """DC-21: fault 3-8: a team's own data stands apart, in any number and under any name."""
     capture_query("q", attributes={"status": "mine", "event_name": "mine", "event_id": "x"})
     capture_query("q", attributes={f"k{number}": number for number in range(100)})
     first, second = told()

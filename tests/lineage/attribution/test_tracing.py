@@ -119,7 +119,9 @@ def test_the_event_is_there_when_the_span_ends_right_after_the_query(tracing: Tr
     assert len(tracing.queries()) == 20
 
 
-def test_the_event_belongs_to_the_span_the_query_began_under(tracing: Tracing) -> None:
+def test_the_event_belongs_to_the_span_the_query_began_under(
+    tracing: Tracing, caplog: pytest.LogCaptureFixture
+) -> None:
     """DC-56: a span that was opened inside the query takes nothing; one that has ended is left as it is."""
     configure(sink="otel")
     with tracing.tracer.start_as_current_span("outer"):
@@ -133,6 +135,7 @@ def test_the_event_belongs_to_the_span_the_query_began_under(tracing: Tracing) -
     by_name = {span.name: len(span.events) for span in tracing.ended()}
     assert by_name == {"inner": 0, "outer": 1}
     assert not _guard.faults
+    assert caplog.records == []
 
 
 def test_attributes_are_of_types_that_exporters_can_write(tracing: Tracing, caplog: Any) -> None:
