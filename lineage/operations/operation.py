@@ -60,7 +60,7 @@ class Operation(Record):
     database: str | None = None
     namespace: str | None = None
     dataset: Dataset | None = None
-    owns_span = False
+    inside_on_span = False
     _span: Any = None
     _told: Token[Any] | None = None
 

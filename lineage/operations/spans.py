@@ -9,7 +9,6 @@ Names are the stable ones of the semantic conventions (https://opentelemetry.io/
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from lineage.operations.names import registered_name
 
@@ -32,6 +31,7 @@ _MEASURES = {
     "output_tokens": "gen_ai.usage.output_tokens",
 }
 _QUERY_ID = "lineage.warehouse.query_id"
+_VENDOR = "lineage.vendor"
 
 _OPERATION_TYPES = {"publish": "send", "consume": "process", "receive": "receive"}
 """What the conventions call a kind of messaging operation: to subscribe is none of them."""
@@ -40,7 +40,7 @@ _OLD_NAMES = {
     "db.system.name": "db.system",
     "db.operation.name": "db.operation",
     "db.namespace": "db.name",
-    "lineage.vendor": "botanu.vendor",
+    _VENDOR: "botanu.vendor",
     "lineage.storage.system": "botanu.storage.system",
     "lineage.storage.operation": "botanu.storage.operation",
     "lineage.storage.bucket": "botanu.storage.bucket",
@@ -50,26 +50,13 @@ _OLD_NAMES = {
     name: name.replace("lineage.", "botanu.", 1) for name in _MEASURES.values() if name.startswith("lineage.")
 }
 
-_annotated: WeakSet[Any] = WeakSet()
-
-
-def claim(span: Any) -> bool:
-    """Whether an operation that begins is the first of a span, whose attributes then are its own."""
-    try:
-        if span in _annotated:
-            return False
-        _annotated.add(span)
-    except TypeError:  # a span of another kind than the SDK's that cannot be remembered
-        return True
-    return True
-
 
 def tell_span(span: Any, operation: Operation) -> None:
     """Tell a span of an operation that has ended; nothing where the span has ended before."""
     if not span.is_recording():
         return
     attributes = attributes_of(operation)
-    if operation.owns_span:
+    if not operation.inside_on_span and _VENDOR not in (getattr(span, "attributes", None) or ()):
         span.set_attributes(attributes)
     if operation.error is not None:
         attributes["error.type"], message = operation.error
@@ -82,7 +69,7 @@ def tell_span(span: Any, operation: Operation) -> None:
 def attributes_of(operation: Operation) -> dict[str, Any]:
     """Return an operation as attributes: what is not known is absent, 0 is 0."""
     found = _names_of(operation)
-    found["lineage.vendor"] = operation.vendor
+    found[_VENDOR] = operation.vendor
     found.update(measures_as_attributes(operation.measures, operation.query_id))
     if operation.status != "ok":
         found["lineage.operation.status"] = operation.status

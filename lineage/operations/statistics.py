@@ -98,6 +98,22 @@ def _camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
+_NAMING = (
+    "kind",
+    "system",
+    "operation_name",
+    "namespace",
+    "database",
+    "schema",
+    "table",
+    "account",
+    "bucket",
+    "key",
+    "destination",
+    "dataset",
+)
+"""What tells operations apart that may be on different datasets."""
+
 _WIRE = {name: _camel(name) for name in MEASURES}
 
 
@@ -113,9 +129,10 @@ class OperationStatistics:
         self._total = _Counted()
         self._in_queries: dict[str, int] = {}
         self._said: dict[str, dict[str, Any]] = {}
-        self._unnamed: list[Operation] = []
+        self._naming: dict[tuple[Any, ...], Operation] = {}
         self._prices: dict[int, Prices] = {}
         self._currency: str | None = None
+        self._too_many = False
 
     def add(self, operation: Operation) -> None:
         """Take an operation over, to be counted later."""
@@ -152,8 +169,19 @@ class OperationStatistics:
                 his.add(operation, measures, cost)
             for name, value in operation.also_in_queries().items():
                 self._in_queries[name] = self._in_queries.get(name, 0) + value
-            if _moved_data(operation) and len(self._unnamed) < MAX_DATASETS:
-                self._unnamed.append(operation)
+            if _moved_data(operation):
+                self._keep_named(operation)
+
+    def _keep_named(self, operation: Operation) -> None:
+        """Keep one operation of those that name the same dataset, until the run's other ones are known."""
+        names = tuple(getattr(operation, name, None) for name in _NAMING)
+        if names in self._naming:
+            return
+        if len(self._naming) < MAX_DATASETS:
+            self._naming[names] = operation
+        elif not self._too_many:
+            self._too_many = True
+            logger.warning("A run names over %s datasets in operations; the rest is left out.", MAX_DATASETS)
 
     def _cost(self, operation: Operation, measures: dict[str, int]) -> float | None:
         config = operation.config
@@ -172,15 +200,11 @@ class OperationStatistics:
         from lineage.events import DatasetFacts
 
         known = [namespace for side in (facts.inputs, facts.outputs) for namespace, _ in list(side)]
-        for operation in self._unnamed:
+        for operation in self._naming.values():
             if (dataset := dataset_of(operation, known)) is None:
                 continue
             side = facts.outputs if writes(operation.kind, operation.operation_name) else facts.inputs
             side.setdefault((dataset.namespace, dataset.name), DatasetFacts(dataset))
-        if len(self._unnamed) >= MAX_DATASETS:
-            logger.warning(
-                "A run has more than %s operations on datasets; the rest is left out.", MAX_DATASETS
-            )
 
     def _facet(self) -> own.LineageGraphOperationsRunFacet:
         from lineage.version import PRODUCER

@@ -19,7 +19,6 @@ from lineage.attribution.tracing import current_span, trace_of
 from lineage.config import Config, current_config
 from lineage.errors import LineageError
 from lineage.operations.operation import Operation
-from lineage.operations.spans import claim
 from lineage.operations.trackers import DBTracker, LLMTracker, MessagingTracker, StorageTracker
 from lineage.operations.values import text_of
 
@@ -198,7 +197,8 @@ def begin(kind: type[T], system: object, operation: object, fill: Callable[[T], 
             span = current_span()
             begun.trace = trace_of(span)
             if begun.trace is not None:
-                begun._span, begun.owns_span = span, claim(span)
+                outer = enclosing.get()
+                begun._span, begun.inside_on_span = span, outer is not None and outer._span is span
     return begun if begun is not None else idle(kind)
 
 

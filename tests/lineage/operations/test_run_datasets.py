@@ -224,6 +224,21 @@ def test_no_credentials_of_a_destination_are_kept(lineage_events: CapturedEvents
     assert "geheim" not in str(lineage_events)
 
 
+def test_the_datasets_of_a_run_are_bounded_and_told_once(
+    lineage_events: CapturedEvents, caplog: pytest.LogCaptureFixture
+) -> None:
+    with track_run("job"):
+        for number in range(1_200):
+            for _ in range(2):
+                with track_storage_operation("s3", "PUT", "lake", f"day={number}"):
+                    pass
+
+    assert len(lineage_events[-1]["outputs"]) == 1_000
+    assert [record.getMessage() for record in caplog.records] == [
+        "A run names over 1000 datasets in operations; the rest is left out."
+    ]
+
+
 def test_lineage_runs_from_what_is_received_to_what_is_stored(lineage_events: CapturedEvents) -> None:
     with track_run("job"):
         with track_messaging_operation("kafka", "consume", "kafka://broker:9092/orders"):
