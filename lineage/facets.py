@@ -128,6 +128,7 @@ class AttributedQuery:
     sessionIds: list[str] | None = None
     traceIds: list[str] | None = None
     queryIds: list[str] | None = None
+    attributes: list[str] | None = None
 
 
 @attr.define

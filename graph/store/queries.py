@@ -88,7 +88,7 @@ class QueryCounts:
 CALLERS = ("actors", "agents")
 """The samples by which queries can be asked for."""
 
-SAMPLES = (*CALLERS, "requestIds", "jobIds", "sessionIds", "traceIds", "queryIds")
+SAMPLES = (*CALLERS, "requestIds", "jobIds", "sessionIds", "traceIds", "queryIds", "attributes")
 """The lists of samples, as our facet names them."""
 
 Samples = Mapping[str, tuple[str, ...]]

@@ -116,6 +116,8 @@ class _Entry:
         if who is not None:
             for name in ("actor", "agent", "request_id", "job_id", "session_id"):
                 self._sample(name, getattr(who, name))
+            for name, value in who.attributes:
+                self._sample("attributes", f"{name}={value}")
         if query.trace is not None:
             self._sample("trace_id", format(query.trace[0], "032x"))
         self._sample("query_id", query.query_id)
@@ -149,6 +151,7 @@ class _Entry:
             sessionIds=samples.get("session_id"),
             traceIds=samples.get("trace_id"),
             queryIds=samples.get("query_id"),
+            attributes=samples.get("attributes"),
         )
 
 

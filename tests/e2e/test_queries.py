@@ -100,6 +100,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
             session_id=f"session-{actor}",
             job_id="nightly",
             agent="copilot" if number == 3 else None,
+            attributes={"tenant": "acme"},
         ):
             service.orders_of(SECRET)
     with context.use(operation="GET /names", actor="carl"):
@@ -117,7 +118,6 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 def test_impact_names_service_operation_line_calls_and_cost_of_the_readers(shop: Shop) -> None:
-    """DC-44: a query is joined later by its id, what the database was asked is the application's alone."""
     answer = answered(0, "impact", "orders.total")
 
     service = next(one for one in answer["readers"] if one["operation"] == "GET /orders/{id}")
@@ -198,7 +198,7 @@ def test_queries_are_found_by_what_they_use_and_for_whom_they_ran(arguments: str
 
 @pytest.mark.usefixtures("shop")
 def test_one_question_tells_who_caused_a_query() -> None:
-    """DC-59, fault 3-55: code path, request, job, agent, actor and session, by fingerprint alone."""
+    """DC-59: fault 3-55: code path, request, job, agent, actor and session, tenant, by fingerprint alone."""
     fingerprint = items("--operation", "GET /orders/{id}")[0]["fingerprint"]
 
     (found,) = items("--fingerprint", fingerprint)
@@ -210,6 +210,7 @@ def test_one_question_tells_who_caused_a_query() -> None:
     assert found["agents"] == ["copilot"]
     assert set(found["actors"]) == {"anna", "ben"}
     assert set(found["sessionIds"]) == {"session-anna", "session-ben"}
+    assert found["attributes"] == ["tenant=acme"]
     assert found["queryIds"] == [f"q-{len(found['query']) - 1 + len(SECRET) + 2}"]
 
 
@@ -248,7 +249,7 @@ def test_pages_hold_each_query_once() -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_no_value_of_a_statement_is_stored_or_printed() -> None:
-    """DC-46, fault 3-58: neither the events nor the store nor an answer holds what a statement asked for."""
+    """DC-46: fault 3-58: neither the events nor the store nor an answer holds what a statement asked for."""
     said = ask("queries", "--json") + ask("impact", "orders.customer", "--json") + ask("export")
 
     assert SECRET not in said
