@@ -6,8 +6,6 @@ import re
 from enum import StrEnum
 from functools import lru_cache
 
-from lineage.context.scopes import MAX_CHARACTERS
-
 
 class DBOperation(StrEnum):
     """What is done to a database."""
@@ -124,12 +122,12 @@ def system_name(kind: str, name: object) -> str:
     `kind` is `database`, `storage`, `messaging` or `llm`. One that is not known keeps its name, in small
     letters; None and what cannot be read as text are `unknown`.
     """
-    return _system_name(kind, str(name)[:MAX_CHARACTERS]) if name is not None else "unknown"
+    return _system_name(kind, str(name)) if name is not None else "unknown"
 
 
 def operation_name(kind: str, name: object) -> str:
     """Return an operation's one name: capitals for databases and storage, small letters for the rest."""
-    word = str(name).strip()[:MAX_CHARACTERS] if name is not None else ""
+    word = str(name).strip() if name is not None else ""
     if kind in ("database", "storage"):
         return word.upper() or "unknown"
     word = word.lower() or "unknown"

@@ -201,7 +201,8 @@ class Operation(Record):
 
     def own_measures(self) -> dict[str, int]:
         """Return what is counted of it: what operations on the same system inside it measured is theirs."""
-        return {name: max(0, count - self.inner.get(name, 0)) for name, count in self.measures.items()}
+        measures = self.measures.copy()  # other threads may still say more
+        return {name: max(0, count - self.inner.get(name, 0)) for name, count in measures.items()}
 
     def also_in_queries(self) -> dict[str, int]:
         """Return how much of that captured queries inside it tell, too."""

@@ -1,4 +1,4 @@
-"""The operations of one run, counted: bounded, one entry per kind, system, operation and target; with costs.
+"""The operations of one run, counted: bounded, one entry per system, operation and target; with costs.
 
 An operation that contains others of its kind and system counts what they do not. Operations are counted
 late, the latest ones when the run ends: what is said of them after their block still counts.
@@ -7,6 +7,7 @@ late, the latest ones when the run ends: what is said of them after their block 
 from __future__ import annotations
 
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineage import facets as own
@@ -31,7 +32,7 @@ MAX_QUERY_IDS = 20
 MAX_OPEN = 1_000
 """How many of a run's latest operations can still be told more of; older ones are counted for good."""
 
-_Key = tuple[str, str, str, str | None]
+_Key = tuple[str, str, str, str, str | None]
 
 
 def operations_of(statistics: QueryStatistics) -> OperationStatistics:
@@ -54,11 +55,9 @@ class _Counted:
         "measures",
         "query_ids",
         "total_ms",
-        "vendor",
     )
 
-    def __init__(self, vendor: str = "unknown") -> None:
-        self.vendor = vendor
+    def __init__(self) -> None:
         self.count = self.errors = self.cancelled = 0
         self.total_ms = self.max_ms = 0.0
         self.measures: dict[str, int] = {}
@@ -130,7 +129,7 @@ class OperationStatistics:
         self._in_queries: dict[str, int] = {}
         self._said: dict[str, dict[str, Any]] = {}
         self._naming: dict[tuple[Any, ...], Operation] = {}
-        self._prices: dict[int, Prices] = {}
+        self._prices: dict[Path | None, Prices] = {}
         self._currency: str | None = None
         self._too_many = False
 
@@ -151,17 +150,18 @@ class OperationStatistics:
             self._count(self._open.popleft())
         with guard("naming the datasets of operations"):
             self._put_datasets(facts)
-        facts.run_facets["lineageGraph_operations"] = self._facet()
+        with guard("telling what operations come to"):
+            facts.run_facets["lineageGraph_operations"] = self._facet()
 
     def _count(self, operation: Operation) -> None:
         operation.counted = True
         with guard("counting an operation"):
             measures = operation.own_measures()
             cost = self._cost(operation, measures)
-            key = (operation.kind, operation.system, operation.operation_name, operation.target)
             vendor = operation.vendor
-            entry = _of(self._entries, key, MAX_ENTRIES, vendor) or self._omitted
-            for counted in (entry, self._total, _of(self._vendors, vendor, MAX_ENTRIES, vendor)):
+            key = (operation.kind, operation.system, vendor, operation.operation_name, operation.target)
+            entry = _of(self._entries, key, MAX_ENTRIES) or self._omitted
+            for counted in (entry, self._total, _of(self._vendors, vendor, MAX_ENTRIES)):
                 if counted is not None:
                     counted.add(operation, measures, cost)
             actor = operation.scope.attribution.actor if operation.scope is not None else None
@@ -184,10 +184,10 @@ class OperationStatistics:
             logger.warning("A run names over %s datasets in operations; the rest is left out.", MAX_DATASETS)
 
     def _cost(self, operation: Operation, measures: dict[str, int]) -> float | None:
-        config = operation.config
-        prices = self._prices.get(id(config))
+        path = operation.config.prices
+        prices = self._prices.get(path)
         if prices is None:
-            prices = self._prices[id(config)] = prices_at(config.prices)
+            prices = self._prices[path] = prices_at(path)
         if prices is NO_PRICES:
             return None
         within = tuple(filter(None, (operation.target, operation.operation_name)))
@@ -232,10 +232,10 @@ class OperationStatistics:
         )
 
 
-def _of(table: dict[Any, _Counted], key: Any, limit: int, vendor: str = "unknown") -> _Counted | None:
+def _of(table: dict[Any, _Counted], key: Any, limit: int) -> _Counted | None:
     found = table.get(key)
     if found is None and len(table) < limit:
-        found = table[key] = _Counted(vendor)
+        found = table[key] = _Counted()
     return found
 
 
@@ -249,11 +249,11 @@ def _moved_data(operation: Operation) -> bool:
 
 
 def _entry(key: _Key, counted: _Counted) -> own.CountedOperation:
-    kind, system, operation, target = key
+    kind, system, vendor, operation, target = key
     return own.CountedOperation(
         kind=kind,
         system=system,
-        vendor=counted.vendor,
+        vendor=vendor,
         operation=operation,
         counts=counted.wire(),
         target=target,

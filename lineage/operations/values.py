@@ -14,6 +14,9 @@ from lineage.redaction import redact_text, redact_url
 MAX_COUNT = (1 << 63) - 1
 """Larger numbers are no counts, and neither exporters nor stores could write them."""
 
+MAX_NAME = 1_024
+"""Names end here: the longest key that object stores take."""
+
 RESERVED = (
     "lineage.",
     "botanu.",
@@ -68,7 +71,7 @@ def text_of(name: str, value: Any) -> str | None:
             refuse(name, value, "a text")
             return None
         value = str(value)
-    text = str.__str__(value).strip()[:MAX_CHARACTERS]
+    text = str.__str__(value).strip()[:MAX_NAME]
     if "://" in text:
         text = redact_url(without_credentials(text))
     return text or None

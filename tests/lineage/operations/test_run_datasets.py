@@ -193,6 +193,16 @@ def test_a_table_with_a_namespace_is_a_dataset(lineage_events: CapturedEvents) -
     assert named(lineage_events, "outputs") == [("postgres://db:5432", "shop.public.revenue")]
 
 
+def test_long_keys_stay_whole(lineage_events: CapturedEvents) -> None:
+    keys = [f"{'part/' * 190}{number}" for number in range(2)]
+    with track_run("job"):
+        for key in keys:
+            with track_storage_operation("s3", "PUT", "lake", key):
+                pass
+
+    assert named(lineage_events, "outputs") == [("s3://lake", key) for key in keys]
+
+
 def test_what_failed_made_no_data_unless_it_says_so(lineage_events: CapturedEvents) -> None:
     with track_run("job"):
         for key, written in (("nothing", None), ("zero", 0), ("half", 10)):

@@ -83,6 +83,17 @@ def test_operations_of_one_kind_are_one_entry(lineage_events: CapturedEvents) ->
     assert (carts["target"], carts["counts"]["count"]) == ("carts", 1)
 
 
+def test_one_system_at_two_vendors_is_two_entries(lineage_events: CapturedEvents) -> None:
+    """BT-25: a vendor may be said, for what anybody may run."""
+    with track_run("job"):
+        for vendor in (None, "aiven"):
+            with track_messaging_operation("kafka", "publish", "orders", vendor=vendor):
+                pass
+
+    assert [one["vendor"] for one in facet(lineage_events)["operations"]] == ["kafka", "aiven"]
+    assert [one["vendor"] for one in facet(lineage_events)["vendors"]] == ["kafka", "aiven"]
+
+
 def test_the_facet_is_bounded_and_loses_no_sum(lineage_events: CapturedEvents) -> None:
     with track_run("job"):
         for number in range(statistics.MAX_OPEN + 500):
