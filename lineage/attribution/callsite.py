@@ -72,16 +72,17 @@ class Application:
 def application_spots(frame: FrameType | None, application: Application) -> tuple[Spot, ...]:
     """Return where the application is, from the innermost frame outwards, as far as the settings allow."""
     found: list[Spot] = []
-    known, judge, left = application.files.get, application.judge, application.limit
+    add, known, wanted = found.append, application.files.get, application.frames
+    left, between = application.limit, application.between
     while frame is not None and left:
         left -= 1
         code = frame.f_code
         verdict = known(code.co_filename)
-        if verdict or (verdict is None and judge(code.co_filename)):
-            found.append((code, frame.f_lasti))
-            if len(found) == application.frames:
+        if verdict or (verdict is None and application.judge(code.co_filename)):
+            add((code, frame.f_lasti))
+            if len(found) == wanted:
                 break
-            left = application.between
+            left = between
         frame = frame.f_back or around_greenlet(frame)
     return tuple(found)
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 from lineage._calls import around_calls
 from lineage._guard import guard
-from lineage.attribution.nesting import hold_in_generator, open_query
+from lineage.attribution.nesting import GENERATOR, hold_in_generator, open_query
 from lineage.attribution.plan import active_plan
 from lineage.attribution.query import UNRECORDED, Query, begin_planned, begin_query
 from lineage.attribution.source import Source
@@ -44,9 +44,11 @@ class TraceQuery:
     def _entered(self, frame: FrameType) -> Query:
         query = self._begin(frame, None)
         if query is not UNRECORDED:
-            hold_in_generator(query, frame)
+            if frame.f_code.co_flags & GENERATOR:
+                hold_in_generator(query, frame)
+            query.__enter__()
         self._held.append(query)
-        return query.__enter__()
+        return query
 
     def _left(self) -> Query:
         """Return the query entered here: other tasks may have entered and not yet left the same object."""

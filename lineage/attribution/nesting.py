@@ -31,7 +31,7 @@ open_query: ContextVar[Query | None] = ContextVar("lineage_open_query", default=
 _OVER = object()
 """Stands for a frame that has ended, so that the frame itself and its variables are not kept."""
 
-_GENERATOR = CO_GENERATOR | CO_ASYNC_GENERATOR
+GENERATOR = CO_GENERATOR | CO_ASYNC_GENERATOR
 _LONG = 100_000
 """Statements longer than this are the same only when they are equal: reading them takes the host's time."""
 
@@ -49,10 +49,9 @@ def hold_in_generator(query: Query, frame: FrameType) -> None:
 
     A function made a context manager by contextlib is consumed by the block it stands around: that counts.
     """
-    if frame.f_code.co_flags & _GENERATOR:
-        caller = frame.f_back
-        if caller is None or caller.f_globals.get("__name__") != "contextlib":
-            hold(query, frame)
+    caller = frame.f_back
+    if caller is None or caller.f_globals.get("__name__") != "contextlib":
+        hold(query, frame)
 
 
 def is_open(outer: Query, frame: FrameType, pid: int) -> bool:
@@ -86,7 +85,7 @@ def _waits(outer: Query) -> bool:
 
 def _runs_to_its_end(frame: object) -> bool:
     """Whether a frame that is not on its thread's stack has ended: only these wait nowhere else."""
-    return isinstance(frame, FrameType) and not frame.f_code.co_flags & (_GENERATOR | CO_COROUTINE)
+    return isinstance(frame, FrameType) and not frame.f_code.co_flags & (GENERATOR | CO_COROUTINE)
 
 
 def is_same(outer: Query, inner: Query) -> bool:

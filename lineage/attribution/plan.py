@@ -31,6 +31,7 @@ class Plan:
 
 
 _plans: dict[int, Plan] = {}
+_latest: Plan | None = None
 
 
 def active_plan() -> Plan | None:
@@ -39,13 +40,17 @@ def active_plan() -> Plan | None:
         config = current_config()
     except LineageError:
         return None  # said by whatever else reads the settings
-    plan = _plans.get(id(config)) or _worked_out(config)
+    plan = _latest
+    if plan is None or plan.config is not config:
+        plan = plan_of(config)
     return None if plan.off else plan
 
 
 def plan_of(config: Config) -> Plan:
     """Return what some settings mean."""
-    return _plans.get(id(config)) or _worked_out(config)
+    global _latest
+    _latest = plan = _plans.get(id(config)) or _worked_out(config)
+    return plan
 
 
 def _worked_out(config: Config) -> Plan:

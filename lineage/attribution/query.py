@@ -31,7 +31,6 @@ _PLACING = guard("finding the line that runs a query")
 _TRACING = guard("finding the trace of a query")
 _SETTING = guard("taking over what is known of a query")
 _ENDING = guard("ending a query")
-_DELIVERING = guard("delivering a query")
 
 
 class Query:
@@ -152,16 +151,23 @@ class Query:
                 self.duration_ns = max(took, 0)
             elif self.started_ns is not None:
                 self.duration_ns = perf_counter_ns() - self.started_ns
-        if error is not None or status is not None:
-            self._conclude(error, status)
-        with _DELIVERING:
-            if self.scope is not None and self.scope.ended:
-                self.scope_ended = True
-            self.ended = True
-            if self.outer is None:
-                take(self)
-            elif not self.outer.ended:
-                self.outer.complete_from(self)
+            if error is not None or status is not None:
+                self._conclude(error, status)
+            self._hand_on()
+        if not self.ended:  # one part failed: what is known is told all the same
+            with _ENDING:
+                self._conclude(error, status)
+            with _ENDING:
+                self._hand_on()
+
+    def _hand_on(self) -> None:
+        if self.scope is not None and self.scope.ended:
+            self.scope_ended = True
+        self.ended = True
+        if self.outer is None:
+            take(self)
+        elif not self.outer.ended:
+            self.outer.complete_from(self)
 
     def _conclude(self, error: BaseException | None, status: str | None) -> None:
         if error is not None:
@@ -274,7 +280,7 @@ def begin_planned(
                 return begun
             begun.parent = outer
         attribute(begun)
-        begun.spots = _spots(plan, frame, function)
+        begun.spots = application_spots(frame, plan.application) or _spot_of(plan, function)
         is_whole = True
     if not is_whole:
         _begin_in_parts(begun, query, frame, function)
@@ -289,11 +295,10 @@ def begin_planned(
 _OPENTELEMETRY = "opentelemetry.trace"
 
 
-def _spots(plan: Plan, frame: FrameType, function: CodeType | None) -> tuple[Spot, ...]:
-    spots = application_spots(frame, plan.application)
-    if not spots and function is not None and plan.application.judge(function.co_filename):
+def _spot_of(plan: Plan, function: CodeType | None) -> tuple[Spot, ...]:
+    if function is not None and plan.application.judge(function.co_filename):
         return ((function, -1),)
-    return spots
+    return ()
 
 
 def _begin_in_parts(begun: Query, query: object, frame: FrameType, function: CodeType | None) -> None:
@@ -306,7 +311,7 @@ def _begin_in_parts(begun: Query, query: object, frame: FrameType, function: Cod
     with _BEGINNING:
         attribute(begun)
     with _PLACING:
-        begun.spots = _spots(begun.plan, frame, function)
+        begun.spots = application_spots(frame, begun.plan.application) or _spot_of(begun.plan, function)
 
 
 def attribute(query: Query) -> None:
