@@ -9,6 +9,7 @@ from sqlglot import Token, TokenType
 
 from lineage.sql.boundaries import Boundary
 from lineage.sql.splitting import UNPUNCTUATED, Piece, tokenized, word
+from lineage.sql.triggers import with_changed_rows
 
 QUERY = frozenset({"SELECT", "WITH"})
 """Words that a query begins with."""
@@ -25,7 +26,8 @@ class Cursor:
     """Goes through the tokens of a text once.
 
     `walk` reads a whole cursor; `in_body` says that a procedural language is read, `variables` hold the names
-    declared so far and `records` those of rows of a query, with the query.
+    declared so far and `records` those of rows of a query, with the query. `changed` is the table whose
+    trigger is read.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Cursor:
         self.dialect = dialect
         self.variables = variables
         self.records: dict[str, Piece] = {}
+        self.changed: Sequence[Token] = ()
         self.punctuated = dialect not in UNPUNCTUATED if punctuated is None else punctuated
         self.in_body = in_body
         self.at = 0
@@ -141,6 +144,8 @@ class Cursor:
             assigning = assigning or into
         if head == "SELECT" and self._assigns(start, end):
             assigning = True
+        if self.changed:
+            tokens = with_changed_rows(tokens, self.changed, self.dialect)
         used = {name: query for name, query in self.records.items() if name in self._folded(start, end)}
         return Piece(tokens, self.sql, self.variables, used, assigning=assigning)
 

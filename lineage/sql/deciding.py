@@ -43,14 +43,27 @@ def _asks_for_nothing(node: Node) -> bool:
     if isinstance(node.parent, exp.Case) or not isinstance(branches[0], exp.Literal | exp.Null):
         return False
     asked = set(node.this.find_all(exp.Column))
-    known = (exp.And, exp.Not, exp.Is, exp.EQ, exp.Null, exp.Literal, exp.Column, exp.Identifier)
     return (
         branches[1] is not None
         and branches[0].name in ("", "0")
         and asked <= set(branches[1].find_all(exp.Column))
-        and all(isinstance(each, known) for each in node.this.walk())
+        and not any(isinstance(each, exp.Case | exp.If | exp.Query) for each in node.this.walk())
+        and all(isinstance(each, _NULL_OR_ZERO) for each in _questions(node.this))
         and all(literal.name == "0" for literal in node.this.find_all(exp.Literal))
     )
+
+
+_NULL_OR_ZERO = (exp.And, exp.Not, exp.Is, exp.EQ, exp.Paren)
+
+
+def _questions(node: Node) -> Iterator[Node]:
+    """Yield the parts of a condition, down to the comparisons."""
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        yield each
+        if not isinstance(each, exp.EQ | exp.Is):
+            stack += each.iter_expressions()
 
 
 def _combined(node: exp.CombinedAggFunc) -> Deciding:

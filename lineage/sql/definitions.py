@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lineage.sql.cursor import QUERY, Cursor
 from lineage.sql.declarations import parameters, section
 from lineage.sql.splitting import UNPUNCTUATED, Piece, is_string
+from lineage.sql.triggers import ROWS, row_of, table_of_trigger
 
 _BEFORE_KIND = frozenset({
     "OR", "REPLACE", "ALTER", "EDITIONABLE", "NONEDITIONABLE", "TEMP", "TEMPORARY", "SECURE", "AGGREGATE",
@@ -57,6 +58,9 @@ def _definition(cursor: Cursor, at: int, kind: str) -> Iterator[Piece]:
         cursor.variables = outer
         return
     cursor.at = start
+    cursor.changed = table_of_trigger(cursor.tokens[start:body]) if kind == "TRIGGER" else ()
+    if cursor.changed and cursor.dialect not in UNPUNCTUATED:
+        cursor.records.update(dict.fromkeys(ROWS, row_of(cursor.changed, cursor.sql)))
     yield from _head(cursor, body, f"CREATE {kind}")
     if cursor.word() == "(":
         yield from cursor.queries(body, cursor.statement_end())
@@ -87,6 +91,8 @@ def _body(cursor: Cursor, kind: str) -> int | None:
         calls = kind == "TRIGGER" and this == "EXECUTE" and cursor.dialect not in UNPUNCTUATED
         if calls or this in (";", "CREATE"):
             return None
+        if kind == "TRIGGER" and this == "DECLARE":
+            return at + 1
         if this == "(":
             closing = cursor.closing(at)
             if not listed:
@@ -99,6 +105,7 @@ def _body(cursor: Cursor, kind: str) -> int | None:
             this == "BEGIN"
             or (this == "RETURN" and cursor.word_at(at + 1) in (*QUERY, "("))
             or (kind == "PROCEDURE" and this in _VERBS and at > cursor.at and listed)
+            or (kind == "TRIGGER" and this in _VERBS and last == "ROW")
         ):
             return at
         at += 1

@@ -219,6 +219,9 @@ def _without_variable(node: exp.Comprehension) -> Node:
 
 
 def _aggregates(node: Node) -> bool:
+    if isinstance(node, exp.First | exp.Last):  # in a pattern's measures they pick one row
+        around = node.find_ancestor(exp.MatchRecognizeMeasure, exp.Select)
+        return not isinstance(around, exp.MatchRecognizeMeasure)
     if isinstance(node, exp.Anonymous):  # jsonb_agg, json_arrayagg and what else a dialect has
         name = node.name.lower()
         return name.endswith("agg") or name in _AGGREGATES

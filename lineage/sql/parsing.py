@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -167,8 +167,17 @@ def _parse(piece: Piece, dialect: str | None, parser: Parser) -> Parsed:
     if tree is not None:
         if piece.records:
             tree = with_records(tree, _rows(piece, dialect, parser))
+        if dialect == "databricks":
+            _unwrap_streams(tree)
         mark_names(tree, dialect)
     return Parsed(tree, piece.text, problem, variables=piece.variables, assigning=piece.assigning)
+
+
+def _unwrap_streams(tree: Node) -> None:
+    """Read `FROM STREAM f(...)`, which older parsers keep apart, as the function it is."""
+    for stream in list(tree.find_all(exp.Stream)):
+        if isinstance(stream.this, exp.Func):
+            stream.replace(exp.Table(this=stream.this))
 
 
 def _own_function(piece: Piece, fault: ParseError) -> Piece | None:
@@ -200,6 +209,8 @@ def _rows(piece: Piece, dialect: str | None, parser: Parser) -> dict[str, exp.Qu
 def _tree(piece: Piece, dialect: str | None, parser: Parser) -> Node | None:
     if dialect == "athena":  # which has the grammars of two engines
         return _either(piece.text, "athena", "hive")
+    if dialect == "oracle" and _never_ends(piece.tokens):
+        raise ParseError("WITH behind FROM")
     if not piece.tokens or is_command(piece.tokens[0], dialect):
         trees = sqlglot.parse(piece.text, read=dialect)
     else:
@@ -207,6 +218,23 @@ def _tree(piece: Piece, dialect: str | None, parser: Parser) -> Node | None:
     if len(trees) != 1:
         raise ParseError("several statements where one was expected")
     return trees[0]
+
+
+def _never_ends(tokens: Sequence[Token]) -> bool:
+    """Whether Oracle's parser of some versions would go on forever: WITH behind FROM, but WITH READ ONLY."""
+    listing = [False]
+    for at, token in enumerate(tokens):
+        if token.token_type == TokenType.L_PAREN:
+            listing.append(False)
+        elif token.token_type == TokenType.R_PAREN and len(listing) > 1:
+            listing.pop()
+        elif token.token_type == TokenType.FROM:
+            listing[-1] = True
+        elif token.token_type == TokenType.WITH and listing[-1] and word(tokens[at - 1]) != "START":
+            following = tuple(word(each) for each in tokens[at + 1 : at + 3])
+            if following not in (("READ", "ONLY"), ("CHECK", "OPTION")):
+                return True
+    return False
 
 
 def _either(text: str, one: str, other: str) -> Node:

@@ -25,7 +25,7 @@ from lineage.sql.structure import (
     truncate_plan,
 )
 from lineage.sql.targets import column_names, table_node, writer
-from lineage.sql.tree import READABLE, Node, ctes_of
+from lineage.sql.tree import READABLE, Node, alias_columns, ctes_of
 
 _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values, exp.Pivot)
 
@@ -103,7 +103,7 @@ def _moved_by_function(node: Node) -> Plan | None:
 
 def _insert(node: exp.Insert, dialect: str | None) -> Plan:
     target = table_of(node.this)
-    listed = column_names(node.this)
+    listed = column_names(node.this) or alias_columns(node.this)  # older parsers: INSERT INTO t AS x (a, b)
 
     def names(queries: Queries) -> Sequence[str]:
         if listed or node.args.get("by_name") or target is None:

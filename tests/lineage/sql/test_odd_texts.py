@@ -69,11 +69,11 @@ def test_odd_texts_give_an_answer(sql: str, dialect: str | None) -> None:
 @pytest.mark.parametrize(
     "nested",
     [
-        f"SELECT {'(' * 140}a{')' * 140} FROM t",
-        f"SELECT {'f(' * 140}a{')' * 140} FROM t",
+        f"SELECT {'(' * 140}a{')' * 140} AS b FROM t",
+        f"SELECT {'f(' * 140}a{')' * 140} AS b FROM t",
         f"SELECT a FROM {'(SELECT a FROM ' * 140}t{') x' * 140}",
-        f"SELECT {'CASE WHEN a THEN ' * 140}1{' END' * 140} FROM t",
-        f"SELECT {'NOT ' * 3000}a FROM t",
+        f"SELECT {'CASE WHEN a THEN ' * 140}1{' END' * 140} AS b FROM t",
+        f"SELECT {'NOT ' * 3000}a AS b FROM t",
     ],
 )
 def test_deep_nesting_is_read_right_or_a_problem_and_no_error(nested: str) -> None:
@@ -227,3 +227,15 @@ def test_a_short_text_is_read_once() -> None:
     first, again = (extract("SELECT a FROM remembered", schema={"remembered": ["a"]}) for _ in range(2))
     assert first is again
     assert extract("SELECT a FROM remembered", schema={"remembered": ["b"]}) is not first
+
+
+@pytest.mark.parametrize(
+    "end", ["WITH EVERY KIND OF CHECK", "WITH x AS (SELECT 1)", "WHERE a IN (SELECT b FROM u WITH ROWS) "]
+)
+def test_words_that_older_parsers_of_oracle_never_come_back_from_are_a_problem(end: str) -> None:
+    started = time.perf_counter()
+    result = extract(f"CREATE VIEW v AS SELECT a FROM t {end}", dialect="oracle")
+    assert time.perf_counter() - started < 1
+    assert not result.statements[0].certain
+    kept = extract("CREATE VIEW v AS SELECT a FROM t WITH READ ONLY", dialect="oracle")
+    assert [table.name for table in kept.inputs] == ["t"]

@@ -222,3 +222,53 @@ def test_code_in_code_ends_somewhere() -> None:
     for _ in range(12):
         code = "EXECUTE IMMEDIATE '" + code.replace("'", "''") + "'"
     assert extract(code, dialect="snowflake").problems
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        (
+            "mysql",
+            "CREATE TRIGGER r AFTER UPDATE ON s.t FOR EACH ROW INSERT INTO o (a, b) VALUES (NEW.a, OLD.b*2)",
+        ),
+        (
+            "mysql",
+            "CREATE TRIGGER r BEFORE INSERT ON s.t FOR EACH ROW "
+            "BEGIN SET NEW.c = 1; INSERT INTO o (a, b) SELECT NEW.a, NEW.b + 1; END",
+        ),
+        (
+            "oracle",
+            "CREATE OR REPLACE TRIGGER r AFTER UPDATE OF a, b ON s.t FOR EACH ROW WHEN (new.a > 0) "
+            "DECLARE n NUMBER; BEGIN INSERT INTO o (a, b) VALUES (:new.a, :old.b + 1); END;",
+        ),
+        (
+            "tsql",
+            "CREATE TRIGGER r ON s.t AFTER INSERT AS INSERT INTO o (a, b) SELECT inserted.a, inserted.b + 1 "
+            "FROM inserted",
+        ),
+        (
+            "tsql",
+            "CREATE OR ALTER TRIGGER r ON [s].[t] FOR UPDATE AS BEGIN SET NOCOUNT ON "
+            "INSERT INTO o (a, b) SELECT i.a, d.b + 1 FROM inserted i, deleted AS d END",
+        ),
+        (
+            "sqlite",
+            "CREATE TRIGGER r AFTER INSERT ON s.t BEGIN INSERT INTO o (a, b) VALUES (NEW.a, NEW.b + 1); END",
+        ),
+    ],
+)
+def test_the_rows_of_a_trigger_are_those_of_its_table(dialect: str, sql: str) -> None:
+    result = extract(sql, dialect=dialect)
+    assert ([table.name for table in result.inputs], [table.name for table in result.outputs]) == (
+        ["s.t"],
+        ["o"],
+    )
+    found = {edges.output.column: edges.inputs for edges in result.columns}
+    assert {
+        column: [(source.table, source.column) for source in inputs] for column, inputs in found.items()
+    } == {"a": [("s.t", "a")], "b": [("s.t", "b")]}
+
+
+def test_tables_called_inserted_are_tables_where_no_trigger_is() -> None:
+    result = extract("INSERT INTO o (a) SELECT a FROM inserted", dialect="tsql")
+    assert [table.name for table in result.inputs] == ["inserted"]

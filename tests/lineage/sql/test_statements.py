@@ -581,3 +581,20 @@ def test_an_unknown_qualifier_may_be_a_struct_and_is_doubted() -> None:
     assert direct(unknown) == direct(known) == {"o.x": {"t.s": "TRANSFORMATION"}}
     assert not unknown.statements[0].certain
     assert known.statements[0].certain
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE o AS (WITH u AS (SELECT a FROM s), v AS (SELECT a FROM t) {query})",
+        "CREATE TABLE o AS WITH u AS (SELECT a FROM s), v AS (SELECT a FROM t) {query}",
+        "INSERT INTO o (WITH u AS (SELECT a FROM s), v AS (SELECT a FROM t) {query})",
+        "CREATE VIEW o AS SELECT * FROM (WITH u AS (SELECT a FROM s), v AS (SELECT a FROM t) {query}) x",
+    ],
+)
+def test_a_union_may_begin_with_common_table_expressions_of_its_own(sql: str) -> None:
+    for query in ("SELECT * FROM u UNION ALL SELECT * FROM v", "SELECT a FROM u UNION SELECT a FROM v"):
+        result = extract(sql.format(query=query))
+        assert result.problems == ()
+        (edges,) = result.columns
+        assert {(source.table, source.column) for source in edges.inputs} == {("s", "a"), ("t", "a")}
