@@ -171,10 +171,11 @@ class Query:
 
     def _conclude(self, error: BaseException | None, status: str | None) -> None:
         if error is not None:
+            self.status = "error"  # unless it can be told better
             with _ENDING:
                 self.status = status_of(error)
-                if self.status == "error":
-                    self.error = _error(error)
+            with _ENDING:
+                self.error = _error(error) if self.status == "error" else None
         if status is not None:
             with _ENDING:
                 self.status = _known_status(status)
