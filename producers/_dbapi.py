@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from lineage._guard import guard
-from lineage.attribution import Query
+from lineage.attribution import UNRECORDED, Query
 
 _LEAVING = guard("leaving a query")
-_COUNTING = guard("counting a query's rows")
 _ENDING = guard("ending a query")
 
 
 def finish(query: Query, cursor: Any, error: BaseException | None = None) -> None:
     """End a query that a cursor has run, with the rows that the cursor knows of. Never raises."""
+    if query is UNRECORDED:
+        return
     with _LEAVING:
         query.leave()
-    if error is None:
-        with _COUNTING:
-            query.set(rows=rows_of(cursor))
+        if error is None:
+            query.rows = rows_of(cursor)
     with _ENDING:
         query.end(error)
 

@@ -1,10 +1,10 @@
 """Queries of SQLAlchemy engines: core, ORM and `text()`, on every dialect, sync and async.
 
-Hooks the cursor events of all engines, which see each statement as the driver gets it. One query per call of
-the driver: an `executemany` is one, a batched insert one per batch, a savepoint one. BEGIN, COMMIT and
-failures to connect are none, nor is what SQLAlchemy asks a database by itself on the first connection. A
-query ends when the driver returns; a failure while rows are fetched later is told as a query of its own,
-whose attribute `phase` is `fetch` and whose parent is the first.
+Hooks the events at which dialects hand a statement to their driver, and does there what SQLAlchemy would do
+next, so a query is just the driver's work. One query per call of the driver: an `executemany` is one, a
+batched insert one per batch, a savepoint one. BEGIN, COMMIT and failures to connect are none, nor is what
+SQLAlchemy asks a database by itself on the first connection. A failure while rows are fetched later is told
+as a query of its own, whose attribute `phase` is `fetch` and whose parent is the first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ try:
 except ImportError as error:
     raise missing("sqlalchemy", "sqlalchemy", error) from error
 
-_QUERY = "_lineage_query"
 _TOLD = "_lineage_told"
 
 
@@ -63,8 +62,9 @@ class SQLAlchemyProducer(Producer):
     def hook(self, undo: ExitStack) -> None:
         """Listen to all engines; first to failures, as a later listener is not called if one raises."""
         for moment, handler, options in (
-            ("before_cursor_execute", _before, {"retval": True}),
-            ("after_cursor_execute", _after, {}),
+            ("do_execute", _do_execute, {}),
+            ("do_executemany", _do_executemany, {}),
+            ("do_execute_no_params", _do_execute_no_params, {}),
             ("handle_error", _failed, {"insert": True}),
         ):
             event.listen(Engine, moment, handler, **options)
@@ -86,57 +86,87 @@ PRODUCER = SQLAlchemyProducer()
 
 _sources: WeakKeyDictionary[Any, Source] = WeakKeyDictionary()
 _BEGINNING = guard("beginning an SQLAlchemy query")
-_ENDING = guard("ending an SQLAlchemy query")
+_TELLING = guard("telling of a failure to fetch")
 
 
-def _source(engine: Any) -> Source:
-    found = _sources.get(engine.dialect)
+def _source(context: Any) -> Source:
+    found = _sources.get(context.dialect)
     if found is None:
-        found = _sources[engine.dialect] = source_of(engine.url, engine.dialect)
+        found = source_of(context.root_connection.engine.url, context.dialect)
+        _sources[context.dialect] = found
     return found
 
 
-def _before(
-    conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
-) -> tuple[str, Any]:
+def _do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool | None:
+    query = _begin(statement, context)
+    if query is None:
+        return None
+    others, do = context.dialect.dispatch.do_execute, context.dialect.do_execute
+    return _run(query, _do_execute, others, do, cursor, statement, parameters, context)
+
+
+def _do_executemany(cursor: Any, statement: str, parameters: Any, context: Any) -> bool | None:
+    query = _begin(statement, context)
+    if query is None:
+        return None
+    others, do = context.dialect.dispatch.do_executemany, context.dialect.do_executemany
+    return _run(query, _do_executemany, others, do, cursor, statement, parameters, context)
+
+
+def _do_execute_no_params(cursor: Any, statement: str, context: Any) -> bool | None:
+    query = _begin(statement, context)
+    if query is None:
+        return None
+    others, do = context.dialect.dispatch.do_execute_no_params, context.dialect.do_execute_no_params
+    return _run(query, _do_execute_no_params, others, do, cursor, statement, context)
+
+
+def _begin(statement: str, context: Any) -> Query | None:
+    """Begin the query of a statement; None where SQLAlchemy goes on by itself.
+
+    Only statements of a transaction are the application's: it begins by itself with the first one. Those of
+    a first connection come before, as does the BEGIN of an application that writes it itself.
+    """
     with _BEGINNING:
-        if context is not None and (PRODUCER.everywhere or PRODUCER.watches(conn.dialect)):
-            frame = sys._getframe(1)
-            query = begin_query(statement, _source(conn.engine), frame=frame)
-            if query is not UNRECORDED:
-                query.enter(frame)
-                context.__dict__[_QUERY] = query
-    return statement, parameters
+        if (
+            context is not None
+            and (PRODUCER.everywhere or PRODUCER.watches(context.dialect))
+            and context.root_connection.in_transaction()
+        ):
+            query = begin_query(statement, _source(context), frame=sys._getframe(1))
+            return query if query is not UNRECORDED else None
+    return None
 
 
-def _after(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
-    with _ENDING:
-        query = _taken(context)
-        if query is not None:
-            finish(query, cursor)
-            context.__dict__[_TOLD] = query
+def _run(query: Query, own: Any, listeners: Any, do: Any, cursor: Any, *work: Any) -> bool:
+    """Do what SQLAlchemy does after this listener: ask the listeners behind it, else the dialect."""
+    with _BEGINNING:
+        query.enter()
+    try:
+        behind = False
+        for listener in listeners:
+            if behind and listener(cursor, *work):
+                break
+            behind = behind or listener is own
+        else:
+            do(cursor, *work)
+    except BaseException as error:
+        finish(query, None, error)
+        raise
+    finish(query, cursor)
+    with _TELLING:
+        work[-1].__dict__[_TOLD] = query
+    return True
 
 
 def _failed(failure: Any) -> None:
-    with _ENDING:
-        query = _taken(failure.execution_context)
-        if query is not None:
-            finish(query, None, failure.original_exception)
-        elif failure.execution_context is not None and failure.statement is None:
-            _failed_fetch(failure)
-
-
-def _failed_fetch(failure: Any) -> None:
     """Tell of a statement whose rows could not be fetched: its execution was told as done."""
-    told: Query | None = failure.execution_context.__dict__.get(_TOLD)
-    if told is not None:
-        query = begin_query(told.text, told.source, frame=sys._getframe(2))
-        if query is not UNRECORDED:
-            query.parent = told
-        query.set(attributes={"phase": "fetch"})
-        query.end(failure.original_exception)
-
-
-def _taken(context: Any) -> Query | None:
-    query: Query | None = context.__dict__.pop(_QUERY, None) if context is not None else None
-    return query
+    with _TELLING:
+        context = failure.execution_context
+        told: Query | None = context.__dict__.get(_TOLD) if context is not None else None
+        if told is not None and failure.statement is None:
+            query = begin_query(told.text, told.source, frame=sys._getframe(1))
+            if query is not UNRECORDED:
+                query.parent = told
+            query.set(attributes={"phase": "fetch"})
+            query.end(failure.original_exception)

@@ -60,12 +60,9 @@ def _raise_on_engine(engine: Engine, error: BaseException) -> Any:
 
 
 def _listeners(engine: Engine) -> dict[str, Any]:
-    holders = {
-        "before_cursor_execute": engine.dispatch,
-        "after_cursor_execute": engine.dispatch,
-        "handle_error": engine.dialect.dispatch,
-    }
-    return {moment: list(getattr(holder, moment, ())) for moment, holder in holders.items()}
+    moments = ("do_execute", "do_executemany", "do_execute_no_params", "handle_error")
+    found = {moment: list(getattr(engine.dialect.dispatch, moment)) for moment in moments}
+    return found | {name: list(getattr(engine.dispatch, name)) for name in ("before_execute", "begin")}
 
 
 @contextmanager

@@ -270,3 +270,63 @@ def test_listeners_of_the_host_see_and_change_what_they_did(engine: Engine, told
         assert connection.exec_driver_sql("SELECT 'a'").scalar() == "b"
 
     assert len(told()) == 1
+
+
+def test_autocommit_is_captured_as_well(told: Told) -> None:
+    """DC-26: without transactions of the database a statement is an event as with them."""
+    producers.install("sqlalchemy")
+    engine = sa.create_engine("sqlite://", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("SELECT 1"))
+        connection.exec_driver_sql("SELECT 2, 2")
+    engine.dispose()
+
+    assert len(told()) == 2
+
+
+def test_a_begin_of_the_host_s_own_is_none(engine: Engine, told: Told) -> None:
+    """fault 3-11: the BEGIN that an application writes for its driver is no query, what follows is."""
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    with engine.connect() as connection:
+        connection.connection.dbapi_connection.isolation_level = None  # type: ignore[union-attr]
+        connection.execute(sa.text("SELECT 1"))
+
+    assert [one["query_text"] for one in told()] == ["select ?"]
+
+
+@pytest.mark.parametrize("handles", [True, False])
+def test_listeners_of_the_host_that_execute_still_do(engine: Engine, told: Told, handles: bool) -> None:
+    """DC-05, DC-18: a listener behind ours is asked as before, and what it executes is the query."""
+    asked: list[str] = []
+
+    def answer(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        asked.append(statement)
+        if handles:
+            cursor.execute("SELECT 'theirs'")
+        return handles
+
+    event.listen(engine, "do_execute", answer)
+    with engine.connect() as connection:
+        found = connection.execute(sa.text("SELECT 'ours'")).scalar()
+    event.remove(engine, "do_execute", answer)
+
+    assert asked == ["SELECT 'ours'"]
+    assert found == ("theirs" if handles else "ours")
+    assert len(told()) == 1
+
+
+def test_nothing_is_kept_of_what_has_been_executed(engine: Engine, told: Told) -> None:
+    """A result that is dropped is gone at once, without a garbage collection, as without us."""
+    import gc
+    import weakref
+
+    gc.disable()
+    try:
+        with engine.connect() as connection:
+            result = connection.execute(sa.text("SELECT 1"))
+            context_of_it = weakref.ref(result.context)
+            result.close()
+            del result
+            assert context_of_it() is None
+    finally:
+        gc.enable()
