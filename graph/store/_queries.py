@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import astuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -36,6 +37,8 @@ _SAMPLES_OF_RUNS = 20
 _SAMPLES_SHOWN = 20
 _USES_SHOWN = 200
 
+_kind_row = attrgetter(*(each.name for each in fields(QueryKind)))
+_counts_row = attrgetter(*(each.name for each in fields(QueryCounts)))
 _encode = msgspec.json.encode
 
 
@@ -61,7 +64,7 @@ class RunsQueries:
         """Write all of it: the kinds of query first, whichever event of a run counts."""
         db.executemany(
             f"INSERT INTO query VALUES ({', '.join('?' * 15)}) ON CONFLICT DO NOTHING",
-            {key: (key, *astuple(entry.kind)) for (key, _, _), entry in self._entries.items()}.values(),
+            {key: (key, *_kind_row(entry.kind)) for (key, _, _), entry in self._entries.items()}.values(),
         )
         db.executemany(
             "INSERT INTO query_statement (query, shape, place) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -82,17 +85,42 @@ def _put_run(db: sqlite3.Connection, run: int, when: int, said: RunQueries) -> N
     )
     if not written.rowcount:
         return
+    _forget_run(db, run)
+    entries = [(entry.kind.key, entry) for entry in said.entries]
+    db.executemany(
+        f"INSERT INTO query_run VALUES ({', '.join('?' * 12)})",
+        [(key, run, one.first_time, one.last_time, *_counts_row(one.counts)) for key, one in entries],
+    )
+    db.executemany(
+        "INSERT INTO query_sample VALUES (?, ?, ?)",
+        [(key, run, _encode(one.samples)) for key, one in entries if one.samples],
+    )
+    db.executemany(
+        "INSERT INTO query_caller VALUES (?, ?, ?, ?)",
+        [(*caller, key, run) for key, one in entries for caller in _callers(one.samples)],
+    )
+
+
+def _forget_run(db: sqlite3.Connection, run: int) -> None:
+    """Remove what an earlier event said of a run."""
+    rows = db.execute(
+        "SELECT r.query, s.samples FROM query_run AS r LEFT JOIN query_sample AS s USING (query, run)"
+        " WHERE r.run = ?",
+        (run,),
+    ).fetchall()
+    for query, samples in rows:
+        callers = _callers(msgspec.json.decode(samples)) if samples is not None else ()
+        db.executemany(
+            "DELETE FROM query_caller WHERE kind = ? AND name = ? AND query = ? AND run = ?",
+            [(*caller, query, run) for caller in callers],
+        )
+        db.execute("DELETE FROM query_sample WHERE query = ? AND run = ?", (query, run))
     db.execute("DELETE FROM query_run WHERE run = ?", (run,))
-    db.execute("DELETE FROM query_caller WHERE run = ?", (run,))
-    rows, callers = [], []
-    for entry in said.entries:
-        key = entry.kind.key
-        times = (entry.first_time, entry.last_time)
-        rows.append((key, run, *times, *astuple(entry.counts), _encode(entry.samples)))
-        for kind, name in enumerate(CALLERS):
-            callers += [(kind, value, key, run) for value in entry.samples.get(name, ())]
-    db.executemany(f"INSERT INTO query_run VALUES ({', '.join('?' * 13)})", rows)
-    db.executemany("INSERT INTO query_caller VALUES (?, ?, ?, ?)", callers)
+
+
+def _callers(samples: Mapping[str, Iterable[str]]) -> Iterator[tuple[int, str]]:
+    for kind, name in enumerate(CALLERS):
+        yield from ((kind, value) for value in samples.get(name, ()))
 
 
 def find(
@@ -199,7 +227,8 @@ def _uses(db: sqlite3.Connection, keys: Collection[int]) -> dict[int, list[tuple
 def _samples(db: sqlite3.Connection, query: int, where: str, values: Mapping[str, Any]) -> Samples:
     """Return the samples of the latest of the runs that were asked for, the latest first."""
     rows = db.execute(
-        f"SELECT r.samples FROM query_run AS r WHERE r.query = :query AND {where}"
+        "SELECT s.samples FROM query_run AS r JOIN query_sample AS s USING (query, run)"
+        f" WHERE r.query = :query AND {where}"
         " ORDER BY r.last_time DESC, r.run LIMIT :runs",
         {**values, "query": query, "runs": _SAMPLES_OF_RUNS},
     )

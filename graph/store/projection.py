@@ -66,12 +66,15 @@ def undominated(sayings: Iterable[Saying]) -> list[Saying]:
     otherwise every START would bring back for a while what the ends of earlier runs had made precise.
     """
     distinct = set(sayings)
+    # A service has as many sayings of one shape as statements: none of these contains another.
+    larger = [one for one in distinct if len(one.shapes) != 1]
     return [
         one
         for one in distinct
         if not any(
             other != one and one.shapes <= other.shapes and one.claims_outputs <= other.claims_outputs
-            for other in distinct
+            for other in (*larger, Saying(one.shapes, True))
+            if other in distinct
         )
     ]
 

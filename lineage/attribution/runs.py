@@ -30,6 +30,9 @@ MAX_RUNS = 10_000
 MAX_OPERATIONS = 200
 """Operations after these count to the job `service.other`: names made of ids must not flood the graph."""
 
+MAX_KINDS = 500
+"""Statements of one job outside runs; further ones are `omitted`, as some programs make up new ones."""
+
 MAX_WINDOWS = 500
 """Implicit runs of a window that name a run of another process; what is beyond that names none."""
 
@@ -54,6 +57,8 @@ class _Counts:
         self.windows: dict[_Window, QueryStatistics] = {}
         self.forgotten: list[_Counting] = []
         self.operations: set[str] = set()
+        self.kinds: dict[str, set[str]] = {}
+        """By job of queries outside runs: the fingerprints of the statements that it told of."""
 
 
 _counts = _Counts()
@@ -79,7 +84,11 @@ def _statistics_of(query: Query) -> QueryStatistics:
     window = (query.config.namespace, _job_name(query), around)
     if window not in _counts.windows and len(_counts.windows) >= MAX_WINDOWS:
         window = (*window[:2], None)
-    return _counts.windows.setdefault(window, QueryStatistics())
+    found_window = _counts.windows.get(window)
+    if found_window is None:
+        kinds = _counts.kinds.setdefault(window[1], set())
+        found_window = _counts.windows[window] = QueryStatistics(kinds, MAX_KINDS)
+    return found_window
 
 
 def _bound_runs() -> None:

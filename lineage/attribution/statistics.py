@@ -165,7 +165,10 @@ class RunPart(Protocol):
 class QueryStatistics:
     """What the queries of one run come to."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: set[str] | None = None, most: int = 0) -> None:
+        """`kinds`, where given, collects the fingerprints; when it holds `most`, others are left out."""
+        self._kinds = kinds
+        self._most = most
         self._entries: dict[_Key, _Entry] = {}
         self._omitted = Counted()
         self._total = Counted()
@@ -209,11 +212,19 @@ class QueryStatistics:
             _with_text(query),
         )
         entry = self._entries.get(key)
-        if entry is None and len(self._entries) < MAX_ENTRIES:
+        if entry is None and len(self._entries) < MAX_ENTRIES and self._takes(fingerprint):
             entry = self._entries[key] = _Entry(query, fingerprint)
             if shape is not None and query.text and _with_text(query):
                 self._keep_text(entry, query, shape)
         return entry
+
+    def _takes(self, fingerprint: str) -> bool:
+        if self._kinds is None or fingerprint in self._kinds:
+            return True
+        if len(self._kinds) >= self._most:
+            return False
+        self._kinds.add(fingerprint)
+        return True
 
     def _keep_text(self, entry: _Entry, query: Query, shape: str) -> None:
         """Keep the statement without its values; one of which a part alone was read is not kept."""

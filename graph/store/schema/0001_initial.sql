@@ -292,7 +292,7 @@ CREATE TABLE queries_of_run (
     digest INTEGER NOT NULL
 );
 
--- The queries of a kind in a run. Durations are microseconds; samples: JSON.
+-- The queries of a kind in a run. Durations are microseconds.
 CREATE TABLE query_run (
     query INTEGER NOT NULL,
     run INTEGER NOT NULL,
@@ -306,12 +306,19 @@ CREATE TABLE query_run (
     rows INTEGER,
     bytes_read INTEGER,
     bytes_written INTEGER,
-    samples BLOB NOT NULL,
     PRIMARY KEY (query, run)
 ) WITHOUT ROWID;
 CREATE INDEX query_run_run ON query_run (run);
 CREATE INDEX query_run_latest ON query_run (query, last_time);
 CREATE INDEX query_run_time ON query_run (last_time);
+
+-- Samples of the queries of a kind in a run, as JSON: apart from what is summed over many runs.
+CREATE TABLE query_sample (
+    query INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    samples BLOB NOT NULL,
+    PRIMARY KEY (query, run)
+);
 
 -- For whom queries ran: a sample of actors (kind 0) and agents (kind 1).
 CREATE TABLE query_caller (
@@ -321,4 +328,3 @@ CREATE TABLE query_caller (
     run INTEGER NOT NULL,
     PRIMARY KEY (kind, name, query, run)
 ) WITHOUT ROWID;
-CREATE INDEX query_caller_run ON query_caller (run);

@@ -305,6 +305,24 @@ def test_many_kinds_of_query_are_bounded_and_the_rest_is_counted_together(events
     assert len(event["job"]["facets"]["lineageGraph_statements"]["statements"]) == statistics.MAX_ENTRIES
 
 
+def test_statements_made_up_anew_are_told_of_up_to_a_number(
+    events: CapturedEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "MAX_KINDS", 4)
+    for number in range(10):
+        with context.use(operation="generate"):
+            ask(f"SELECT c{number % 7} FROM t", rows=1)
+        assert flush_queries(10)
+
+    told = [facet(event) for event in ended(events)]
+
+    assert {one["query"] for each in told for one in each["queries"]} == {
+        f"select c{number} from t" for number in range(4)
+    }
+    assert sum(each["total"]["count"] for each in told) == 10
+    assert sum(each["omitted"]["count"] for each in told if "omitted" in each) == 3
+
+
 def test_samples_are_bounded_and_keep_who_came_first(events: CapturedEvents) -> None:
     with track_run("build"):
         for number in range(50):
