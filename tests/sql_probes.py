@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+Answer = tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]
+
+
+def _answer(inputs: Iterable[str], outputs: Iterable[str], edges: Iterable[str] = ()) -> Answer:
+    """Return an answer; edges are written `output.column source.column`."""
+    pairs = (tuple(edge.split(" ")) for edge in edges)
+    return frozenset(inputs), frozenset(outputs), frozenset((output, source) for output, source in pairs)
+
+
+NOTHING = _answer([], [])
+T_TO_O = _answer(["t"], ["o"], ["o.a t.a"])
+T_TO_O_TWICE = _answer(["t"], ["o"], ["o.a t.a", "o.b t.b"])
+ORDERS = _answer(["orders"], ["orders_daily"], ["orders_daily.id orders.id"])
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A text; `answer` is how many inputs, outputs and direct column sources it has.
+    """A text; `answer` are its inputs, its outputs, and its written columns each with a direct source.
 
     `plain` and `apart` are words of the problem that stands in place of the right answer, None where that is
     given.
     """
 
     sql: str
-    answer: tuple[int, int, int]
+    answer: Answer
     plain: str | None = None
     apart: str | None = None
     dialect: str | None = None
@@ -85,61 +100,87 @@ DEEP = "nested too deep"
 LONG = "words and signs"
 
 PROBES = {
-    "syntax_error": Probe("SELECT FROM WHERE GROUP", (0, 0, 0), "does not understand", "does not understand"),
+    "syntax_error": Probe("SELECT FROM WHERE GROUP", NOTHING, "does not understand", "does not understand"),
     "one_bad_of_three": Probe(
         "INSERT INTO a SELECT x FROM b; SELECT FROM ((; INSERT INTO c SELECT y FROM d",
-        (2, 2, 2),
+        _answer(["b", "d"], ["a", "c"], ["a.x b.x", "c.y d.y"]),
     ),
-    "jinja": Probe("SELECT a FROM {{ ref('orders') }} WHERE a > {{ var('x') }}", (1, 0, 0), "compiled SQL"),
-    "airflow_param": Probe(_insert("SELECT a FROM t WHERE d = %(day)s"), (1, 1, 1), dialect="postgres"),
-    "paren5000": Probe(_nested("(", ")", 5000), (1, 1, 1), DEEP),
-    "paren500": Probe(_nested("(", ")", 500), (1, 1, 1), DEEP),
-    "paren100": Probe(_nested("(", ")", 100), (1, 1, 1), DEEP),
-    "function5000": Probe(_nested("f(", ")", 5000), (1, 1, 1), DEEP),
-    "not5000": Probe(_nested("NOT ", "", 5000), (1, 1, 1), LONG),
-    "subq200": Probe(_subqueries(200), (1, 1, 1), DEEP),
-    "subq1500": Probe(_subqueries(1500), (1, 1, 1), DEEP),
-    "in_list_1mb": Probe(_in_list(1_000_000), (1, 1, 1), "characters"),
+    "jinja": Probe(
+        "SELECT a FROM {{ ref('orders') }} WHERE a > {{ var('x') }}", _answer(["orders"], []), "compiled SQL"
+    ),
+    "airflow_param": Probe(_insert("SELECT a FROM t WHERE d = %(day)s"), T_TO_O, dialect="postgres"),
+    "paren5000": Probe(_nested("(", ")", 5000), T_TO_O, DEEP),
+    "paren500": Probe(_nested("(", ")", 500), T_TO_O, DEEP),
+    "paren100": Probe(_nested("(", ")", 100), T_TO_O, DEEP),
+    "function5000": Probe(_nested("f(", ")", 5000), T_TO_O, DEEP),
+    "not5000": Probe(_nested("NOT ", "", 5000), T_TO_O, LONG),
+    "subq200": Probe(_subqueries(200), T_TO_O, DEEP),
+    "subq1500": Probe(_subqueries(1500), T_TO_O, DEEP),
+    "in_list_1mb": Probe(_in_list(1_000_000), T_TO_O, "characters"),
     "values_10k_rows": Probe(
         "INSERT INTO o (a, b) VALUES " + ", ".join(f"({i}, 'x')" for i in range(10_000)),
-        (0, 1, 0),
+        _answer([], ["o"]),
         "characters",
     ),
-    "comments_only": Probe("-- nothing\n/* here */", (0, 0, 0)),
-    "empty": Probe("", (0, 0, 0)),
-    "whitespace": Probe(" \n\t ;;; ", (0, 0, 0)),
-    "unicode": Probe('INSERT INTO größe SELECT naïve, "列" FROM 表', (1, 1, 2)),
-    "emoji_nbsp": Probe("INSERT INTO o SELECT\u00a0a FROM t WHERE b = '😀'", (1, 1, 1)),
-    "not_sql": Probe("these are just some words", (0, 0, 0), "understand", "understand"),
-    "python_code": Probe("def f(x):\n    return x['a']", (0, 0, 0), "understand", "understand"),
-    "nul_bytes": Probe("INSERT INTO o SELECT a FROM t WHERE b = 'x\x00y'", (1, 1, 1)),
-    "tsql_procedure": Probe(TSQL_PROCEDURE, (1, 2, 2), dialect="tsql"),
-    "plpgsql": Probe(PLPGSQL_FUNCTION, (1, 1, 1), dialect="postgres"),
-    "oracle_procedure": Probe(ORACLE_PROCEDURE, (1, 1, 1), dialect="oracle"),
-    "snowflake_script": Probe(SNOWFLAKE_SCRIPT, (1, 1, 1), dialect="snowflake"),
-    "snowflake_insert_all": Probe(INSERT_ALL, (1, 2, 2), dialect="snowflake"),
-    "union1000": Probe(
-        _insert(" UNION ALL ".join(f"SELECT a FROM t{i}" for i in range(1000))), (1000, 1, 1000), LONG
+    "comments_only": Probe("-- nothing\n/* here */", NOTHING),
+    "empty": Probe("", NOTHING),
+    "whitespace": Probe(" \n\t ;;; ", NOTHING),
+    "unicode": Probe(
+        'INSERT INTO größe SELECT naïve, "列" FROM 表',
+        _answer(["表"], ["größe"], ["größe.naïve 表.naïve", "größe.列 表.列"]),
     ),
-    "cte500": Probe(_ctes(500), (1, 1, 2), LONG),
-    "cte_fanout": Probe(_fanout(30), (1, 1, 2)),
+    "emoji_nbsp": Probe("INSERT INTO o SELECT\u00a0a FROM t WHERE b = '😀'", T_TO_O),
+    "not_sql": Probe("these are just some words", NOTHING, "understand", "understand"),
+    "python_code": Probe("def f(x):\n    return x['a']", NOTHING, "understand", "understand"),
+    "nul_bytes": Probe("INSERT INTO o SELECT a FROM t WHERE b = 'x\x00y'", T_TO_O),
+    "tsql_procedure": Probe(
+        TSQL_PROCEDURE,
+        _answer(
+            ["dbo.orders"],
+            ["dbo.orders_daily", "dbo.orders_log"],
+            ["dbo.orders_daily.id dbo.orders.id", "dbo.orders_daily.amount dbo.orders.amount"],
+        ),
+        dialect="tsql",
+    ),
+    "plpgsql": Probe(PLPGSQL_FUNCTION, ORDERS, dialect="postgres"),
+    "oracle_procedure": Probe(ORACLE_PROCEDURE, ORDERS, dialect="oracle"),
+    "snowflake_script": Probe(SNOWFLAKE_SCRIPT, ORDERS, dialect="snowflake"),
+    "snowflake_insert_all": Probe(
+        INSERT_ALL, _answer(["t"], ["o1", "o2"], ["o1.a t.a", "o2.a t.a"]), dialect="snowflake"
+    ),
+    "union1000": Probe(
+        _insert(" UNION ALL ".join(f"SELECT a FROM t{i}" for i in range(1000))),
+        _answer((f"t{i}" for i in range(1000)), ["o"], (f"o.a t{i}.a" for i in range(1000))),
+        LONG,
+    ),
+    "cte500": Probe(_ctes(500), T_TO_O_TWICE, LONG),
+    "cte_fanout": Probe(_fanout(30), T_TO_O_TWICE),
     "or_chain_2000": Probe(
-        _insert("SELECT a FROM t WHERE " + " OR ".join(f"a = {i}" for i in range(2000))), (1, 1, 1), LONG
+        _insert("SELECT a FROM t WHERE " + " OR ".join(f"a = {i}" for i in range(2000))), T_TO_O, LONG
     ),
     "concat_1000": Probe(
-        _insert("SELECT " + " || ".join(f"a{i}" for i in range(1000)) + " AS a FROM t"), (1, 1, 1000)
+        _insert("SELECT " + " || ".join(f"a{i}" for i in range(1000)) + " AS a FROM t"),
+        _answer(["t"], ["o"], (f"o.a t.a{i}" for i in range(1000))),
     ),
     "case_nest_200": Probe(
-        _insert(f"SELECT {'CASE WHEN a = 1 THEN b ELSE ' * 200}b{' END' * 200} AS b FROM t"), (1, 1, 1), DEEP
+        _insert(f"SELECT {'CASE WHEN a = 1 THEN b ELSE ' * 200}b{' END' * 200} AS b FROM t"),
+        _answer(["t"], ["o"], ["o.b t.b"]),
+        DEEP,
     ),
     "flatten_unqualified": Probe(
-        "SELECT value FROM t, LATERAL FLATTEN(input => items)", (1, 0, 1), dialect="snowflake"
+        "SELECT value FROM t, LATERAL FLATTEN(input => items)",
+        _answer(["t"], [], [".value t.items"]),
+        dialect="snowflake",
     ),
     "script1000": Probe(
         "".join(
             f"INSERT INTO o{i} SELECT x.a, y.b FROM t{i} x JOIN u{i} y ON x.id = y.id;\n" for i in range(1000)
         ),
-        (2000, 1000, 2000),
+        _answer(
+            (f"{name}{i}" for i in range(1000) for name in "tu"),
+            (f"o{i}" for i in range(1000)),
+            (f"o{i}.{edge}" for i in range(1000) for edge in (f"a t{i}.a", f"b u{i}.b")),
+        ),
         LONG,
     ),
 }

@@ -81,7 +81,7 @@ def test_deep_nesting_is_read_right_or_a_problem_and_no_error(nested: str) -> No
     limit = sys.getrecursionlimit()
     result = extract(f"INSERT INTO o {nested}")
     if any(statement.certain for statement in result.statements):
-        assert {(*source.table, source.column) for edges in result.columns for source in edges.inputs} <= {
+        assert {(source.table, source.column) for edges in result.columns for source in edges.inputs} <= {
             ("t", "a")
         }
         assert [table.name for table in result.inputs] == ["t"]

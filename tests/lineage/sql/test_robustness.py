@@ -27,7 +27,13 @@ seconds = time.perf_counter() - started
 alive = extract("INSERT INTO alive SELECT a FROM t", **how)
 print(json.dumps({
     "seconds": seconds,
-    "answer": [len(found.inputs), len(found.outputs), sum(len(edges.inputs) for edges in found.columns)],
+    "inputs": [table.name for table in found.inputs],
+    "outputs": [table.name for table in found.outputs],
+    "edges": [
+        (f"{edges.output.table}.{edges.output.column}", f"{source.table}.{source.column}")
+        for edges in found.columns
+        for source in edges.inputs
+    ],
     "problems": found.problems,
     "alive": [table.name for table in alive.outputs],
 }))
@@ -66,10 +72,13 @@ def test_a_probe_is_answered_or_refused_clearly(name: str, how: str) -> None:
     probe = PROBES[name]
     answer, most = asked(name, how)
     told = probe.plain if how == "plain" else probe.apart
+    edges = [tuple(edge) for edge in answer["edges"]]
+    found = (answer["inputs"], answer["outputs"], edges)
+    is_right = all(sorted(what) == sorted(right) for what, right in zip(found, probe.answer, strict=True))
     if told is None:
-        assert tuple(answer["answer"]) == probe.answer, answer["problems"]
-    else:
-        assert any(told in problem for problem in answer["problems"]), answer
+        assert is_right, answer
+    else:  # a compiled parser reads some of what is too deep for the other
+        assert is_right or any(told in problem for problem in answer["problems"]), answer
     assert answer["seconds"] < 10
     assert answer["alive"] == ["alive"]
     assert 0 < most < 1 << 30
