@@ -58,10 +58,26 @@ class Counted:
         self.errors += query.status == "error"
         self.cancelled += query.status == "cancelled"
         self.total_ms += took
-        self.max_ms = max(self.max_ms, took)
-        for name in ("rows", "bytes_read", "bytes_written"):
-            if (value := getattr(query, name)) is not None:
-                setattr(self, name, (getattr(self, name) or 0) + value)
+        if took > self.max_ms:
+            self.max_ms = took
+        self._add_measured(query)
+
+    def _add_measured(self, measured: Query | Counted) -> None:
+        if measured.rows is not None:
+            self.rows = (self.rows or 0) + measured.rows
+        if measured.bytes_read is not None:
+            self.bytes_read = (self.bytes_read or 0) + measured.bytes_read
+        if measured.bytes_written is not None:
+            self.bytes_written = (self.bytes_written or 0) + measured.bytes_written
+
+    def join(self, other: Counted) -> None:
+        """Add what others have been counted to."""
+        self.count += other.count
+        self.errors += other.errors
+        self.cancelled += other.cancelled
+        self.total_ms += other.total_ms
+        self.max_ms = max(self.max_ms, other.max_ms)
+        self._add_measured(other)
 
     def wire(self) -> own.QueryCounts:
         """Return the counts as the facet has them."""
@@ -115,18 +131,19 @@ class _Entry:
         who = query.scope.attribution if query.scope is not None else None
         if who is not None:
             for name in ("actor", "agent", "request_id", "job_id", "session_id"):
-                self._sample(name, getattr(who, name))
-            for name, value in who.attributes:
-                self._sample("attributes", f"{name}={value}")
+                if (value := getattr(who, name)) is not None:
+                    self._sample(name, value)
+            for name, said in who.attributes:
+                self._sample("attributes", f"{name}={said}")
         if query.trace is not None:
             self._sample("trace_id", format(query.trace[0], "032x"))
-        self._sample("query_id", query.query_id)
+        if query.query_id is not None:
+            self._sample("query_id", query.query_id)
 
-    def _sample(self, name: str, value: str | None) -> None:
-        if value is not None:
-            values = self.samples.setdefault(name, {})
-            if len(values) < MAX_SAMPLES:
-                values[value] = None
+    def _sample(self, name: str, value: str) -> None:
+        values = self.samples.setdefault(name, {})
+        if len(values) < MAX_SAMPLES:
+            values[value] = None
 
     def wire(self, statement: int | None) -> own.AttributedQuery:
         """Return the entry as the facet has it; `statement` is the place of its statement."""
@@ -171,7 +188,6 @@ class QueryStatistics:
         self._most = most
         self._entries: dict[_Key, _Entry] = {}
         self._omitted = Counted()
-        self._total = Counted()
         self._characters = 0
         self._config: Config | None = None
         self.started_at = 0
@@ -182,7 +198,7 @@ class QueryStatistics:
     @property
     def has_queries(self) -> bool:
         """Whether any of what was counted is a query."""
-        return self._total.count > 0
+        return bool(self._entries) or self._omitted.count > 0
 
     def add(self, query: Query) -> None:
         """Count one query, or a record of another kind."""
@@ -194,7 +210,6 @@ class QueryStatistics:
             return
         if self._config is None:
             self._config = query.config
-        self._total.add(query)
         entry = self._entry(query)
         if entry is None:
             self._omitted.add(query)
@@ -217,6 +232,12 @@ class QueryStatistics:
             if shape is not None and query.text and _with_text(query):
                 self._keep_text(entry, query, shape)
         return entry
+
+    def _total(self) -> Counted:
+        total = Counted()
+        for each in (*(entry.counted for entry in self._entries.values()), self._omitted):
+            total.join(each)
+        return total
 
     def _takes(self, fingerprint: str) -> bool:
         if self._kinds is None or fingerprint in self._kinds:
@@ -255,7 +276,7 @@ class QueryStatistics:
             service=self._config.service_name if self._config is not None else "unknown",
             environment=self._config.environment if self._config is not None else "unknown",
             queries=entries,
-            total=self._total.wire(),
+            total=self._total().wire(),
             omitted=self._omitted.wire() if self._omitted.count else None,
             producer=producer,
         )
