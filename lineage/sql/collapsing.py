@@ -8,20 +8,13 @@ is known by its new name from the start.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
+from lineage.sql.lifetimes import DROPS, MAKING, RENAME, SWAP, Spans, table_key, temporary_tables
 from lineage.sql.relations import Flow
 from lineage.sql.results import Column, ColumnEdges, Source, StatementLineage, Table, renamed_tables
 
-MAKING = frozenset(
-    {"CREATE TABLE", "CREATE TABLE AS", "CREATE VIEW", "SELECT INTO", "CACHE TABLE", "DECLARE"}
-)
-"""Kinds of statements that make their last output anew."""
-
-_RENAME, _SWAP = "ALTER TABLE RENAME", "ALTER TABLE SWAP"
-_DROPS = frozenset({"DROP TABLE", "DROP VIEW"})
-_Spans = dict[str, list[tuple[int, int]]]
 _OF_ROWS = frozenset({"JOIN", "FILTER", "GROUP_BY", "SORT"})
 
 
@@ -54,8 +47,8 @@ def collapse(statements: Sequence[StatementLineage]) -> tuple[StatementLineage, 
     """
     if len(statements) < 2:
         return tuple(statements)
-    temporary = _temporary(statements)
-    if not temporary and not any(statement.kind in (_RENAME, _SWAP) for statement in statements):
+    temporary = temporary_tables(statements)
+    if not temporary and not any(statement.kind in (RENAME, SWAP) for statement in statements):
         return tuple(statements)
     script = _Script(temporary)
     for number, statement in enumerate(statements):
@@ -63,94 +56,22 @@ def collapse(statements: Sequence[StatementLineage]) -> tuple[StatementLineage, 
     return tuple(statement for statement in script.kept if statement is not None)
 
 
-def _temporary(statements: Sequence[StatementLineage]) -> _Spans:
-    """Return from where to where in the script, as numbers of statements, each name is a temporary table."""
-    lives = _Lives()
-    for number, statement in enumerate(statements):
-        if statement.kind in _DROPS:
-            for table in statement.outputs:
-                lives.drop(_key(table), number)
-        elif statement.kind == _RENAME and statement.inputs and statement.outputs:
-            lives.rename(_key(statement.inputs[0]), _key(statement.outputs[0]), number)
-        elif statement.kind == _SWAP:
-            for table in statement.outputs:
-                lives.make(_key(table), number)
-        elif statement.kind in MAKING:
-            for table in statement.outputs[-1:]:
-                lives.make(_key(table), number)
-        for table in statement.temporary:
-            lives.declare(_key(table), number)
-    return lives.ended(len(statements))
-
-
-@dataclass
-class _Life:
-    """From where a table of a script is known by which names, and whether it is declared temporary."""
-
-    names: list[tuple[str, int]]
-    declared: bool = False
-
-    def spans(self, end: int) -> Iterator[tuple[str, tuple[int, int]]]:
-        ends = [start - 1 for _, start in self.names[1:]]
-        for (name, start), last in zip(self.names, [*ends, end], strict=True):
-            yield name, (start, last)
-
-
-class _Lives:
-    def __init__(self) -> None:
-        self._alive: dict[str, _Life] = {}
-        self._dropped: dict[str, int] = {}  # before it is made: a script that cleans up behind an earlier one
-        self._spans: _Spans = {}
-
-    def make(self, name: str, number: int) -> None:
-        self._alive.setdefault(name, _Life([(name, self._dropped.pop(name, number))]))
-
-    def declare(self, name: str, number: int) -> None:
-        self.make(name, number)
-        self._alive[name].declared = True
-
-    def rename(self, old: str, new: str, number: int) -> None:
-        life = self._alive.pop(old, None)
-        if life is None:
-            self.make(new, number)
-        else:
-            life.names.append((new, number))
-            self._alive[new] = life
-
-    def drop(self, name: str, number: int) -> None:
-        life = self._alive.pop(name, None)
-        if life is None:
-            self._dropped[name] = number
-        else:
-            self._end(life, number)
-
-    def ended(self, last: int) -> _Spans:
-        for life in self._alive.values():
-            if life.declared:
-                self._end(life, last)
-        return self._spans
-
-    def _end(self, life: _Life, number: int) -> None:
-        for name, span in life.spans(number):
-            self._spans.setdefault(name, []).append(span)
-
-
 class _Script:
-    def __init__(self, temporary: _Spans) -> None:
+    def __init__(self, temporary: Spans) -> None:
         self._temporary = temporary
         self._made: dict[str, _Made] = {}
         self._written: dict[str, list[int]] = {}  # which kept statements write a table
         self.kept: list[StatementLineage | None] = []
 
     def take(self, number: int, statement: StatementLineage) -> None:
-        if statement.kind == _RENAME and self._renamed(number, statement):
+        if statement.kind == RENAME and self._renamed(number, statement):
             return
-        if statement.kind == _SWAP and self._swapped(statement):
+        if statement.kind == SWAP and self._swapped(statement):
             return
-        if statement.kind in _DROPS:
+        if statement.kind in DROPS:
             left = tuple(table for table in statement.outputs if not self._is_temporary(table, number))
             for table in statement.outputs:
-                self._made.pop(_key(table), None)
+                self._made.pop(table_key(table), None)
             if left or not statement.outputs:
                 self._keep(replace(statement, outputs=left, temporary=()))
             return
@@ -169,11 +90,11 @@ class _Script:
 
     def _keep(self, statement: StatementLineage) -> None:
         for table in statement.outputs:
-            self._written.setdefault(_key(table), []).append(len(self.kept))
+            self._written.setdefault(table_key(table), []).append(len(self.kept))
         self.kept.append(statement)
 
     def _is_temporary(self, table: Table, number: int) -> bool:
-        return any(start <= number <= end for start, end in self._temporary.get(_key(table), ()))
+        return any(start <= number <= end for start, end in self._temporary.get(table_key(table), ()))
 
     # Reading
 
@@ -182,7 +103,7 @@ class _Script:
         inputs: dict[Table, None] = {}
         rows = Flow()
         for table in statement.inputs:
-            made = self._made.get(_key(table))
+            made = self._made.get(table_key(table))
             inputs.update({table: None} if made is None else made.tables)
             if made is not None:
                 rows.add_rows(made.rows)
@@ -191,7 +112,7 @@ class _Script:
 
     def _touches(self, statement: StatementLineage) -> bool:
         """Whether a statement reads or writes a temporary table that is made of something by now."""
-        return any(_key(table) in self._made for table in (*statement.inputs, *statement.outputs))
+        return any(table_key(table) in self._made for table in (*statement.inputs, *statement.outputs))
 
     def _composed_flow(self, edges: ColumnEdges) -> Flow:
         flow = Flow()
@@ -227,7 +148,7 @@ class _Script:
 
         What it adds to one that it reads itself grows by what the table is made of so far.
         """
-        key, anew = _key(table), kind in MAKING
+        key, anew = table_key(table), kind in MAKING
         made = _Made() if anew or key not in self._made else self._made[key]
         if read.columns or kind != "CREATE TABLE":  # else it has another's columns and no rows
             made.tables.update(read.inputs)
@@ -258,9 +179,9 @@ class _Script:
         if not (statement.inputs and statement.outputs):
             return False
         (old, *_), (new, *_) = statement.inputs, statement.outputs
-        made = self._made.pop(_key(old), None)
+        made = self._made.pop(table_key(old), None)
         if made is not None:
-            self._made[_key(new)] = made
+            self._made[table_key(new)] = made
             return True
         if self._is_temporary(new, number):  # the table renamed is dropped under its new name
             star = _star(old, new)
@@ -274,9 +195,9 @@ class _Script:
             return False
         one, other = statement.outputs
         filled_here = {*self._written, *self._made}
-        if _key(one) in filled_here and _key(other) not in filled_here:
+        if table_key(one) in filled_here and table_key(other) not in filled_here:
             one, other = other, one
-        made = self._made.pop(_key(other), None)
+        made = self._made.pop(table_key(other), None)
         if made is not None:
             # What filled the dropped table fills the other: nothing else keeps it.
             filled = replace(statement, inputs=tuple(made.tables), outputs=(one,), kind="INSERT", columns=())
@@ -285,16 +206,16 @@ class _Script:
             )
             self._keep(replace(filled, columns=columns))
             return True
-        return _key(one) not in self._written and self._rewritten(other, one)
+        return table_key(one) not in self._written and self._rewritten(other, one)
 
     def _rewritten(self, old: Table, new: Table) -> bool:
-        numbers = self._written.pop(_key(old), [])
+        numbers = self._written.pop(table_key(old), [])
         for number in numbers:
             statement = self.kept[number]
             if statement is not None:
                 self.kept[number] = renamed_tables(statement, {old.name: new})
         if numbers:
-            self._written.setdefault(_key(new), []).extend(numbers)
+            self._written.setdefault(table_key(new), []).extend(numbers)
         return bool(numbers)
 
 
@@ -348,7 +269,3 @@ def _all(made: _Made) -> Flow:
 
 def _star(old: Table, new: Table) -> ColumnEdges:
     return ColumnEdges(Column(new.name, "*"), (Source(old.name, "*", "IDENTITY"),))
-
-
-def _key(table: Table) -> str:
-    return table.name.casefold()

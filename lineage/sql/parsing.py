@@ -13,7 +13,8 @@ import sqlglot
 from sqlglot import Dialect, Parser, Token, TokenType, exp
 from sqlglot.errors import ParseError, SqlglotError
 
-from lineage.sql.forms import Export, ViewUpdate, form_of
+from lineage.sql.file_forms import Export
+from lineage.sql.forms import ViewUpdate, form_of
 from lineage.sql.identifiers import mark_names
 from lineage.sql.overlooked import lacks_rows, overlooked
 from lineage.sql.plans import Plan
