@@ -18,6 +18,11 @@ _SQL = re.compile(
     r"|(\bLINE \d{1,9}: )([^\n]*+)"
     r"|(\b(?:STATEMENT|QUERY):\s{1,8}+)([\s\S]*+)"
 )
+# Of SQLAlchemy, whose statement may be of a dialect that writes strings in double quotes.
+_IN_DOUBLE = re.compile(
+    r"(?i)(?P<name>(?:\b(?:as|from|into|join|table|update)\s{1,8}+|\.))?+"
+    r"\"(?:[^\"\\]|\\[\s\S]|\"\")*+(?:\"|\\?\Z)(?P<more>\.)?"
+)
 _DETAIL_END = re.compile(
     r"\)(?= (?:already exists|is not present|is still referenced|is referenced|is duplicated|conflicts with))"
 )
@@ -63,7 +68,10 @@ def redact(text: str, limit: int) -> str:
     pieces, at = [], 0
     for found in _SQL.finditer(text):
         index = found.lastindex or 2
-        pieces += [_prose(text[at : found.start()]), found[index - 1], mask(found[index], None)]
+        statement = mask(found[index], None)
+        if index == 2:
+            statement = _IN_DOUBLE.sub(_name_in_double, statement)
+        pieces += [_prose(text[at : found.start()]), found[index - 1], statement]
         at = found.end()
     text = "".join([*pieces, _prose(text[at:])])
     text = _SHAPES.sub(HIDDEN, text)
@@ -93,6 +101,11 @@ def _quoted(found: re.Match[str]) -> str:
     if is_name and found[0][-1] != found[0][:0] and len(found[0]) > 2 and _NAME.fullmatch(inner):
         return found[0]
     return f"{quote}{HIDDEN}{found[0][-1] if len(found[0]) > 1 and not found[0][-1].isalnum() else quote}"
+
+
+def _name_in_double(found: re.Match[str]) -> str:
+    """Keep what stands where only a name can; in some dialects all else in double quotes is a string."""
+    return found[0] if found["name"] or found["more"] else f'"{HIDDEN}"'
 
 
 def _details(text: str) -> str:
