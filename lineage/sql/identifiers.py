@@ -48,11 +48,11 @@ _FOLDED: dict[str | None, Callable[[str], str]] = {
 _CASE_OF_TABLES_COUNTS = frozenset({"bigquery", "clickhouse", "doris", "mysql", "singlestore", "starrocks"})
 
 
-def mark_names(tree: Node, dialect: str | None) -> None:
+def mark_names(tree: Node, dialect: str | None) -> set[str]:
     """Make the names of a statement carry the dialect's rule, in place, where the statement needs it.
 
     A statement without quoted identifiers reads the same without regard to case (ClickHouse excepted).
-    A table that is written in several ways is written as the first time.
+    A table that is written in several ways is written as the first time. Returns all names in the tree.
     """
     identifiers, tables = [], []
     for node in all_nodes(tree):
@@ -60,6 +60,7 @@ def mark_names(tree: Node, dialect: str | None) -> None:
             identifiers.append(node)
         elif isinstance(node, exp.Table):
             tables.append(node)
+    names = {name for identifier in identifiers if isinstance(name := identifier.args.get("this"), str)}
     fold = _FOLDED.get(dialect)
     if fold is _as_written or (fold is not None and any(identifier.quoted for identifier in identifiers)):
         for identifier in identifiers:
@@ -70,6 +71,7 @@ def mark_names(tree: Node, dialect: str | None) -> None:
                 identifier.set("this", name)
     if dialect not in _CASE_OF_TABLES_COUNTS and len(tables) > 1:
         _unite_spellings(tables)
+    return names
 
 
 def _unite_spellings(tables: list[exp.Table]) -> None:

@@ -5,7 +5,7 @@ Parsers differ in what they swallow. Whatever it was, an answer without it must 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from sqlglot import Token, TokenType, exp
 
@@ -22,15 +22,19 @@ _WITH_TABLES = (exp.Query, exp.DML, exp.Cache, exp.MultitableInserts)
 _READ_BY_TOKENS = frozenset({"COPY", "CREATE", "DELETE", "INSERT", "MERGE", "SELECT", "UNLOAD", "UPDATE"})
 
 
-def overlooked(tokens: Sequence[Token], found: Iterable[tuple[Node | None, Plan | None]]) -> list[str]:
+def overlooked(
+    tokens: Sequence[Token], found: Sequence[tuple[Node | None, Plan | None, Set[str]]]
+) -> list[str]:
     """Return the names behind FROM and JOIN that are nowhere in the trees or plans made of these tokens.
 
-    Nothing is said of statements that are not understood anyway or have no tables.
+    With each tree come the names in it. Nothing is said of statements that are not understood anyway or
+    have no tables.
     """
-    if not any(token.token_type in _READING for token in tokens):
+    named = [(at, name) for at, name in _named(tokens) if not any(name in names for _, _, names in found)]
+    if not named:
         return []
     known: set[str] = set()
-    for tree, plan in found:
+    for tree, plan, _ in found:
         if plan is not None:
             if plan.opaque or plan.kind.split()[0] not in _READ_BY_TOKENS:
                 return []
@@ -39,7 +43,13 @@ def overlooked(tokens: Sequence[Token], found: Iterable[tuple[Node | None, Plan 
             known.update(node.name.casefold() for node in tree.find_all(exp.Identifier, exp.Var, exp.Literal))
         else:
             return []
-    return list(_missing(tokens, known))
+    return [
+        name
+        for at, name in named
+        if name.casefold() not in known
+        and name.rpartition(".")[2].casefold() not in known
+        and _is_of_query(tokens, at)
+    ]
 
 
 def lacks_rows(tree: Node | None) -> bool:
@@ -55,14 +65,13 @@ def _has_tables(tree: Node) -> bool:
     return isinstance(tree, _WITH_TABLES)
 
 
-def _missing(tokens: Sequence[Token], known: Container[str]) -> Iterator[str]:
+def _named(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
+    """Yield the places of FROM and JOIN, each with the name behind it."""
     for at, token in enumerate(tokens):
         if token.token_type in _READING:
             name = _name(tokens, at + 1)
-            if name is None or name.casefold() in known or name.rpartition(".")[2].casefold() in known:
-                continue
-            if _is_of_query(tokens, at):
-                yield name
+            if name is not None:
+                yield at, name
 
 
 def _name(tokens: Sequence[Token], at: int) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -36,7 +36,7 @@ _FAULTS = (SqlglotError, ValueError, TypeError, AttributeError, LookupError)
 class Parsed:
     """A statement's tree or plan, or why there is none; `kind` is that of a definition, which has neither.
 
-    `overlooked` are names behind FROM and JOIN of which neither says anything.
+    `names` are those in the tree, `overlooked` names behind FROM and JOIN of which neither says anything.
     """
 
     tree: Node | None
@@ -47,6 +47,7 @@ class Parsed:
     plan: Plan | None = None
     assigning: bool = False
     doubt: str | None = None
+    names: Set[str] = frozenset()
     overlooked: tuple[str, ...] = ()
 
 
@@ -66,7 +67,7 @@ def _read(piece: Piece, dialect: str | None, parser: Parser) -> Iterator[Parsed]
         piece = replace(piece, tokens=titled(list(piece.tokens)))
     found = _parse(piece, dialect, parser)
     made = [found] if _is_understood(found) else _read_otherwise(piece, found, dialect, parser)
-    missing = overlooked(piece.tokens, ((each.tree, each.plan) for each in made))
+    missing = overlooked(piece.tokens, [(each.tree, each.plan, each.names) for each in made])
     yield from made[:-1]
     yield replace(made[-1], overlooked=tuple(missing)) if missing else made[-1]
 
@@ -151,7 +152,7 @@ def _exported(form: Export, dialect: str | None, parser: Parser) -> Node | None:
 
 
 def _parse(piece: Piece, dialect: str | None, parser: Parser) -> Parsed:
-    tree, problem = None, None
+    tree, problem, names = None, None, set[str]()
     try:
         tree = _tree(piece, dialect, parser)
     except ParseError as fault:
@@ -170,8 +171,10 @@ def _parse(piece: Piece, dialect: str | None, parser: Parser) -> Parsed:
             tree = with_records(tree, _rows(piece, dialect, parser))
         if dialect == "databricks":
             _unwrap_streams(tree)
-        mark_names(tree, dialect)
-    return Parsed(tree, piece.text, problem, variables=piece.variables, assigning=piece.assigning)
+        names = mark_names(tree, dialect)
+    return Parsed(
+        tree, piece.text, problem, variables=piece.variables, assigning=piece.assigning, names=names
+    )
 
 
 def _unwrap_streams(tree: Node) -> None:

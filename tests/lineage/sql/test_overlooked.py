@@ -88,15 +88,15 @@ def test_a_table_that_the_tree_lacks_is_told(monkeypatch: pytest.MonkeyPatch) ->
 def test_names_behind_from_and_join_that_are_in_no_tree_are_found(sql: str, missing: list[str]) -> None:
     tokens = tokenized(sql, "postgres")
     assert tokens is not None
-    assert overlooked(tokens, [(sqlglot.parse_one("SELECT a FROM x"), None)]) == missing
+    assert overlooked(tokens, [(sqlglot.parse_one("SELECT a FROM x"), None, {"a", "x"})]) == missing
 
 
 def test_a_plan_made_of_tokens_is_held_against_them() -> None:
     tokens = tokenized("CREATE TABLE o AS SELECT a FROM s.t", None)
     assert tokens is not None
-    assert overlooked(tokens, [(None, Plan("CREATE TABLE", [], [Table(("o",))]))]) == ["t"]
-    assert overlooked(tokens, [(None, Plan("CREATE TABLE", [Table(("s", "t"))], []))]) == []
-    assert overlooked(tokens, [(None, Plan("EXPLAIN"))]) == []
+    assert overlooked(tokens, [(None, Plan("CREATE TABLE", [], [Table(("o",))]), set())]) == ["t"]
+    assert overlooked(tokens, [(None, Plan("CREATE TABLE", [Table(("s", "t"))], []), set())]) == []
+    assert overlooked(tokens, [(None, Plan("EXPLAIN"), set())]) == []
 
 
 @pytest.mark.parametrize(
