@@ -14,14 +14,14 @@ GROUP = "lineage.instruments"
 """The entry-point group of integrations: each loads as a function without arguments that installs it."""
 
 
-class Appliable(Protocol):
+class Installable(Protocol):
     """What can be installed, as `instrument_function` returns it."""
 
     def apply(self) -> object:
         """Install it; once installed, do nothing."""
 
 
-def configure(*, instruments: Iterable[str | Appliable] = (), **settings: Any) -> config.Config:
+def configure(*, instruments: Iterable[str | Installable] = (), **settings: Any) -> config.Config:
     """Set some settings for this process and instrument libraries; what is not given stays as it was.
 
     The settings are those of `lineage.settings.SETTINGS`; `destination` takes an OpenLineage transport
@@ -40,7 +40,7 @@ def configure(*, instruments: Iterable[str | Appliable] = (), **settings: Any) -
     return made
 
 
-def _install(one: str | Appliable) -> None:
+def _install(one: str | Installable) -> None:
     if not isinstance(one, str):
         one.apply()
         return
