@@ -126,6 +126,15 @@ class TestMessages:
         """DC-46: values are hidden for where they stand."""
         assert PLANTED not in redact_text(message.format(f"{before}{PLANTED}{after}"))
 
+    def test_double_quotes_hold_a_string_unless_a_name_alone_can_stand_there(self) -> None:
+        """Which dialect a quoted statement is in is not known (DC-46)."""
+        said = redact_text(
+            '[SQL: SELECT "user".id AS "Id" FROM "user" WHERE a = "hunter2" '
+            'AND b IN ("it\'s hunter2", "x \\" hunter2")]'
+        )
+        assert "hunter2" not in said
+        assert 'SELECT "user".id AS "Id" FROM "user" WHERE a = "***"' in said
+
 
 def _is_within(work: Callable[[], object], milliseconds: float) -> bool:
     """Whether a piece of work needs no more time, in one of three goes: other programs run here too."""
