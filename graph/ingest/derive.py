@@ -10,6 +10,7 @@ from itertools import product
 import msgspec
 
 from graph import nodes
+from graph.ingest.mentioned import mentioned, mentioned_columns
 from graph.ingest.patience import patient_until
 from graph.ingest.shape import dataset_node
 from graph.nodes import Node
@@ -68,7 +69,9 @@ def read_sql(content: bytes, store: LineageStore) -> Reading:
     job = nodes.job(*data["job"])
     schemas = _Schemas(store)
     statements = named_statements(texts, listed, columns_of=schemas, apart=True)
-    return Reading(tuple(_derivation(each, job) for each in statements), schemas.seen)
+    columns = dict(schemas.seen)
+    columns |= {dataset_node(*name)[0]: tuple(given) for name, given in listed if given}
+    return Reading(tuple(_derivation(each, job, columns) for each in statements), schemas.seen)
 
 
 class _Schemas:
@@ -85,8 +88,8 @@ class _Schemas:
         return {name: known[key] for name, key in keys.items() if key in known}
 
 
-def _derivation(statement: NamedStatement, job: Node) -> Derivation:
-    collector = _Claims(statement, job)
+def _derivation(statement: NamedStatement, job: Node, columns: Mapping[int, tuple[str, ...]]) -> Derivation:
+    collector = _Claims(statement, job, columns)
     collector.tables()
     for edges in statement.lineage.columns:
         collector.columns(edges)
@@ -125,11 +128,12 @@ def _reads_known(statement: NamedStatement) -> bool:
 class _Claims:
     """Collects what one statement claims, and the nodes it names."""
 
-    def __init__(self, statement: NamedStatement, job: Node) -> None:
+    def __init__(self, statement: NamedStatement, job: Node, columns: Mapping[int, tuple[str, ...]]) -> None:
         self.claims: set[Claim] = set()
         self.nodes: dict[int, Node] = {job.key: job}
         self._lineage: StatementLineage = statement.lineage
         self._reads_known = _reads_known(statement)
+        self._columns = columns
         self._of_tables = Origin.SQL_CERTAIN if statement.certain else Origin.SQL_DOUBTFUL
         self._of_columns = Origin.SQL_CERTAIN if statement.columns_certain else Origin.SQL_DOUBTFUL
         self._job = job.key
@@ -165,14 +169,29 @@ class _Claims:
         """Return what the statement uses; claim the fields that the job reads where it writes nothing."""
         tables = self._lineage.inputs, self._lineage.outputs
         inputs, outputs = ({key for t in each if (key := self._dataset(t.name))} for each in tables)
-        known = Use.READS if self._reads_known else Use.READS_UNKNOWN
-        found = {Used(key, known) for key in inputs} | {Used(key, Use.WRITES) for key in outputs}
+        found = {Used(key, Use.WRITES) for key in outputs}
         for edges in self._lineage.columns:
             found |= self._fields_used(edges, reads_only=not outputs)
-        if not outputs:
-            of = Origin.SQL_CERTAIN if self._reads_known else Origin.SQL_DOUBTFUL
-            self.claims |= {Claim(of, EdgeKind.UNDERSTOOD, key, self._job) for key in inputs}
+        words = mentioned(self._lineage) if inputs and not outputs and self._reads_known else set()
+        for table in self._lineage.inputs:
+            if (key := self._dataset(table.name)) is not None:
+                found |= self._table_used(table.name, key, words, reads_only=not outputs)
         return found
+
+    def _table_used(self, table: str, key: int, words: Collection[str], *, reads_only: bool) -> set[Used]:
+        """Return how a table is read: also the columns that are named and lead nowhere."""
+        columns = self._columns.get(key, ())
+        found = set()
+        for column in mentioned_columns(words, columns):
+            if (field := self._field(table, column)) is not None:
+                found.add(Used(field, Use.CONDITION))
+                made = Transformation("INDIRECT")
+                self.claims.add(Claim(Origin.SQL_DOUBTFUL, EdgeKind.USES, field, self._job, 0, made))
+        known = self._reads_known and (bool(columns) or not words)
+        if reads_only:
+            of = Origin.SQL_CERTAIN if known else Origin.SQL_DOUBTFUL
+            self.claims.add(Claim(of, EdgeKind.UNDERSTOOD, key, self._job))
+        return found | {Used(key, Use.READS if known else Use.READS_UNKNOWN)}
 
     def _fields_used(self, edges: ColumnEdges, *, reads_only: bool) -> set[Used]:
         written = self._field(edges.output.table, edges.output.column)
