@@ -39,7 +39,17 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     monkeypatch.setenv("LINEAGE_OUTBOX", str(folder / "outbox"))
     reset_config()
     yield
+    _tell_of_queries()
     reset_config()
+
+
+def _tell_of_queries() -> None:
+    """Leave no captured query to the next test, and no library instrumented."""
+    if (delivery := sys.modules.get("lineage.attribution.delivery")) is not None:
+        delivery.flush_queries(10)
+    if (producers := sys.modules.get("producers")) is not None:
+        for name in producers.REGISTRY:
+            producers.uninstall(name)
 
 
 @pytest.fixture(autouse=True)
