@@ -13,7 +13,7 @@ TOO_DEEP = "nested too deep"
 class Limits:
     """How much of a text is read: characters and tokens in all, joined tables and nesting by statement.
 
-    `laterals` are LATERAL subqueries in each other.
+    `laterals` are LATERAL subqueries in each other, `bare_joins` JOINs in a row without ON or USING.
     """
 
     characters: int
@@ -21,6 +21,7 @@ class Limits:
     joins: int
     depth: int
     laterals: int
+    bare_joins: int
     advice: str
 
 
@@ -30,6 +31,7 @@ CHEAP = Limits(
     joins=60,
     depth=150,
     laterals=8,
+    bare_joins=8,
     advice="extract(..., apart=True) reads it in a process of its own",
 )
 """What is read in any program, where a text must cost it no more than about 0.1 s.
@@ -40,7 +42,8 @@ string or comment 0.2 us a character. An unqualified column among joined tables 
 At Python's own recursion limit the parser gives up between 40 levels (function calls) and 90 (subqueries)
 with an error that is caught. The depth is for programs that have raised the limit, where a compiled parser
 would exhaust the C stack instead and take the process with it. Where a text is broken inside LATERAL
-subqueries in each other, the parser tries each of them twice: 8 cost 0.1 s, 14 some 4 s.
+subqueries in each other, the parser tries each of them twice: 8 cost 0.1 s, 14 some 4 s. So does it with
+JOINs that have no condition, broken or not: 8 cost 0.1 s, 16 half a minute.
 """
 
 WIDE = Limits(
@@ -49,6 +52,7 @@ WIDE = Limits(
     joins=1_000_000,
     depth=10_000,
     laterals=10_000,
+    bare_joins=10_000,
     advice="give it in smaller parts",
 )
 """What is read in a process that may be ended, with a stack for this depth."""
@@ -101,6 +105,8 @@ def refusal(sql: str, limits: Limits | None = None) -> str | None:
             return f"it is {TOO_DEEP}: {what} deep: {limits.advice}"
         if tables.joined(token, nesting.depth) > limits.joins:
             return f"a statement joins more than the {limits.joins} tables read here: {limits.advice}"
+        if tables.bare > limits.bare_joins:
+            return f"more than {limits.bare_joins} JOINs in a row have no condition: {limits.advice}"
     return None
 
 
@@ -132,14 +138,21 @@ class _Nesting:
 
 
 class _Tables:
-    """Counts the tables that a statement joins, by JOIN or by the commas of its FROM clauses."""
+    """Counts the tables that a statement joins, by JOIN or by the commas of its FROM clauses.
+
+    `bare` is how many of the JOINs read last wait for a condition.
+    """
 
     def __init__(self) -> None:
+        self.bare = 0
         self._count = 0
+        self._waiting: dict[int, int] = {}
+        self._before = ""
         self._listing: set[int] = set()
 
     def joined(self, token: str, depth: int) -> int:
         """Take the next token and return the count so far."""
+        self._wait(token, depth)
         if token == ";":
             self._count = 0
         elif token == "join" or (token == "," and depth in self._listing):
@@ -149,3 +162,17 @@ class _Tables:
         elif token in _AFTER_FROM or token in _CLOSING:
             self._listing.discard(depth if token in _AFTER_FROM else depth + 1)
         return self._count
+
+    def _wait(self, token: str, depth: int) -> None:
+        """Count the JOINs at each depth that no ON or USING has followed yet."""
+        waiting = self._waiting
+        if token == "join" and self._before != "cross":
+            waiting[depth] = waiting.get(depth, 0) + 1
+        elif token in ("on", "using") and waiting.get(depth):
+            waiting[depth] -= 1
+        elif token == ";":
+            waiting.clear()
+        elif waiting and (token in _AFTER_FROM or token in _CLOSING):
+            waiting.pop(depth if token in _AFTER_FROM else depth + 1, None)
+        self.bare = waiting.get(depth, 0)
+        self._before = token

@@ -149,3 +149,20 @@ def test_bare_columns_of_many_tables_cost_little() -> None:
     assert len(bare.columns) == len(qualified.columns) == 850
     assert seconds < 2.5 * (time.process_time() - started)
     assert "c0 may be of several tables" in bare.problems[0]
+
+
+@pytest.mark.parametrize("end", ["", " JOIN .x"])
+@pytest.mark.parametrize("join", ["JOIN", "LEFT JOIN", "NATURAL JOIN"])
+def test_joins_without_conditions_cost_little(join: str, end: str) -> None:
+    """The parser tries each of them twice: 20 take it minutes, broken or not."""
+    started = time.process_time()
+    result = extract("SELECT a FROM t" + f" {join} u" * 20 + end)
+    assert time.process_time() - started < 1
+    assert any("JOIN" in problem and "apart=True" in problem for problem in result.problems)
+
+
+@pytest.mark.parametrize("join", [" JOIN u ON u.a = t.a", " JOIN u USING (a)", " CROSS JOIN u", " , u"])
+def test_joins_with_conditions_are_read(join: str) -> None:
+    assert refusal("SELECT a FROM t" + join * 20) is None
+    assert refusal(("SELECT a FROM t JOIN u" + "; ") * 20) is None
+    assert refusal("SELECT a FROM t WHERE" + " OR".join([" a IN (SELECT a FROM t JOIN u)"] * 20)) is None
