@@ -225,13 +225,13 @@ def stored(reason: str) -> list[str]:
     """Bury some of what waits, read the outbox's files, drain the rest, and read the store's files."""
     (waiting,) = outbox_files(current_config().outbox)
     outbox = open_existing(waiting)
-    some = outbox.waiting(9)
-    assert len(some) == 9
+    some = outbox.waiting(8)
+    assert len(some) == 8
     for one in some:
         outbox.bury(one.seq, redact_text(reason))
     texts = files_of(current_config().outbox)
-    assert outbox.stats().dead_letters == 9
-    texts += [letter.body.decode() + letter.reason for letter in outbox.refused(9)]
+    assert outbox.stats().dead_letters == 8
+    texts += [letter.body.decode() + letter.reason for letter in outbox.refused(8)]
     with closing(open_store()) as store:
         drain(store)
         derive(store)
