@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -43,14 +44,15 @@ print(json.dumps({
 def asked(name: str, how: str) -> tuple[dict[str, Any], int]:
     """Return what a process of its own answers, and the most memory it and its worker had together."""
     command = [sys.executable, "-c", ASK, str(TESTS), name, how]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    most = 0
-    while process.poll() is None:
-        most = max(most, resident(process.pid))
-        time.sleep(0.01)
-    output, errors = process.communicate()
-    assert process.returncode == 0, errors
-    answer: dict[str, Any] = json.loads(output)
+    with tempfile.TemporaryFile() as output:  # a pipe does not take the longest answers before it is read
+        process = subprocess.Popen(command, stdout=output)
+        most = 0
+        while process.poll() is None:
+            most = max(most, resident(process.pid))
+            time.sleep(0.01)
+        output.seek(0)
+        assert process.returncode == 0
+        answer: dict[str, Any] = json.loads(output.read())
     return answer, most
 
 
