@@ -78,13 +78,18 @@ def application_spots(frame: FrameType | None, application: Application) -> tupl
         left -= 1
         code = frame.f_code
         verdict = known(code.co_filename)
-        if verdict or (verdict is None and application.judge(code.co_filename)):
+        if (verdict or (verdict is None and application.judge(code.co_filename))) and not _made(frame):
             add((code, frame.f_lasti))
             if len(found) == wanted:
                 break
             left = between
         frame = frame.f_back or around_greenlet(frame)
     return tuple(found)
+
+
+def _made(frame: FrameType) -> bool:
+    """Whether a library made the frame's function from text; that of `python -c` is the main module's."""
+    return frame.f_code.co_filename == "<string>" and frame.f_globals.get("__name__") != "__main__"
 
 
 def around_greenlet(frame: FrameType) -> FrameType | None:

@@ -380,3 +380,14 @@ def test_no_application_on_the_stack_is_said_and_not_guessed(told: Told) -> None
         "function": "unknown",
         "stack": "",
     }
+
+
+def test_a_function_a_library_makes_from_text_is_not_the_application(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DC-14: `python -c` is the application, what SQLAlchemy compiles from text is not."""
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    names: dict[str, Any] = {"__name__": "some.library", "trace_query": trace_query}
+    exec(compile("def run():\n    with trace_query('select 1'): pass", "<string>", "exec"), names)
+    names["run"]()
+    assert [one["callsite"]["path"] for one in told()] == [__file__]
