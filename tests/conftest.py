@@ -14,6 +14,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # the modules of shared test code beside this file
 
 import event_schemas
+from hypothesis import settings
+
+# A gate tries the same examples each time. `HYPOTHESIS_SEARCH=1 make test-slow` looks for new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("search", derandomize=False)
+settings.load_profile("search" if os.environ.get("HYPOTHESIS_SEARCH") else "repeatable")
 
 ROOT = Path(__file__).resolve().parent.parent
 
