@@ -25,10 +25,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 DIALECTS = [None, *sorted(set(dialects._DIALECTS.values()))]
 FIXTURES = [case.sql for case in sql_cases.all_cases()]
 
-HERE_SECONDS = (
-    5  # what the parser follows down to the recursion limit takes half a second, on a busy machine two
-)
-"""What a text within the fence may take of the processor in a watched process; far above what is usual."""
+HERE_SECONDS = 5
+"""What a text within the fence may take of the processor in a watched process; far above what is usual.
+What the parser follows down to the recursion limit takes half a second, on a busy machine two."""
 
 STARTING_SECONDS = 5
 """What a worker process may take beside its limit to start, on a busy machine."""
