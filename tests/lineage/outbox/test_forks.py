@@ -27,7 +27,7 @@ def outbox(tmp_path: Path) -> Outbox:
 def stored(outbox: Outbox) -> list[str]:
     found = []
     for path in outbox_files(outbox.path.parent, STORE):
-        found += [event.body.decode() for event in open_existing(path).waiting(100_000)]
+        found += [event.body.decode() for event in open_existing(path).waiting(10_000_000)]
     return sorted(found)
 
 
