@@ -17,9 +17,10 @@ from lineage.attribution import nesting
 from lineage.attribution.callsite import Line, Spot, application_spots, lines_of
 from lineage.attribution.plan import Plan, active_plan
 from lineage.attribution.source import Source as Source
-from lineage.attribution.tracing import Trace, current_span, trace_of
+from lineage.attribution.tracing import Trace, trace_of
 from lineage.config import Config
 from lineage.context import RunIdentity, Scope, active_run, current_scope
+from lineage.context.traces import current_span
 from lineage.redaction import redact_text, statement_text
 
 STATUSES = ("ok", "error", "cancelled")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 Trace = tuple[int, int, int]
@@ -41,12 +40,6 @@ https://opentelemetry.io/docs/specs/semconv/database/database-spans/
 
 _CALLSITE = {"path": "code.file.path", "line": "code.line.number", "function": "code.function.name"}
 _INT64 = 1 << 63
-
-
-def current_span() -> Any:
-    """Return the host's active span; None without OpenTelemetry, or outside any span."""
-    trace = sys.modules.get("opentelemetry.trace")
-    return trace.get_current_span() if trace is not None else None
 
 
 def trace_of(span: Any) -> Trace | None:

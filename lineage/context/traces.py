@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,18 @@ def read_trace(parent: str, state: str = "") -> Trace | None:
     return Trace(f"00-{match[2]}-{match[3]}-{flags}", state if _STATE.fullmatch(state) else None)
 
 
-def span_trace() -> Trace | None:
-    """Return the trace of the host's active OpenTelemetry span. OpenTelemetry is never loaded by us."""
+def current_span() -> Any:
+    """Return the host's active OpenTelemetry span; None without OpenTelemetry. We never load it."""
     api = sys.modules.get("opentelemetry.trace")
-    if api is None:
+    return api.get_current_span() if api is not None else None
+
+
+def span_trace() -> Trace | None:
+    """Return the trace of the host's active OpenTelemetry span; None outside any."""
+    span = current_span()
+    if span is None:
         return None
-    found = api.get_current_span().get_span_context()
+    found = span.get_span_context()
     if not found.is_valid:
         return None
     parent = f"00-{found.trace_id:032x}-{found.span_id:016x}-{int(found.trace_flags):02x}"

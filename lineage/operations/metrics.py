@@ -14,7 +14,8 @@ from lineage.attribution.delivery import deliver, enclosing
 from lineage.attribution.plan import Plan, plan_of
 from lineage.attribution.query import Source, attribute
 from lineage.attribution.record import Record
-from lineage.attribution.tracing import current_span, trace_of
+from lineage.attribution.tracing import trace_of
+from lineage.context.traces import current_span
 from lineage.operations.operation import Operation
 from lineage.operations.spans import measures_as_attributes, with_old_names
 from lineage.operations.tracking import recorded_config

@@ -15,8 +15,9 @@ from lineage.attribution.callsite import application_spots
 from lineage.attribution.delivery import enclosing
 from lineage.attribution.plan import plan_of
 from lineage.attribution.query import UNRECORDED, attribute
-from lineage.attribution.tracing import current_span, trace_of
+from lineage.attribution.tracing import trace_of
 from lineage.config import Config, current_config
+from lineage.context.traces import current_span
 from lineage.errors import LineageError
 from lineage.operations.operation import Operation
 from lineage.operations.trackers import DBTracker, LLMTracker, MessagingTracker, StorageTracker
