@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import psycopg
 import pytest
 from postgres_server import PostgresServer, running_server, why_not
+from told_queries import Event, told_events
 
 import producers
-from lineage import _guard, configure
+from lineage import _guard
 from lineage.attribution import flush_queries
-
-Event = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
@@ -36,15 +34,8 @@ def postgres(_server: PostgresServer) -> PostgresServer:
 @pytest.fixture
 def told() -> Iterator[Callable[[], list[Event]]]:
     """Give a function that returns the events of all queries that have ended in this test."""
-    events: list[Event] = []
-    configure(sink=events.append, service_name="shop", environment="test")
-
-    def take() -> list[Event]:
-        assert flush_queries(10)
-        return events
-
-    yield take
-    flush_queries(10)
+    with told_events() as take:
+        yield take
 
 
 @pytest.fixture

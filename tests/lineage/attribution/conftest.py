@@ -6,15 +6,14 @@ import json
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from told_queries import Event, told_events
 
-from lineage import _guard, configure
+from lineage import _guard
 from lineage.attribution import flush_queries
 
-Event = dict[str, Any]
 SCHEMA = Path(__file__).resolve().parents[3] / "lineage" / "schemas" / "QueryEvent.json"
 
 
@@ -29,16 +28,9 @@ def told() -> Iterator[Callable[[], list[Event]]]:
 
     They are held against the schema when the test ends (DC-08).
     """
-    events: list[Event] = []
-    configure(sink=events.append, service_name="shop", environment="test")
-
-    def take() -> list[Event]:
-        assert flush_queries(10)
-        return events
-
-    yield take
-    flush_queries(10)
-    assert [error.message for event in events[:500] for error in validator().iter_errors(event)] == []
+    with told_events() as take:
+        yield take
+    assert [error.message for event in take()[:500] for error in validator().iter_errors(event)] == []
 
 
 @pytest.fixture(autouse=True)

@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from told_queries import Event, told_events
 
-from lineage import configure
-from lineage.attribution import flush_queries
 from lineage.context import current, parents
-
-Event = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -50,15 +47,8 @@ def program(tmp_path: Path) -> Callable[..., Any]:
 @pytest.fixture
 def told() -> Iterator[Callable[[], list[Event]]]:
     """Give a function that returns the events of all queries that have ended in this test."""
-    events: list[Event] = []
-    configure(sink=events.append, service_name="shop", environment="test")
-
-    def take() -> list[Event]:
-        assert flush_queries(10)
-        return events
-
-    yield take
-    flush_queries(10)
+    with told_events() as take:
+        yield take
 
 
 @pytest.fixture(autouse=True)

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
+from told_queries import Event, told_events
 
-from lineage import configure
 from lineage._guard import faults
 from lineage.attribution import flush_queries
 from lineage.operations import prices, values
-
-Event = dict[str, Any]
 
 
 @pytest.fixture
 def told() -> Iterator[Callable[[], list[Event]]]:
     """Give a function that returns what a sink was told of in this test."""
-    events: list[Event] = []
-    configure(sink=["lineage", events.append], service_name="shop", environment="test")
-
-    def take() -> list[Event]:
-        assert flush_queries(10)
-        return events
-
-    yield take
-    flush_queries(10)
+    with told_events("lineage") as take:
+        yield take
 
 
 @pytest.fixture
