@@ -9,6 +9,8 @@ from graph.store.base import LineageReader, LineageStore
 
 __all__ = ["LineageReader", "LineageStore", "default_location", "open_store"]
 
+_PATIENCE_SECONDS = 10.0
+
 
 def open_store(
     location: str | Path | None = None, *, read_only: bool = False, patience: float | None = None
@@ -21,7 +23,6 @@ def open_store(
     opened, saying why and what to do.
     """
     from graph.store.sqlite import SqliteStore
-    from graph.store.sqlite_file import PATIENCE_SECONDS
     from lineage.destination import store_location
 
     if location is None:
@@ -31,7 +32,7 @@ def open_store(
     if "://" in str(location):
         raise StoreError(str(location), "only files are supported: give a file path")
     return SqliteStore(
-        location, read_only=read_only, patience=PATIENCE_SECONDS if patience is None else patience
+        location, read_only=read_only, patience=_PATIENCE_SECONDS if patience is None else patience
     )
 
 

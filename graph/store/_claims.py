@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 
 from graph.nodes import Node, NodeType, dataset
 from graph.store._reading import TYPE_NUMBER, nodes
 from graph.store.changes import Claim, transformation_key
+from graph.store.database import Database
 
 BY_EVENT = 1
 BY_SCHEMA = 2
@@ -19,9 +19,7 @@ class KeyCollisionError(ValueError):
     """One integer key stands for two identities."""
 
 
-def put_nodes(
-    db: sqlite3.Connection, wanted: Mapping[int, Node], named: Mapping[int, int] | None = None
-) -> None:
+def put_nodes(db: Database, wanted: Mapping[int, Node], named: Mapping[int, int] | None = None) -> None:
     """Write nodes that are not there yet; KeyCollisionError when a key already stands for something else.
 
     `named` has by key who names a node, as bits: BY_EVENT, BY_SCHEMA, BY_LINEAGE; without it SQL alone does.
@@ -37,18 +35,18 @@ def put_nodes(
             name = node.name
             rows.append((key, TYPE_NUMBER[node.type], node.namespace, name, name[::-1], None, None, by))
     written = db.executemany("INSERT INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
-    if written.rowcount == len(rows):
+    if written == len(rows):
         return
     for key, node in nodes(db, wanted.keys()).items():
         if node != wanted[key]:
             raise KeyCollisionError(f"{node.id} and {wanted[key].id} have the same key {key}")
     db.executemany(
-        "UPDATE node SET named = named | :by WHERE key = :key AND named | :by <> named",
+        "UPDATE node SET named = named | :by WHERE key = :key AND (named | :by) <> named",
         [{"key": key, "by": by} for key, by in named.items()],
     )
 
 
-def put_claims(db: sqlite3.Connection, shape: int, claims: Iterable[Claim]) -> None:
+def put_claims(db: Database, shape: int, claims: Iterable[Claim]) -> None:
     """Write what a shape claims."""
     rows, transformations = [], {}
     for claim in claims:

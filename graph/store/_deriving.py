@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable, Collection, Mapping
 
 from graph.nodes import hash63
@@ -16,6 +15,7 @@ from graph.store._claims import BY_LINEAGE, BY_SCHEMA, put_claims, put_nodes
 from graph.store._projecting import refresh
 from graph.store._reading import facets
 from graph.store.changes import Reading
+from graph.store.database import Database
 from graph.store.field_names import column_names
 
 _SQL = f"({int(Origin.SQL_CERTAIN)}, {int(Origin.SQL_DOUBTFUL)})"
@@ -23,7 +23,7 @@ _NUMBERED = re.compile(r"_\d+")
 """What openlineage-sql calls columns of which it knows no name."""
 
 
-def known_columns(db: sqlite3.Connection, datasets: Collection[int]) -> dict[int, tuple[str, ...]]:
+def known_columns(db: Database, datasets: Collection[int]) -> dict[int, tuple[str, ...]]:
     """See `LineageStore.known_columns`."""
     keys = list(datasets)
     schemas = {
@@ -31,9 +31,9 @@ def known_columns(db: sqlite3.Connection, datasets: Collection[int]) -> dict[int
         for key, facet in facets(db, keys, "schema").items()
     }
     named = db.execute(
-        "SELECT dataset, field FROM node WHERE dataset IN (SELECT value FROM json_each(?))"
-        f" AND named & {BY_LINEAGE} AND NOT named & {BY_SCHEMA}",
-        (json.dumps(list(schemas)),),
+        "SELECT dataset, field FROM node WHERE dataset IN (SELECT value FROM each_key(?) AS k)"
+        f" AND named & {BY_LINEAGE} <> 0 AND named & {BY_SCHEMA} = 0",
+        (list(schemas),),
     )
     for dataset, field in named:
         columns = {column.casefold() for column in schemas.get(dataset, ())}
@@ -43,11 +43,11 @@ def known_columns(db: sqlite3.Connection, datasets: Collection[int]) -> dict[int
     return {key: columns for key, columns in schemas.items() if columns}
 
 
-def wait_again(db: sqlite3.Connection, datasets: Collection[int]) -> None:
+def wait_again(db: Database, datasets: Collection[int]) -> None:
     """Have SQL read again that was read with other columns of these datasets than they have now."""
     used = db.execute(
-        "SELECT DISTINCT dataset FROM schema_use WHERE dataset IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(datasets)),),
+        "SELECT DISTINCT dataset FROM schema_use WHERE dataset IN (SELECT value FROM each_key(?) AS k)",
+        (list(datasets),),
     )
     asked = [dataset for (dataset,) in used]
     known = known_columns(db, asked) if asked else {}
@@ -58,7 +58,7 @@ def wait_again(db: sqlite3.Connection, datasets: Collection[int]) -> None:
     )
 
 
-def record(db: sqlite3.Connection, readings: Mapping[int, Reading], now: int) -> None:
+def record(db: Database, readings: Mapping[int, Reading], now: int) -> None:
     """See `LineageStore.record_derivations`."""
     owners, before = set(), set()
     for shape, reading in readings.items():
@@ -73,7 +73,7 @@ def record(db: sqlite3.Connection, readings: Mapping[int, Reading], now: int) ->
     refresh(db, owners, changed=True)
 
 
-def renew(db: sqlite3.Connection, is_older: Callable[[str, str, str], bool]) -> int:
+def renew(db: Database, is_older: Callable[[str, str, str], bool]) -> int:
     """See `LineageStore.renew`."""
     readers = db.execute("SELECT DISTINCT engine, version, release FROM derivation").fetchall()
     renewed = 0
@@ -87,7 +87,7 @@ def renew(db: sqlite3.Connection, is_older: Callable[[str, str, str], bool]) -> 
     return renewed
 
 
-def _forget(db: sqlite3.Connection, shape: int) -> set[int]:
+def _forget(db: Database, shape: int) -> set[int]:
     """Remove what was read from a shape's SQL before; return the nodes that it named."""
     named = {key for (key,) in db.execute("SELECT node FROM derived_node WHERE shape = ?", (shape,))}
     db.execute(f"DELETE FROM shape_edge WHERE shape = ? AND origin IN {_SQL}", (shape,))
@@ -96,7 +96,7 @@ def _forget(db: sqlite3.Connection, shape: int) -> set[int]:
     return named
 
 
-def _keep(db: sqlite3.Connection, shape: int, reading: Reading, now: int) -> None:
+def _keep(db: Database, shape: int, reading: Reading, now: int) -> None:
     named: set[int] = set()
     for number, one in enumerate(reading.derivations, 1):
         put_nodes(db, one.nodes)
@@ -121,11 +121,11 @@ def _keep(db: sqlite3.Connection, shape: int, reading: Reading, now: int) -> Non
     db.execute("UPDATE shape SET waiting = 0, certain = ? WHERE key = ?", (certain, shape))
 
 
-def _drop_unnamed(db: sqlite3.Connection, nodes: Collection[int]) -> None:
+def _drop_unnamed(db: Database, nodes: Collection[int]) -> None:
     """Remove those of the nodes that neither an event nor any SQL names now."""
     db.executemany(
         "DELETE FROM node WHERE key = ? AND named = 0"
-        " AND NOT EXISTS (SELECT 1 FROM derived_node WHERE node = key)",
+        " AND NOT EXISTS (SELECT 1 FROM derived_node WHERE derived_node.node = node.key)",
         [(key,) for key in nodes],
     )
 

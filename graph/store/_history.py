@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ import msgspec
 
 from graph.records import EdgeKind, Origin, RunState
 from graph.store._reading import moment
+from graph.store.database import Database
 from graph.store.history import Assertion, Assertions, JobRun, Observed, Said, Version, Written
 
 _WRITES = int(EdgeKind.WRITES)
@@ -21,47 +21,47 @@ _LATEST = 2**63 - 1
 _Amounts = dict[int, Written]
 
 
-def latest_event_time(db: sqlite3.Connection) -> datetime | None:
+def latest_event_time(db: Database) -> datetime | None:
     """See `LineageReader.latest_event_time`."""
     row = db.execute("SELECT event_time FROM latest").fetchone()
     return moment(row[0]) if row else None
 
 
-def columns(db: sqlite3.Connection, datasets: Collection[int]) -> dict[int, int]:
+def columns(db: Database, datasets: Collection[int]) -> dict[int, int]:
     """See `LineageReader.columns`."""
-    sql = "SELECT key, dataset FROM node WHERE dataset IN (SELECT value FROM json_each(?))"
-    return dict(db.execute(sql, (json.dumps(list(datasets)),)).fetchall())
+    sql = "SELECT key, dataset FROM node WHERE dataset IN (SELECT value FROM each_key(?) AS k)"
+    return dict(db.execute(sql, (list(datasets),)).fetchall())
 
 
-def writers(db: sqlite3.Connection, datasets: Collection[int]) -> dict[int, set[int]]:
+def writers(db: Database, datasets: Collection[int]) -> dict[int, set[int]]:
     """See `LineageReader.writers`."""
     found: dict[int, set[int]] = defaultdict(set)
     rows = db.execute(
         f"""
-        SELECT DISTINCT e.target, e.source FROM json_each(?) AS k
+        SELECT DISTINCT e.target, e.source FROM each_key(?) AS k
         CROSS JOIN shape_edge AS e ON e.kind = {_WRITES} AND e.target = k.value
         """,
-        (json.dumps(list(datasets)),),
+        (list(datasets),),
     )
     for target, source in rows:
         found[target].add(source)
     return dict(found)
 
 
-def job_runs(db: sqlite3.Connection, jobs: Collection[int], until: datetime, limit: int) -> list[JobRun]:
+def job_runs(db: Database, jobs: Collection[int], until: datetime, limit: int) -> list[JobRun]:
     """See `LineageReader.job_runs`."""
     rows = db.execute(
         """
         SELECT r.key, r.run_id, r.job, r.state, r.first_time, r.started_at, r.ended_at, r.parent_run_id,
             r.error, j.shapes
-        FROM json_each(:keys) AS k
+        FROM each_key(:keys) AS k
         CROSS JOIN run AS r ON r.key IN (
             SELECT key FROM run WHERE job = k.value AND first_time <= :until
             ORDER BY first_time DESC LIMIT :limit)
         JOIN job_run AS j ON j.run = r.key AND j.job = r.job
         ORDER BY r.first_time DESC, r.run_id
         """,
-        {"keys": json.dumps(list(jobs)), "until": _nanoseconds(until), "limit": limit},
+        {"keys": list(jobs), "until": _nanoseconds(until), "limit": limit},
     ).fetchall()
     outputs = _outputs(db, {row[-1] for row in rows})
     amounts = _amounts(db, [row[0] for row in rows])
@@ -81,17 +81,17 @@ def _job_run(row: tuple[Any, ...], outputs: Iterable[int], amounts: _Amounts, un
     )
 
 
-def _outputs(db: sqlite3.Connection, sets: Collection[int]) -> dict[int, set[int]]:
+def _outputs(db: Database, sets: Collection[int]) -> dict[int, set[int]]:
     """Return the datasets that each set of shapes names as written."""
     # With the origins spelt out the primary key is searched: most edges of a shape are of fields.
     origins = ", ".join(str(int(origin)) for origin in Origin)
     rows = db.execute(
         f"""
-        SELECT DISTINCT s.shapes, e.target FROM json_each(?) AS k
+        SELECT DISTINCT s.shapes, e.target FROM each_key(?) AS k
         CROSS JOIN shape_set AS s ON s.shapes = k.value
         CROSS JOIN shape_edge AS e ON e.shape = s.shape AND e.origin IN ({origins}) AND e.kind = {_WRITES}
         """,
-        (json.dumps(list(sets)),),
+        (list(sets),),
     )
     found: dict[int, set[int]] = defaultdict(set)
     for shapes, target in rows:
@@ -99,15 +99,15 @@ def _outputs(db: sqlite3.Connection, sets: Collection[int]) -> dict[int, set[int
     return found
 
 
-def _amounts(db: sqlite3.Connection, runs: Collection[int]) -> dict[int, _Amounts]:
+def _amounts(db: Database, runs: Collection[int]) -> dict[int, _Amounts]:
     """Return how much each run wrote to which dataset; statements that write the same one are added up."""
     rows = db.execute(
         f"""
-        SELECT o.run, o.entity, o.kind, o.body FROM json_each(?) AS k
+        SELECT o.run, o.entity, o.kind, o.body FROM each_key(?) AS k
         CROSS JOIN observation AS o ON o.run = k.value
         WHERE o.kind IN ({int(Observed.STATISTICS)}, {int(Observed.STATEMENT_STATISTICS)})
         """,
-        (json.dumps(list(runs)),),
+        (list(runs),),
     ).fetchall()
     shapes = {entity for _, entity, kind, _ in rows if kind == Observed.STATEMENT_STATISTICS}
     targets = _statement_targets(db, shapes)
@@ -127,15 +127,13 @@ def _added(one: int | None, other: int | None) -> int | None:
     return one if other is None else other if one is None else one + other
 
 
-def _statement_targets(
-    db: sqlite3.Connection, shapes: Collection[int]
-) -> Mapping[tuple[int, int], Collection[int]]:
+def _statement_targets(db: Database, shapes: Collection[int]) -> Mapping[tuple[int, int], Collection[int]]:
     """Return the datasets that each text of these shapes writes, by shape and place."""
     if not shapes:
         return {}
     rows = db.execute(
-        "SELECT shape, place, writes FROM derivation WHERE shape IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(shapes)),),
+        "SELECT shape, place, writes FROM derivation WHERE shape IN (SELECT value FROM each_key(?) AS k)",
+        (list(shapes),),
     )
     found: dict[tuple[int, int], set[int]] = defaultdict(set)
     for shape, place, writes in rows:
@@ -143,14 +141,12 @@ def _statement_targets(
     return found
 
 
-def assertions(
-    db: sqlite3.Connection, datasets: Collection[int], until: datetime, limit: int
-) -> list[Assertions]:
+def assertions(db: Database, datasets: Collection[int], until: datetime, limit: int) -> list[Assertions]:
     """See `LineageReader.assertions`."""
     rows = db.execute(
         f"""
         SELECT o.entity, r.run_id, r.job, r.parent_run_id, o.event_time, o.body
-        FROM json_each(:keys) AS k
+        FROM each_key(:keys) AS k
         CROSS JOIN observation AS o ON (o.run, o.entity, o.kind) IN (
             SELECT run, entity, kind FROM observation
             WHERE kind = {int(Observed.ASSERTIONS)} AND entity = k.value AND event_time <= :until
@@ -158,7 +154,7 @@ def assertions(
         JOIN run AS r ON r.key = o.run
         ORDER BY o.event_time DESC, r.run_id
         """,
-        {"keys": json.dumps(list(datasets)), "until": _nanoseconds(until), "limit": limit},
+        {"keys": list(datasets), "until": _nanoseconds(until), "limit": limit},
     )
     found = []
     for entity, run_id, job, parent, when, body in rows:
@@ -169,16 +165,16 @@ def assertions(
     return found
 
 
-def versions(db: sqlite3.Connection, entities: Collection[int], until: datetime) -> list[Version]:
+def versions(db: Database, entities: Collection[int], until: datetime) -> list[Version]:
     """See `LineageReader.versions`."""
     rows = db.execute(
         """
-        SELECT s.entity, s.owner, s.kind, s.body, s.first_time, min(s.last_time, :until)
-        FROM json_each(:keys) AS k
+        SELECT s.entity, s.owner, s.kind, s.body, s.first_time, least(s.last_time, :until)
+        FROM each_key(:keys) AS k
         CROSS JOIN saying AS s ON s.entity = k.value WHERE s.first_time <= :until
         ORDER BY s.entity, s.kind, s.owner, s.first_time, s.digest
         """,
-        {"keys": json.dumps(list(entities)), "until": _nanoseconds(until)},
+        {"keys": list(entities), "until": _nanoseconds(until)},
     )
     found = []
     for entity, owner, number, body, first, last in rows:

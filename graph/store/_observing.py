@@ -6,11 +6,11 @@ the latest counts (of two at the same time the greater text), of a saying the fi
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable
 
 from graph.nodes import hash63
 from graph.store.changes import Changes
+from graph.store.database import Database
 from graph.store.history import Said, Saying
 from graph.store.runs import run_key
 
@@ -43,14 +43,14 @@ class Observing:
             slot_of_code = (item.owner, item.code_version)
             self._versions[slot_of_code] = _widened(self._versions.get(slot_of_code, (when, when)), when)
 
-    def flush(self, db: sqlite3.Connection) -> None:
+    def flush(self, db: Database) -> None:
         """Write all of it."""
         db.executemany(
             """
             INSERT INTO observation (run, entity, kind, event_time, body) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (run, entity, kind) DO UPDATE
             SET event_time = excluded.event_time, body = excluded.body
-            WHERE (excluded.event_time, excluded.body) > (event_time, body)
+            WHERE (excluded.event_time, excluded.body) > (observation.event_time, observation.body)
             """,
             [(*slot, *value) for slot, value in self._observed.items()],
         )
@@ -59,15 +59,16 @@ class Observing:
             INSERT INTO saying (entity, owner, kind, digest, body, first_time, last_time)
             VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (entity, owner, kind, digest) DO UPDATE SET
-            first_time = min(first_time, excluded.first_time), last_time = max(last_time, excluded.last_time)
-            WHERE excluded.first_time < first_time OR excluded.last_time > last_time
+            first_time = least(saying.first_time, excluded.first_time),
+            last_time = greatest(saying.last_time, excluded.last_time)
+            WHERE excluded.first_time < saying.first_time OR excluded.last_time > saying.last_time
             """,
             list(self._sayings()),
         )
         if self._latest is not None:
             db.execute(
-                "INSERT INTO latest VALUES (0, ?) ON CONFLICT (only) DO UPDATE"
-                " SET event_time = excluded.event_time WHERE excluded.event_time > event_time",
+                "INSERT INTO latest VALUES (0, ?) ON CONFLICT (single) DO UPDATE"
+                " SET event_time = excluded.event_time WHERE excluded.event_time > latest.event_time",
                 (self._latest,),
             )
 

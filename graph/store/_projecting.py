@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterable
 
+from graph.store.database import Database
 from graph.store.projection import (
     CURRENT_GROUPS,
     ClaimRow,
@@ -19,7 +19,7 @@ from graph.store.projection import (
 )
 
 
-def refresh(db: sqlite3.Connection, owners: Iterable[int], *, changed: bool = False) -> None:
+def refresh(db: Database, owners: Iterable[int], *, changed: bool = False) -> None:
     """Bring the edges of these owners up to date; `changed` when their shapes have come to say more."""
     known: dict[int, KnownShape] = {}
     for owner in sorted(owners):
@@ -39,7 +39,7 @@ def refresh(db: sqlite3.Connection, owners: Iterable[int], *, changed: bool = Fa
         )
 
 
-def _sayings(db: sqlite3.Connection, owner: int) -> list[Saying]:
+def _sayings(db: Database, owner: int) -> list[Saying]:
     """Return what counts now: the declaration, unfinished runs and the latest groups of finished runs.
 
     Of windows of an operation, what they said on the latest days.
@@ -67,13 +67,13 @@ def _sayings(db: sqlite3.Connection, owner: int) -> list[Saying]:
     return sayings
 
 
-def say_on_day(db: sqlite3.Connection, job: int, day: int, shapes: Iterable[int]) -> bool:
+def say_on_day(db: Database, job: int, day: int, shapes: Iterable[int]) -> bool:
     """Note what a window of an operation said on a day; tell whether it is new. The latest days are kept."""
     said = db.executemany(
         "INSERT INTO said_on_day VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(job, day, shape) for shape in shapes],
     )
-    if said.rowcount < 1:
+    if said < 1:
         return False
     db.execute(
         "DELETE FROM said_on_day WHERE job = :job AND day < (SELECT min(day) FROM"
@@ -83,7 +83,7 @@ def say_on_day(db: sqlite3.Connection, job: int, day: int, shapes: Iterable[int]
     return True
 
 
-def _latest_groups(db: sqlite3.Connection, job: int) -> list[int]:
+def _latest_groups(db: Database, job: int) -> list[int]:
     """Return the groups of finished runs that began last (a group begins with the latest of its runs)."""
     groups: dict[int, None] = {}
     for (group,) in db.execute(
@@ -102,7 +102,7 @@ def _digest(sayings: Iterable[Saying]) -> bytes:
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).digest()
 
 
-def _known(db: sqlite3.Connection, key: int, known: dict[int, KnownShape]) -> KnownShape:
+def _known(db: Database, key: int, known: dict[int, KnownShape]) -> KnownShape:
     if key not in known:
         covered, certain = db.execute("SELECT covered, certain FROM shape WHERE key = ?", (key,)).fetchone()
         rows = db.execute(
@@ -117,7 +117,7 @@ def _known(db: sqlite3.Connection, key: int, known: dict[int, KnownShape]) -> Kn
     return known[key]
 
 
-def _replace(db: sqlite3.Connection, owner: int, edges: set[EdgeRow]) -> None:
+def _replace(db: Database, owner: int, edges: set[EdgeRow]) -> None:
     old = set(
         map(
             EdgeRow._make,

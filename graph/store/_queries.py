@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields
@@ -16,6 +14,7 @@ import msgspec
 from graph.nodes import Node
 from graph.store._reading import moment, nodes
 from graph.store.changes import Changes
+from graph.store.database import Database
 from graph.store.queries import (
     CALLERS,
     SAMPLES,
@@ -36,6 +35,9 @@ _SAMPLES_OF_RUNS = 20
 
 _SAMPLES_SHOWN = 20
 _USES_SHOWN = 200
+
+_SUMMED = ("total_us", "count", "errors", "cancelled", "rows", "bytes_read", "bytes_written")
+_SUMS = ", ".join(f"CAST(sum(r.{column}) AS BIGINT) AS {column}" for column in _SUMMED)
 
 _kind_row = attrgetter(*(each.name for each in fields(QueryKind)))
 _counts_row = attrgetter(*(each.name for each in fields(QueryCounts)))
@@ -60,7 +62,7 @@ class RunsQueries:
         for entry in item.queries.entries:
             self._entries[entry.kind.key, entry.shape, entry.place] = entry
 
-    def flush(self, db: sqlite3.Connection) -> None:
+    def flush(self, db: Database) -> None:
         """Write all of it: the kinds of query first, whichever event of a run counts."""
         db.executemany(
             f"INSERT INTO query VALUES ({', '.join('?' * 15)}) ON CONFLICT DO NOTHING",
@@ -74,12 +76,12 @@ class RunsQueries:
             _put_run(db, run, when, said)
 
 
-def _put_run(db: sqlite3.Connection, run: int, when: int, said: RunQueries) -> None:
+def _put_run(db: Database, run: int, when: int, said: RunQueries) -> None:
     written = db.execute(
         """
         INSERT INTO queries_of_run VALUES (?, ?, ?) ON CONFLICT (run) DO UPDATE
         SET event_time = excluded.event_time, digest = excluded.digest
-        WHERE (excluded.event_time, excluded.digest) > (event_time, digest)
+        WHERE (excluded.event_time, excluded.digest) > (queries_of_run.event_time, queries_of_run.digest)
         """,
         (run, when, said.digest),
     )
@@ -101,7 +103,7 @@ def _put_run(db: sqlite3.Connection, run: int, when: int, said: RunQueries) -> N
     )
 
 
-def _forget_run(db: sqlite3.Connection, run: int) -> None:
+def _forget_run(db: Database, run: int) -> None:
     """Remove what an earlier event said of a run."""
     rows = db.execute(
         "SELECT r.query, s.samples FROM query_run AS r LEFT JOIN query_sample AS s USING (query, run)"
@@ -123,23 +125,20 @@ def _callers(samples: Mapping[str, Iterable[str]]) -> Iterator[tuple[int, str]]:
         yield from ((kind, value) for value in samples.get(name, ()))
 
 
-def find(
-    db: sqlite3.Connection, asked: QueryFilter, after: tuple[int, int] | None, limit: int
-) -> list[QueryRecord]:
+def find(db: Database, asked: QueryFilter, after: tuple[int, int] | None, limit: int) -> list[QueryRecord]:
     """See `LineageReader.queries`."""
     where, values = _where(asked)
-    behind = "WHERE (total, -query) < (:total, -:key)" if after is not None else ""
+    behind = "WHERE (found.total_us, -found.query) < (:total, -:key)" if after is not None else ""
     if after is not None:
         values |= {"total": after[0], "key": after[1]}
     rows = db.execute(
         f"""
         WITH found AS (
-            SELECT r.query, sum(r.total_us) AS total, sum(r.count), sum(r.errors), sum(r.cancelled),
-                max(r.max_us), sum(r.rows), sum(r.bytes_read), sum(r.bytes_written), count(*),
-                min(r.first_time), max(r.last_time)
+            SELECT r.query, {_SUMS}, max(r.max_us) AS longest, count(*) AS runs,
+                min(r.first_time) AS first_time, max(r.last_time) AS last_time
             FROM query_run AS r WHERE {where} GROUP BY r.query)
         SELECT found.*, q.* FROM found JOIN query AS q ON q.key = found.query
-        {behind} ORDER BY total DESC, query LIMIT :limit
+        {behind} ORDER BY found.total_us DESC, found.query LIMIT :limit
         """,
         {**values, "limit": limit},
     ).fetchall()
@@ -156,7 +155,7 @@ def find(
 def _record(
     row: tuple[Any, ...], job: Node, samples: Samples, uses: Iterable[tuple[Node, Use]]
 ) -> QueryRecord:
-    key, total, count, errors, cancelled, longest, rows, read, written, runs, first, last = row[:12]
+    key, total, count, errors, cancelled, rows, read, written, longest, runs, first, last = row[:12]
     began, ended = moment(first), moment(last)
     assert began is not None
     assert ended is not None
@@ -175,21 +174,21 @@ def _record(
 
 def _where(asked: QueryFilter) -> tuple[str, dict[str, Any]]:
     """Return the condition on runs of queries (`r`) and its values."""
-    where, values = ["1"], dict[str, Any]()
+    where, values = ["true"], dict[str, Any]()
     if asked.entities or asked.unknown_of:
         where.append(
             f"""r.query IN (
                 SELECT s.query FROM statement_use AS u
                 JOIN query_statement AS s ON s.shape = u.shape AND s.place = u.place
-                WHERE u.entity IN (SELECT value FROM json_each(:entities))
+                WHERE u.entity IN (SELECT value FROM each_key(:entities) AS k)
                 UNION
                 SELECT s.query FROM statement_use AS u
                 JOIN query_statement AS s ON s.shape = u.shape AND s.place = u.place
                 WHERE u.use = {int(Use.READS_UNKNOWN)}
-                AND u.entity IN (SELECT value FROM json_each(:unknown)))"""
+                AND u.entity IN (SELECT value FROM each_key(:unknown) AS k))"""
         )
-        values["entities"] = json.dumps(list(asked.entities))
-        values["unknown"] = json.dumps(list(asked.unknown_of))
+        values["entities"] = list(asked.entities)
+        values["unknown"] = list(asked.unknown_of)
     for kind, name in enumerate((asked.actor, asked.agent)):
         if name is not None:
             where.append(
@@ -207,14 +206,14 @@ def _where(asked: QueryFilter) -> tuple[str, dict[str, Any]]:
     return " AND ".join(where), values
 
 
-def _uses(db: sqlite3.Connection, keys: Collection[int]) -> dict[int, list[tuple[Node, Use]]]:
+def _uses(db: Database, keys: Collection[int]) -> dict[int, list[tuple[Node, Use]]]:
     rows = db.execute(
         """
-        SELECT DISTINCT s.query, u.entity, u.use FROM json_each(?) AS k
+        SELECT DISTINCT s.query, u.entity, u.use FROM each_key(?) AS k
         CROSS JOIN query_statement AS s ON s.query = k.value
         JOIN statement_use AS u ON u.shape = s.shape AND u.place = s.place
         """,
-        (json.dumps(list(keys)),),
+        (list(keys),),
     ).fetchall()
     names = nodes(db, {entity for _, entity, _ in rows})
     found: dict[int, list[tuple[Node, Use]]] = defaultdict(list)
@@ -224,7 +223,7 @@ def _uses(db: sqlite3.Connection, keys: Collection[int]) -> dict[int, list[tuple
     return {query: sorted(uses)[:_USES_SHOWN] for query, uses in found.items()}
 
 
-def _samples(db: sqlite3.Connection, query: int, where: str, values: Mapping[str, Any]) -> Samples:
+def _samples(db: Database, query: int, where: str, values: Mapping[str, Any]) -> Samples:
     """Return the samples of the latest of the runs that were asked for, the latest first."""
     rows = db.execute(
         "SELECT s.samples FROM query_run AS r JOIN query_sample AS s USING (query, run)"

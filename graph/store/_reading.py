@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from graph.records import (
     Transformation,
 )
 from graph.store.changes import DeadLetter
+from graph.store.database import Database
 from graph.store.field_names import field_names
 from graph.store.runs import run_key
 
@@ -47,15 +47,13 @@ def _keyed(row: tuple[Any, ...]) -> tuple[int, Node]:
     return row[0], Node(_TYPE[row[1]], row[2], row[3], row[4])
 
 
-def nodes(db: sqlite3.Connection, keys: Collection[int]) -> dict[int, Node]:
+def nodes(db: Database, keys: Collection[int]) -> dict[int, Node]:
     """See `LineageReader.nodes`."""
-    sql = f"SELECT {_NODE} WHERE n.key IN (SELECT value FROM json_each(?))"
-    return dict(map(_keyed, db.execute(sql, (json.dumps(list(keys)),))))
+    sql = f"SELECT {_NODE} WHERE n.key IN (SELECT value FROM each_key(?) AS k)"
+    return dict(map(_keyed, db.execute(sql, (list(keys),))))
 
 
-def all_nodes(
-    db: sqlite3.Connection, types: Collection[NodeType], after: int, limit: int
-) -> list[tuple[int, Node]]:
+def all_nodes(db: Database, types: Collection[NodeType], after: int, limit: int) -> list[tuple[int, Node]]:
     """See `LineageReader.all_nodes`."""
     # One query a type keeps each of them on an index that is already in key order.
     found = [
@@ -71,7 +69,7 @@ def all_nodes(
     return list(merge(*found, key=lambda pair: pair[0]))[:limit]
 
 
-def lookup(db: sqlite3.Connection, node: Node) -> Node | None:
+def lookup(db: Database, node: Node) -> Node | None:
     """See `LineageReader.lookup`."""
     if nodes(db, [node.key]):
         return node
@@ -84,7 +82,7 @@ def lookup(db: sqlite3.Connection, node: Node) -> Node | None:
     return field if nodes(db, [field.key]) else None
 
 
-def _alias_target(db: sqlite3.Connection, namespace: str, name: str) -> Node | None:
+def _alias_target(db: Database, namespace: str, name: str) -> Node | None:
     rows = db.execute(
         "SELECT symlink, target FROM alias WHERE namespace = ? AND name = ? ORDER BY symlink",
         (namespace, name),
@@ -96,7 +94,7 @@ def _alias_target(db: sqlite3.Connection, namespace: str, name: str) -> Node | N
     return next(iter(nodes(db, targets).values())) if len(targets) == 1 else None
 
 
-def named(db: sqlite3.Connection, name: str, types: Collection[NodeType]) -> list[Node]:
+def named(db: Database, name: str, types: Collection[NodeType]) -> list[Node]:
     """See `LineageReader.named`."""
     backwards = name[::-1]
     # "0" is the character behind "/", which is the one behind ".": one range holds both endings.
@@ -105,9 +103,7 @@ def named(db: sqlite3.Connection, name: str, types: Collection[NodeType]) -> lis
     )
 
 
-def _named(
-    db: sqlite3.Connection, where: str, values: tuple[str, ...], types: Collection[NodeType]
-) -> list[Node]:
+def _named(db: Database, where: str, values: tuple[str, ...], types: Collection[NodeType]) -> list[Node]:
     numbers = ", ".join(str(TYPE_NUMBER[type_]) for type_ in types if type_ is not NodeType.FIELD)
     rows = db.execute(f"SELECT key FROM node WHERE {where} AND type IN ({numbers})", values)
     keys = {key for (key,) in rows}
@@ -120,7 +116,7 @@ def _named(
     return sorted(nodes(db, keys).values(), key=lambda node: (node.namespace, node.name, node.type))
 
 
-def fields(db: sqlite3.Connection, of: Node) -> list[Node]:
+def fields(db: Database, of: Node) -> list[Node]:
     """See `LineageReader.fields`."""
     schema = facets(db, [of.key], "schema").get(of.key, {})
     names = dict.fromkeys(field_names(schema.get("fields")))
@@ -145,24 +141,24 @@ _EDGE = "e.source, e.target, e.owner, e.transformation, e.origin"
 
 
 def closure(
-    db: sqlite3.Connection, keys: Collection[int], kind: EdgeKind, direction: Direction
+    db: Database, keys: Collection[int], kind: EdgeKind, direction: Direction
 ) -> list[tuple[int, ...]]:
     """Return the rows of every edge that can be reached, each once: one recursive query over integers."""
     here, there = _ends(direction)
     # CROSS JOIN keeps SQLite from walking the edge table as the outer loop.
     sql = f"""
         WITH RECURSIVE reach (node) AS (
-            SELECT value FROM json_each(:keys)
+            SELECT value FROM each_key(:keys)
             UNION
             SELECT e.{there} FROM reach CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = reach.node
         )
         SELECT {_EDGE} FROM reach CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = reach.node
     """
-    return db.execute(sql, {"keys": json.dumps(list(keys)), "kind": int(kind)}).fetchall()
+    return db.execute(sql, {"keys": list(keys), "kind": int(kind)}).fetchall()
 
 
 def closure_to_depth(
-    db: sqlite3.Connection, keys: Collection[int], kind: EdgeKind, direction: Direction, depth: int
+    db: Database, keys: Collection[int], kind: EdgeKind, direction: Direction, depth: int
 ) -> list[tuple[int, ...]]:
     """Return the rows of every edge within `depth` hops, each once: level by level."""
     found: list[tuple[int, ...]] = []
@@ -179,20 +175,20 @@ def closure_to_depth(
 
 
 def incident(
-    db: sqlite3.Connection, keys: Collection[int], kind: EdgeKind, direction: Direction
+    db: Database, keys: Collection[int], kind: EdgeKind, direction: Direction
 ) -> list[tuple[int, ...]]:
     """Return the rows of the edges one hop away."""
     here, _ = _ends(direction)
     sql = f"""
-        SELECT {_EDGE} FROM (SELECT DISTINCT value FROM json_each(:keys)) AS k
+        SELECT {_EDGE} FROM (SELECT DISTINCT value FROM each_key(:keys)) AS k
         CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = k.value
     """
-    return db.execute(sql, {"keys": json.dumps(list(keys)), "kind": int(kind)}).fetchall()
+    return db.execute(sql, {"keys": list(keys), "kind": int(kind)}).fetchall()
 
 
-def whole(db: sqlite3.Connection, kind: EdgeKind) -> Iterator[tuple[int, ...]]:
+def whole(db: Database, kind: EdgeKind) -> Iterator[tuple[int, ...]]:
     """Yield the rows of all edges of a kind."""
-    yield from db.execute(f"SELECT {_EDGE} FROM edge AS e WHERE e.kind = ?", (int(kind),))
+    yield from db.stream(f"SELECT {_EDGE} FROM edge AS e WHERE e.kind = ?", (int(kind),))
 
 
 def to_edges(
@@ -213,7 +209,7 @@ def to_edges(
         yield Edge(kind, source, target, job, made, Origin(origin) if origin else None)
 
 
-def transformation(db: sqlite3.Connection, key: int) -> Transformation | None:
+def transformation(db: Database, key: int) -> Transformation | None:
     """Return one transformation by its key."""
     row = db.execute(
         "SELECT type, subtype, description, masking FROM transformation WHERE key = ?", (key,)
@@ -221,22 +217,22 @@ def transformation(db: sqlite3.Connection, key: int) -> Transformation | None:
     return Transformation(row[0], row[1], row[2], bool(row[3])) if row else None
 
 
-def facets(db: sqlite3.Connection, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
+def facets(db: Database, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
     """See `LineageReader.facets`."""
     rows = db.execute(
         "SELECT entity, body FROM facet"
-        " WHERE name = ? AND body IS NOT NULL AND entity IN (SELECT value FROM json_each(?))",
-        (name, json.dumps(list(keys))),
+        " WHERE name = ? AND body IS NOT NULL AND entity IN (SELECT value FROM each_key(?) AS k)",
+        (name, list(keys)),
     )
     return {entity: msgspec.json.decode(body) for entity, body in rows}
 
 
-def parents(db: sqlite3.Connection, jobs: Collection[int]) -> dict[int, Node]:
+def parents(db: Database, jobs: Collection[int]) -> dict[int, Node]:
     """See `LineageReader.parents`."""
     rows = dict(
         db.execute(
-            "SELECT job, parent FROM job_parent WHERE job IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(jobs)),),
+            "SELECT job, parent FROM job_parent WHERE job IN (SELECT value FROM each_key(?) AS k)",
+            (list(jobs),),
         ).fetchall()
     )
     known = nodes(db, set(rows.values()))
@@ -244,20 +240,20 @@ def parents(db: sqlite3.Connection, jobs: Collection[int]) -> dict[int, Node]:
 
 
 def runs(
-    db: sqlite3.Connection,
+    db: Database,
     jobs: Collection[int],
     states: Collection[RunState],
     after: str | None,
     limit: int,
 ) -> list[RunRecord]:
     """See `LineageReader.runs`."""
-    where, values = ["1"], []
+    where, values = ["true"], list[Any]()
     if jobs:
-        where.append("r.job IN (SELECT value FROM json_each(?))")
-        values.append(json.dumps(list(jobs)))
+        where.append("r.job IN (SELECT value FROM each_key(?) AS k)")
+        values.append(list(jobs))
     if states:
-        where.append("r.state IN (SELECT value FROM json_each(?))")
-        values.append(json.dumps([state.value for state in states]))
+        where.append("r.state IN (SELECT value FROM each_text(?) AS k)")
+        values.append([state.value for state in states])
     if after is not None:
         row = db.execute("SELECT first_time FROM run WHERE key = ?", (run_key(after),)).fetchone()
         if row is None:
@@ -284,7 +280,7 @@ def _run(row: tuple[Any, ...]) -> RunRecord:
     )
 
 
-def counts(db: sqlite3.Connection) -> StoreCounts:
+def counts(db: Database) -> StoreCounts:
     """See `LineageReader.counts`."""
 
     def count(what: str) -> int:
@@ -308,7 +304,7 @@ def counts(db: sqlite3.Connection) -> StoreCounts:
 _DEAD_LETTER = "SELECT digest, body, reasons, received_at FROM dead_letter"
 
 
-def dead_letters(db: sqlite3.Connection, after: str | None, limit: int) -> list[DeadLetter]:
+def dead_letters(db: Database, after: str | None, limit: int) -> list[DeadLetter]:
     """See `LineageStore.dead_letters`."""
     behind, values = "", []
     if after is not None:
@@ -325,7 +321,7 @@ def dead_letters(db: sqlite3.Connection, after: str | None, limit: int) -> list[
     return list(map(_dead_letter, rows))
 
 
-def dead_letters_like(db: sqlite3.Connection, prefix: str, limit: int) -> list[DeadLetter]:
+def dead_letters_like(db: Database, prefix: str, limit: int) -> list[DeadLetter]:
     """See `LineageStore.dead_letters_like`."""
     low, high = (_digest(prefix.ljust(32, fill)[:32]) for fill in "0f")
     rows = db.execute(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -34,6 +33,7 @@ from graph.store.changes import (
     Shape,
     Status,
 )
+from graph.store.database import Database
 from graph.store.runs import Run, merge, run_key
 
 
@@ -56,7 +56,7 @@ class Batch:
 
 
 def apply(
-    db: sqlite3.Connection, batch: Sequence[tuple[Changes | Rejected, bytes]], now: int, known: set[int]
+    db: Database, batch: Sequence[tuple[Changes | Rejected, bytes]], now: int, known: set[int]
 ) -> list[Outcome]:
     """Write a batch; each item comes with its body compressed. `known` collects the keys of stored shapes."""
     pending = Batch()
@@ -75,7 +75,7 @@ def apply(
         """
         INSERT INTO job_parent VALUES (?, ?, ?) ON CONFLICT (job) DO UPDATE
         SET event_time = excluded.event_time, parent = excluded.parent
-        WHERE (excluded.event_time, excluded.parent) > (event_time, parent)
+        WHERE (excluded.event_time, excluded.parent) > (job_parent.event_time, job_parent.parent)
         """,
         [(job, *parent) for job, parent in pending.parents.items()],
     )
@@ -85,7 +85,7 @@ def apply(
     return outcomes
 
 
-def _reject(db: sqlite3.Connection, item: Rejected, body: bytes, now: int) -> Outcome:
+def _reject(db: Database, item: Rejected, body: bytes, now: int) -> Outcome:
     digest = hashlib.blake2b(item.body, digest_size=16).digest()
     db.execute(
         "INSERT INTO dead_letter (digest, received_at, reasons, body) VALUES (?, ?, ?, ?)"
@@ -95,15 +95,13 @@ def _reject(db: sqlite3.Connection, item: Rejected, body: bytes, now: int) -> Ou
     return Outcome(Status.REJECTED, item.reasons)
 
 
-def remove_dead_letters(db: sqlite3.Connection, ids: Iterable[str]) -> int:
+def remove_dead_letters(db: Database, ids: Iterable[str]) -> int:
     """Delete dead letters by id and return how many there were."""
     rows = [(bytes.fromhex(each),) for each in set(ids)]
-    return db.executemany("DELETE FROM dead_letter WHERE digest = ?", rows).rowcount if rows else 0
+    return db.executemany("DELETE FROM dead_letter WHERE digest = ?", rows)
 
 
-def _accept(
-    db: sqlite3.Connection, item: Changes, body: bytes, now: int, pending: Batch, known: set[int]
-) -> Outcome:
+def _accept(db: Database, item: Changes, body: bytes, now: int, pending: Batch, known: set[int]) -> Outcome:
     run = run_key(item.run.run_id) if item.run else None
     row = (item.event_id, item.event_time, now, int(item.kind), item.shape_key, run, body)
     written = db.execute(
@@ -138,7 +136,7 @@ def _note_facets(item: Changes, pending: Batch) -> None:
             pending.facets[slot] = (item.event_time, change)
 
 
-def _note_window(db: sqlite3.Connection, item: Changes, known: set[int], pending: Batch) -> None:
+def _note_window(db: Database, item: Changes, known: set[int], pending: Batch) -> None:
     """Have what the window of an operation says count for its day."""
     window = item.run.window if item.run is not None else None
     if window is None or window.day is None:
@@ -149,7 +147,7 @@ def _note_window(db: sqlite3.Connection, item: Changes, known: set[int], pending
         pending.owners.add(item.owner)
 
 
-def _put_shape(db: sqlite3.Connection, owner: int, part: Part, known: set[int], pending: Batch) -> None:
+def _put_shape(db: Database, owner: int, part: Part, known: set[int], pending: Batch) -> None:
     key = part.shape_key
     if key in known:
         return
@@ -183,7 +181,7 @@ def _named(shape: Shape) -> dict[int, int]:
     return named
 
 
-def _put_aliases(db: sqlite3.Connection, aliases: Iterable[Alias]) -> None:
+def _put_aliases(db: Database, aliases: Iterable[Alias]) -> None:
     db.executemany(
         "INSERT INTO alias (namespace, name, symlink, target, reversed) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
@@ -193,11 +191,11 @@ def _put_aliases(db: sqlite3.Connection, aliases: Iterable[Alias]) -> None:
 
 _RUN_COLUMNS = (
     "key, run_id, job, job_time, first_time, state, started_at, ended_at,"
-    " parent_run_id, parent_time, error, error_time, window"
+    " parent_run_id, parent_time, error, error_time, is_window"
 )
 
 
-def _note_run(db: sqlite3.Connection, item: Changes, key: int, pending: Batch) -> None:
+def _note_run(db: Database, item: Changes, key: int, pending: Batch) -> None:
     run = pending.runs.get(key)
     if run is None:
         row = db.execute(f"SELECT {_RUN_COLUMNS} FROM run WHERE key = ?", (key,)).fetchone()
@@ -216,7 +214,7 @@ def _note_run(db: sqlite3.Connection, item: Changes, key: int, pending: Batch) -
     pending.shapes[slot].add(item.shape_key)
 
 
-def _flush_runs(db: sqlite3.Connection, pending: Batch) -> None:
+def _flush_runs(db: Database, pending: Batch) -> None:
     for run in pending.runs.values():
         marks = ", ".join("?" * 13)
         row = (run.key, run.run_id, run.job, run.job_time, run.first_time, run.state.value)
@@ -227,7 +225,7 @@ def _flush_runs(db: sqlite3.Connection, pending: Batch) -> None:
             " job = excluded.job, job_time = excluded.job_time, first_time = excluded.first_time,"
             " state = excluded.state, started_at = excluded.started_at, ended_at = excluded.ended_at,"
             " parent_run_id = excluded.parent_run_id, parent_time = excluded.parent_time,"
-            " error = excluded.error, error_time = excluded.error_time, window = excluded.window",
+            " error = excluded.error, error_time = excluded.error_time, is_window = excluded.is_window",
             (*row, *times, *rest),
         )
     for (key, job), shapes in pending.shapes.items():
@@ -266,12 +264,12 @@ def shape_set_key(shapes: Iterable[int]) -> int:
     return hash63(b"".join(shape.to_bytes(8, "big") for shape in sorted(shapes)))
 
 
-def _declare(db: sqlite3.Connection, item: Changes) -> None:
+def _declare(db: Database, item: Changes) -> None:
     db.execute(
         """
         INSERT INTO declaration VALUES (?, ?, ?) ON CONFLICT (owner) DO UPDATE
         SET event_time = excluded.event_time, shape = excluded.shape
-        WHERE (excluded.event_time, excluded.shape) > (event_time, shape)
+        WHERE (excluded.event_time, excluded.shape) > (declaration.event_time, declaration.shape)
         """,
         (item.owner, item.event_time, item.shape_key),
     )
@@ -289,13 +287,13 @@ def _packed(change: FacetChange) -> tuple[int, bytes | None]:
     return hash63(body), body
 
 
-def _put_facet(db: sqlite3.Connection, when: int, change: FacetChange, pending: Batch) -> None:
+def _put_facet(db: Database, when: int, change: FacetChange, pending: Batch) -> None:
     digest, body = _packed(change)
     written = db.execute(
         """
         INSERT INTO facet VALUES (?, ?, ?, ?, ?) ON CONFLICT (entity, name) DO UPDATE
         SET event_time = excluded.event_time, digest = excluded.digest, body = excluded.body
-        WHERE (excluded.event_time, excluded.digest) > (event_time, digest)
+        WHERE (excluded.event_time, excluded.digest) > (facet.event_time, facet.digest)
         """,
         (change.entity, change.name, when, digest, body),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -11,35 +10,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from graph.errors import StoreError
+from graph.store._sqlite_database import SqliteDatabase, sqlite_errors
 
 _APPLICATION_ID = 0x4C4E4752  # "LNGR", in the header of every store
-PATIENCE_SECONDS = 10.0
-"""How long a write waits for other processes that write, unless a caller says otherwise."""
-
-_REASONS = (
-    ("locked", "another process has been writing all the while; try again when it is done"),
-    ("disk is full", "the disk is full; nothing of this step was kept: free some space and try again"),
-    ("not a database", "the file is not a SQLite database: give another path, or move it away"),
-    ("malformed", "the file is damaged: restore it, or move it away and ingest the events again"),
-    ("disk i/o error", "the disk cannot be read or written, or the file was replaced while it was open"),
-    ("readonly", "the file cannot be written: check its permissions"),
-    ("unable to open", "the file cannot be opened: check that its folder exists and its permissions"),
-)
 
 
-@contextlib.contextmanager
-def sqlite_errors(location: str) -> Iterator[None]:
-    """Turn SQLite's errors into StoreError with what to do about them."""
-    try:
-        yield
-    except (sqlite3.Error, sqlite3.Warning) as error:
-        text = str(error)
-        advice = next((advice for words, advice in _REASONS if words in text.lower()), None)
-        raise StoreError(location, f"{advice} (SQLite: {text})" if advice else f"SQLite: {text}") from error
-
-
-def connect(location: str, *, read_only: bool, patience: float) -> tuple[sqlite3.Connection, bool, int]:
-    """Return a connection to the store, whether it is read-only, and the number of its format.
+def connect(location: str, *, read_only: bool, patience: float) -> tuple[SqliteDatabase, bool, int]:
+    """Return the database of the store, whether it is read-only, and the number of its format.
 
     The store is made and migrated where that is due. A file that may not be written is opened for reading; a
     store of a newer release is refused. `patience` is how many seconds to wait for other writers.
@@ -50,8 +27,9 @@ def connect(location: str, *, read_only: bool, patience: float) -> tuple[sqlite3
         read_only = read_only or (path.exists() and not os.access(path, os.W_OK))
     with sqlite_errors(location):
         db = _open(location, path, read_only)
+        database = SqliteDatabase(db, location)
         try:
-            set_patience(db, patience)
+            database.set_patience(patience)
             db.execute("PRAGMA cache_size = -65536")
             _check_identity(db, location)
             if read_only:
@@ -62,12 +40,7 @@ def connect(location: str, *, read_only: bool, patience: float) -> tuple[sqlite3
         except BaseException:
             db.close()
             raise
-    return db, read_only, version
-
-
-def set_patience(db: sqlite3.Connection, seconds: float) -> None:
-    """Have statements wait so long for locks of other processes."""
-    db.execute(f"PRAGMA busy_timeout = {max(0, round(seconds * 1000))}")
+    return database, read_only, version
 
 
 def _check_place(location: str, path: Path, read_only: bool) -> None:

@@ -2,7 +2,7 @@
 
 -- The log: every accepted event, as received (body: zlib).
 CREATE TABLE event (
-    seq INTEGER PRIMARY KEY,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
     event_id BLOB NOT NULL UNIQUE,
     event_time INTEGER NOT NULL,
     received_at INTEGER NOT NULL,
@@ -143,7 +143,7 @@ CREATE TABLE run (
     parent_time INTEGER,
     error TEXT,
     error_time INTEGER,
-    window INTEGER NOT NULL
+    is_window INTEGER NOT NULL
 );
 CREATE INDEX run_job ON run (job, first_time);
 CREATE INDEX run_first_time ON run (first_time);
@@ -250,7 +250,7 @@ CREATE TABLE saying (
 
 -- One row: the latest time of any event.
 CREATE TABLE latest (
-    only INTEGER PRIMARY KEY,
+    single INTEGER PRIMARY KEY,
     event_time INTEGER NOT NULL
 );
 

@@ -72,16 +72,16 @@ def test_a_fault_while_sql_is_kept_leaves_the_shape_waiting(store: LineageStore)
 def test_a_full_disk_is_told_and_leaves_nothing_of_the_batch(store: LineageStore) -> None:
     ingest(store, LINES[:5])
     before = content(store)
-    store._db.execute("PRAGMA max_page_count = 1")  # type: ignore[attr-defined]
+    store._db.connection.execute("PRAGMA max_page_count = 1")  # type: ignore[attr-defined]
     with pytest.raises(StoreError, match="disk is full"):
         apply_bodies(store, LINES)
     assert content(store) == before
-    store._db.execute("PRAGMA max_page_count = 1073741823")  # type: ignore[attr-defined]
+    store._db.connection.execute("PRAGMA max_page_count = 1073741823")  # type: ignore[attr-defined]
     assert ingest(store, LINES) == IngestCounts(accepted=len(LINES) - 5, duplicate=5)
 
 
 def test_a_store_that_is_busy_for_long_is_told(store: LineageStore) -> None:
-    store._db.execute("PRAGMA busy_timeout = 50")  # type: ignore[attr-defined]
+    store._db.connection.execute("PRAGMA busy_timeout = 50")  # type: ignore[attr-defined]
     with closing(sqlite3.connect(store.location, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="another process has been writing"):

@@ -1,0 +1,258 @@
+"""The contract of a store over a database that runs SQL: the same for every engine."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from graph.errors import StoreError
+from graph.nodes import Node, NodeType
+from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
+from graph.store import _deriving as deriving
+from graph.store import _history as past
+from graph.store import _queries as ran
+from graph.store import _reading as read
+from graph.store import _writing as write
+from graph.store._claims import KeyCollisionError
+from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
+from graph.store.database import Database
+from graph.store.history import Assertions, JobRun, Version
+from graph.store.queries import QueryFilter, QueryRecord
+
+_SHAPES_REMEMBERED = 100_000
+
+
+class SqlStore:
+    """A store in a database. It serves one thread; open another one for each further thread."""
+
+    def __init__(self, db: Database, location: str, *, read_only: bool, format: int, patience: float) -> None:
+        self.location = location
+        self.read_only = read_only
+        self.format = format
+        self._db = db
+        self._patience = patience
+        self._known_shapes: set[int] = set()
+        self._transformation = lru_cache(maxsize=100_000)(self._load_transformation)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.location!r})"
+
+    def __enter__(self) -> SqlStore:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @property
+    def patience(self) -> float:
+        """See LineageStore."""
+        return self._patience
+
+    @patience.setter
+    def patience(self, seconds: float) -> None:
+        self._patience = seconds
+        with self._errors():
+            self._db.set_patience(seconds)
+
+    # What questions read.
+
+    def lookup(self, node: Node) -> Node | None:
+        """See LineageReader."""
+        with self._errors():
+            return read.lookup(self._db, node)
+
+    def named(self, name: str, types: Collection[NodeType]) -> list[Node]:
+        """See LineageReader."""
+        with self._errors():
+            return read.named(self._db, name, types)
+
+    def all_nodes(
+        self, types: Collection[NodeType], *, after: int = -1, limit: int = 1000
+    ) -> list[tuple[int, Node]]:
+        """See LineageReader."""
+        with self._errors():
+            return read.all_nodes(self._db, types, after, limit)
+
+    def nodes(self, keys: Collection[int]) -> dict[int, Node]:
+        """See LineageReader."""
+        with self._errors():
+            return read.nodes(self._db, keys)
+
+    def fields(self, dataset: Node) -> list[Node]:
+        """See LineageReader."""
+        with self._errors():
+            return read.fields(self._db, dataset)
+
+    def closure(
+        self, keys: Collection[int], kind: EdgeKind, direction: Direction, depth: int | None = None
+    ) -> list[Edge]:
+        """See LineageReader."""
+        with self._errors():
+            if depth is None:
+                rows = read.closure(self._db, keys, kind, direction)
+            else:
+                rows = read.closure_to_depth(self._db, keys, kind, direction, depth)
+            return list(read.to_edges(kind, rows, self._transformation))
+
+    def incident(self, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[Edge]:
+        """See LineageReader."""
+        with self._errors():
+            rows = read.incident(self._db, keys, kind, direction)
+            return list(read.to_edges(kind, rows, self._transformation))
+
+    def edges(self, kind: EdgeKind) -> Iterable[Edge]:
+        """See LineageReader."""
+        with self._errors():
+            yield from read.to_edges(kind, read.whole(self._db, kind), self._transformation)
+
+    def facets(self, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
+        """See LineageReader."""
+        with self._errors():
+            return read.facets(self._db, keys, name)
+
+    def parents(self, jobs: Collection[int]) -> dict[int, Node]:
+        """See LineageReader."""
+        with self._errors():
+            return read.parents(self._db, jobs)
+
+    def runs(
+        self,
+        *,
+        jobs: Collection[int] = (),
+        states: Collection[RunState] = (),
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[RunRecord]:
+        """See LineageReader."""
+        with self._errors():
+            return read.runs(self._db, jobs, states, after, limit)
+
+    def latest_event_time(self) -> datetime | None:
+        """See LineageReader."""
+        with self._errors():
+            return past.latest_event_time(self._db)
+
+    def columns(self, datasets: Collection[int]) -> dict[int, int]:
+        """See LineageReader."""
+        with self._errors():
+            return past.columns(self._db, datasets)
+
+    def writers(self, datasets: Collection[int]) -> dict[int, set[int]]:
+        """See LineageReader."""
+        with self._errors():
+            return past.writers(self._db, datasets)
+
+    def job_runs(self, jobs: Collection[int], *, until: datetime, limit: int) -> list[JobRun]:
+        """See LineageReader."""
+        with self._errors():
+            return past.job_runs(self._db, jobs, until, limit)
+
+    def assertions(self, datasets: Collection[int], *, until: datetime, limit: int) -> list[Assertions]:
+        """See LineageReader."""
+        with self._errors():
+            return past.assertions(self._db, datasets, until, limit)
+
+    def versions(self, entities: Collection[int], *, until: datetime) -> list[Version]:
+        """See LineageReader."""
+        with self._errors():
+            return past.versions(self._db, entities, until)
+
+    def queries(
+        self, asked: QueryFilter, *, after: tuple[int, int] | None = None, limit: int = 100
+    ) -> list[QueryRecord]:
+        """See LineageReader."""
+        with self._errors():
+            return ran.find(self._db, asked, after, limit)
+
+    def counts(self) -> StoreCounts:
+        """See LineageReader."""
+        with self._errors():
+            return read.counts(self._db)
+
+    def close(self) -> None:
+        """See LineageReader."""
+        self._db.close()
+
+    # What ingest writes.
+
+    def apply(self, batch: Sequence[Changes | Rejected]) -> list[Outcome]:
+        """See LineageStore."""
+        packed = [(item, zlib.compress(item.body, 6)) for item in batch]
+        with self._transaction():
+            return write.apply(self._db, packed, time.time_ns(), self._known_shapes)
+
+    def underived(self, limit: int, *, after: int = -1) -> list[Underived]:
+        """See LineageStore."""
+        with self._errors():
+            rows = self._db.execute(
+                "SELECT key, sql FROM shape WHERE waiting = 1 AND key > ? ORDER BY key LIMIT ?",
+                (after, limit),
+            )
+            return [Underived(key, sql) for key, sql in rows]
+
+    def known_columns(self, datasets: Collection[int]) -> dict[int, tuple[str, ...]]:
+        """See LineageStore."""
+        with self._errors():
+            return deriving.known_columns(self._db, datasets)
+
+    def record_derivations(self, readings: Mapping[int, Reading]) -> None:
+        """See LineageStore."""
+        with self._transaction():
+            deriving.record(self._db, readings, time.time_ns())
+
+    def renew(self, is_older: Callable[[str, str, str], bool]) -> int:
+        """See LineageStore."""
+        with self._transaction():
+            return deriving.renew(self._db, is_older)
+
+    def bodies(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
+        """See LineageStore."""
+        with self._errors():
+            rows = self._db.execute(
+                "SELECT seq, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+            )
+            return [(seq, zlib.decompress(body)) for seq, body in rows]
+
+    def dead_letters(self, *, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
+        """See LineageStore."""
+        with self._errors():
+            return read.dead_letters(self._db, after, limit)
+
+    def dead_letters_like(self, prefix: str, *, limit: int = 2) -> list[DeadLetter]:
+        """See LineageStore."""
+        with self._errors():
+            return read.dead_letters_like(self._db, prefix, limit)
+
+    def remove_dead_letters(self, ids: Collection[str]) -> int:
+        """See LineageStore."""
+        with self._transaction():
+            return write.remove_dead_letters(self._db, ids)
+
+    def _load_transformation(self, key: int) -> Transformation | None:
+        return read.transformation(self._db, key)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        if self.read_only:
+            raise StoreError(self.location, "opened read-only: nothing can be written to it")
+        if len(self._known_shapes) > _SHAPES_REMEMBERED:
+            self._known_shapes.clear()
+        try:
+            with self._errors(), self._db.transaction():
+                yield
+        except BaseException:
+            self._known_shapes.clear()
+            raise
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            with self._db.errors():
+                yield
+        except KeyCollisionError as error:
+            raise StoreError(self.location, f"{error}: report this, nothing was kept of the batch") from error
