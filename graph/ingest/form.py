@@ -1,0 +1,81 @@
+"""An event taken apart for the log: contents, form and rest (see graph/store/log_format.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from graph.ingest.decode import Entity, Event
+from graph.ingest.facets import MEASURING, Facet, Facets
+from graph.store import log_format
+
+_OF_RUNS = frozenset({"processing_engine", "environmentVariables"})
+"""Facets of a run that are those of every run of the job."""
+
+_SMALL = 48
+"""A facet of so many bytes is kept where it stands: a reference would bring little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """An event taken apart: its form, the contents that form and holes refer to, and what fills the holes."""
+
+    form: log_format.Form
+    contents: tuple[Facet, ...]
+    holes: list[bytes | int]
+
+
+def take_apart(event: Event) -> Apart:
+    """Return the parts of an event."""
+    taking = _Taking()
+    return Apart(
+        log_format.Form(
+            taking.head(event.head),
+            # The order is that in which `log_format` fills holes.
+            run=(taking.facets(event.run_facets, of_run=True),) if event.run_id else None,
+            job=taking.entity(event.job) if event.job is not None else None,
+            dataset=taking.entity(event.dataset) if event.dataset is not None else None,
+            inputs=taking.entities(event.inputs),
+            outputs=taking.entities(event.outputs),
+        ),
+        tuple(taking.contents),
+        taking.holes,
+    )
+
+
+class _Taking:
+    def __init__(self) -> None:
+        self.contents: list[Facet] = []
+        self.holes: list[bytes | int] = []
+
+    def head(self, head: tuple[Any, ...]) -> tuple[str | None, str | None, str | None]:
+        kind, producer, url = (None if one is msgspec.UNSET else one for one in head[1:])
+        return kind, producer, url
+
+    def entity(self, entity: Entity) -> log_format.Entity:
+        return entity.namespace, entity.name, self.facets(entity.facets), self.facets(entity.extra)
+
+    def entities(self, listed: tuple[Entity, ...] | None) -> tuple[log_format.Entity, ...] | None:
+        return None if listed is None else tuple([self.entity(one) for one in listed])
+
+    def facets(self, facets: Facets, *, of_run: bool = False) -> log_format.Facets:
+        if facets.whole is None:
+            return None
+        keys: dict[str, int | None] = {}
+        for name, facet in facets.whole.items():
+            if name in MEASURING:
+                keys[name] = None
+                self.holes.append(facet.raw)
+            elif of_run and name not in _OF_RUNS:
+                keys[name] = None
+                if len(facet.raw) > _SMALL:
+                    self.contents.append(facet)
+                    self.holes.append(facet.key)
+                else:
+                    self.holes.append(facet.raw)
+            else:
+                keys[name] = facet.key
+                self.contents.append(facet)
+        return keys

@@ -1,0 +1,252 @@
+"""How the log keeps an event: what it repeats once, what is its own in a few dozen bytes.
+
+An event is taken apart in three. Its *contents* are facets, each kept once under a key made of its bytes. Its
+*form* is the event with a reference in the place of each of these and a hole in the place of what is another
+in each run. Its *rest* fills the holes. A run that does today what it did yesterday adds a rest alone.
+
+`restored` puts the parts together again; what it returns is equal to the event as received as JSON values.
+An event that has more than the specification gives it is kept whole.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+Facets = dict[str, int | None] | None
+"""Of the facets in one place their contents' keys, None for a hole; None where there is no such object."""
+
+Entity = tuple[str, str, Facets, Facets]
+"""Namespace, name, facets, and inputFacets or outputFacets."""
+
+
+class Form(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An event without its contents, its time, its run id and the rest of what is its own.
+
+    `head` is eventType, producer and schemaURL: None where there is no such key. `run` is None for an event
+    without a run.
+    """
+
+    head: tuple[str | None, str | None, str | None]
+    job: Entity | None
+    dataset: Entity | None
+    inputs: tuple[Entity, ...] | None
+    outputs: tuple[Entity, ...] | None
+    run: tuple[Facets] | None
+
+
+class Kept(IntEnum):
+    """How an event's own part is kept: the first byte of a rest. Up to 9 it is the way eventTime is written."""
+
+    TEXT = 10
+    """eventTime is written in another way, and is the first of the holes."""
+    WHOLE = 11
+    """The event is kept whole."""
+
+
+_PACKED = 16
+"""Added to the first byte when the holes are compressed."""
+
+_WORDS = (
+    b'{"_producer":"https://github.com/OpenLineage/OpenLineage/tree/1.40.1/integration/spark","_schemaURL":'
+    b'"https://openlineage.io/spec/facets/1-0-0/NominalTimeRunFacet.json#/$defs/NominalTimeRunFacet",'
+    b'"nominalStartTime":"2026-01-01T00:00:00Z","nominalEndTime":"ParentRunFacet.json#/$defs/ParentRunFacet",'
+    b'"run":{"runId":""},"job":{"namespace":"","name":""},"root":{"SchemaDatasetFacet.json#/$defs/Schema'
+    b'DatasetFacet","fields":[{"name":"","type":"string","description":""},{"name":"id","type":"bigint"},'
+    b'{"name":"created_at","type":"timestamp"},{"name":"amount","type":"decimal(18,2)"},"type":"varchar"},'
+    b'"ColumnLineageDatasetFacet.json#/$defs/ColumnLineageDatasetFacet","fields":{"":{"inputFields":[{"'
+    b'namespace":"","name":"","field":"","transformations":[{"type":"DIRECT","subtype":"IDENTITY",'
+    b'"description":"","masking":false},{"type":"INDIRECT","subtype":"TRANSFORMATION"}]}],"dataset":['
+    b'"DatasourceDatasetFacet.json#/$defs/DatasourceDatasetFacet","uri":"OutputStatisticsOutputDatasetFacet'
+    b'.json#/$defs/OutputStatisticsOutputDatasetFacet","rowCount":,"size":,"fileCount":,"SQLJobFacet.json'
+    b'#/$defs/SQLJobFacet","query":"SELECT "dialect":"JobTypeJobFacet","processingType":"BATCH",'
+    b'"integration":"AIRFLOW","jobType":"TASK"}OwnershipJobFacet","owners":[{"name":"","type":""}],'
+    b'"https://github.com/apache/airflow/tree/providers-openlineage/2.20.3","'
+)
+"""What the texts of the log have in common; a part of the format, so it never changes."""
+
+
+def form_key_text(form: Form) -> bytes:
+    """Return the bytes that a form is known by."""
+    return msgspec.msgpack.encode(form)
+
+
+def packed_form(text: bytes) -> bytes:
+    """Return the bytes of a form as they are kept."""
+    return _deflated(text, _WORDS)
+
+
+def form_of(kept: bytes) -> Form:
+    """Return a form from the bytes that were kept."""
+    return msgspec.msgpack.decode(_inflated(kept, _WORDS), type=Form)
+
+
+def packed_content(raw: bytes) -> bytes:
+    """Return the bytes of a content as they are kept."""
+    return _deflated(raw, _WORDS)
+
+
+def content_of(kept: bytes) -> bytes:
+    """Return a content from the bytes that were kept."""
+    return _inflated(kept, _WORDS)
+
+
+def packed_rest(time_text: str, time: int, holes: list[Any], sample: bytes) -> bytes:
+    """Return the rest of an event as it is kept.
+
+    `holes` has in the form's order the JSON text of a facet, or the key of the content that it is. `sample`
+    is the `holes_text` of another event of this form.
+    """
+    style = _BY_LENGTH.get(len(time_text), 0)
+    kept = style if _written(time, style) == time_text else Kept.TEXT
+    text = holes_text(holes if kept < Kept.TEXT else [time_text, *holes])
+    packed = _deflated(text, sample)
+    return bytes([kept + _PACKED]) + packed if len(packed) < len(text) else bytes([kept]) + text
+
+
+def holes_text(holes: list[Any]) -> bytes:
+    """Return what fills the holes as one text."""
+    return msgspec.msgpack.encode(holes) if holes else b""
+
+
+def packed_whole(body: bytes) -> bytes:
+    """Return an event that is kept whole."""
+    return bytes([Kept.WHOLE]) + _deflated(body, _WORDS)
+
+
+def is_whole(rest: bytes) -> bool:
+    """Tell whether a rest is the event itself."""
+    return rest[0] == Kept.WHOLE
+
+
+def keys_in(form: Form) -> Iterator[int]:
+    """Yield the keys of the contents that a form refers to."""
+    for facets in _places(form):
+        yield from (key for key in (facets or {}).values() if key is not None)
+
+
+def keys_in_rest(rest: bytes, sample: bytes) -> Iterator[int]:
+    """Yield the keys of the contents that a rest refers to."""
+    yield from (hole for hole in _holes(rest, sample) if isinstance(hole, int))
+
+
+def restored(
+    form: Form, sample: bytes, contents: Mapping[int, bytes], time: int, run_id: str, rest: bytes
+) -> bytes:
+    """Return an event as JSON, equal to what was received as JSON values."""
+    if is_whole(rest):
+        return _inflated(rest[1:], _WORDS)
+    kept = rest[0] % _PACKED
+    holes = iter(_holes(rest, sample))
+    event: dict[str, Any] = {
+        key: value for key, value in zip(_HEAD, form.head, strict=True) if value is not None
+    }
+    event["eventTime"] = next(holes) if kept == Kept.TEXT else _written(time, kept)
+
+    def facets(keys: Facets) -> dict[str, msgspec.Raw]:
+        found = {}
+        for name, key in (keys or {}).items():
+            hole = next(holes) if key is None else key
+            found[name] = msgspec.Raw(contents[hole] if isinstance(hole, int) else hole)
+        return found
+
+    def entity(one: Entity, extra: str) -> dict[str, Any]:
+        told: dict[str, Any] = {"namespace": one[0], "name": one[1]}
+        if one[2] is not None:
+            told["facets"] = facets(one[2])
+        if one[3] is not None:
+            told[extra] = facets(one[3])
+        return told
+
+    if form.run is not None:
+        event["run"] = {"runId": run_id}
+        if form.run[0] is not None:
+            event["run"]["facets"] = facets(form.run[0])
+    if form.job is not None:
+        event["job"] = entity(form.job, "")
+    if form.dataset is not None:
+        event["dataset"] = entity(form.dataset, "")
+    for key, listed, extra in (
+        ("inputs", form.inputs, "inputFacets"),
+        ("outputs", form.outputs, "outputFacets"),
+    ):
+        if listed is not None:
+            event[key] = [entity(one, extra) for one in listed]
+    return msgspec.json.encode(event)
+
+
+_HEAD = ("eventType", "producer", "schemaURL")
+
+
+def _places(form: Form) -> Iterator[Facets]:
+    """Yield the facets of each place in the order in which holes are filled."""
+    if form.run is not None:
+        yield form.run[0]
+    for one in (form.job, form.dataset, *(form.inputs or ()), *(form.outputs or ())):
+        if one is not None:
+            yield one[2]
+            yield one[3]
+
+
+def _holes(rest: bytes, sample: bytes) -> Iterable[Any]:
+    text = _inflated(rest[1:], sample) if rest[0] >= _PACKED else rest[1:]
+    holes: Collection[Any] = msgspec.msgpack.decode(text) if text else ()
+    return holes
+
+
+_STYLES = (
+    ("milliseconds", "Z"),
+    ("microseconds", "Z"),
+    ("seconds", "Z"),
+    ("microseconds", "+00:00"),
+    ("milliseconds", "+00:00"),
+    ("seconds", "+00:00"),
+)
+_BY_LENGTH = {24: 0, 27: 1, 20: 2, 32: 3, 29: 4, 25: 5}
+
+
+def _written(time: int, style: int) -> str:
+    """Return a time as text in one of the usual ways."""
+    precision, zone = _STYLES[style]
+    seconds, rest = divmod(time, 10**9)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000, tzinfo=None)
+    return moment.isoformat(timespec=precision) + zone
+
+
+def packed_run_id(run_id: str) -> bytes:
+    """Return a run id as it is kept: 16 bytes where it is a UUID as usually written."""
+    if len(run_id) == 36:
+        try:
+            parsed = UUID(run_id)
+        except ValueError:
+            parsed = None
+        if parsed is not None and str(parsed) == run_id:
+            return parsed.bytes
+    text = b"-" + run_id.encode("utf-8", "surrogatepass")
+    return text if len(text) != 16 else text + b"\0"
+
+
+def run_id_of(kept: bytes) -> str:
+    """Return a run id from what was kept."""
+    if len(kept) == 16:
+        return str(UUID(bytes=kept))
+    return kept[1:].removesuffix(b"\0").decode("utf-8", "surrogatepass")
+
+
+_WINDOW = -15
+
+
+def _deflated(text: bytes, known: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, _WINDOW, 4, zlib.Z_DEFAULT_STRATEGY, known)
+    return packer.compress(text) + packer.flush()
+
+
+def _inflated(packed: bytes, known: bytes) -> bytes:
+    unpacker = zlib.decompressobj(_WINDOW, zdict=known)
+    return unpacker.decompress(packed) + unpacker.flush()
