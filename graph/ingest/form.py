@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
 import msgspec
 
 from graph.ingest.decode import Entity, Event
@@ -32,7 +30,7 @@ def take_apart(event: Event) -> Apart:
     taking = _Taking()
     return Apart(
         log_format.Form(
-            taking.head(event.head),
+            taking.head(event),
             # The order is that in which `log_format` fills holes.
             run=(taking.facets(event.run_facets, of_run=True),) if event.run_id else None,
             job=taking.entity(event.job) if event.job is not None else None,
@@ -50,8 +48,10 @@ class _Taking:
         self.contents: list[Facet] = []
         self.holes: list[bytes | int] = []
 
-    def head(self, head: tuple[Any, ...]) -> tuple[str | None, str | None, str | None]:
-        kind, producer, url = (None if one is msgspec.UNSET else one for one in head[1:])
+    def head(self, event: Event) -> tuple[str | None, str | None, str | None]:
+        if not event.is_plain:
+            return event.event_type, None, None
+        kind, producer, url = (None if one is msgspec.UNSET else one for one in event.head[1:])
         return kind, producer, url
 
     def entity(self, entity: Entity) -> log_format.Entity:

@@ -1,4 +1,4 @@
-"""What an event tells about how a run went: statistics of its outputs, tests, schemas, the code's version."""
+"""What an event tells about how a run went: statistics of its outputs, and tests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 
 from graph.ingest.decode import Entity, Event
-from graph.ingest.shape import dataset_node
 from graph.store.changes import EventKind
-from graph.store.field_names import named_fields
-from graph.store.history import Observation, Observed, Said, Saying
+from graph.store.form_facets import dataset_node
+from graph.store.history import Observation, Observed
 from lineage.sql.named import STATEMENTS_FACET
 
 _OUTPUT_STATISTICS = "lineageGraph_outputStatistics"
@@ -39,35 +38,6 @@ def observations(event: Event, shape_key: int) -> Iterator[Observation]:
     for key, rows in _tests(event).items():
         kept = sorted(rows, key=lambda row: row[1])[:_TESTS_KEPT]
         yield Observation(key, Observed.ASSERTIONS, _encode(kept))
-
-
-def schemas(event: Event) -> tuple[Saying, ...]:
-    """Return the schemas that an event gives to its datasets."""
-    own = (event.dataset,) if event.dataset is not None else ()
-    written = [*own, *(event.outputs or ())]
-    said = {}
-    for kind, entities in ((Said.READ_SCHEMA, event.inputs or ()), (Said.WRITTEN_SCHEMA, written)):
-        for entity in entities:
-            rows = [
-                [name, str(about.get("type") or "")]
-                for name, about in named_fields(entity.facets.get("schema", {}).get("fields"))
-            ]
-            if rows:
-                key, _ = dataset_node(entity.namespace, entity.name)
-                said[key, kind] = Saying(key, kind, _encode(sorted(rows)))
-    return tuple(said.values())
-
-
-def says_schemas(event: Event) -> bool:
-    """Tell whether the schemas of an event count: a run that did not complete wrote none."""
-    return event.event_type not in {"FAIL", "ABORT"}
-
-
-def code_version(event: Event) -> str | None:
-    """Return the version of the job's code, None when the event does not say."""
-    location = event.job.facets.get("sourceCodeLocation", {}) if event.job is not None else {}
-    version = location.get("version")
-    return version if isinstance(version, str) and version.strip() else None
 
 
 def _statement_statistics(event: Event, shape_key: int) -> Iterator[Observation]:

@@ -3,61 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from graph import nodes
 from graph.ingest.decode import Entity, Event
-from graph.ingest.observe import code_version, observations, says_schemas, schemas
+from graph.ingest.facets import MEASURING, Facet, Facets
+from graph.ingest.form import Apart, take_apart
+from graph.ingest.observe import observations
 from graph.ingest.queries import run_queries
-from graph.ingest.shape import dataset_node
 from graph.ingest.windows import is_window, part_of, window, without_statements
-from graph.nodes import Node
-from graph.store.changes import Alias, Changes, EventKind, FacetChange, Part, RunChange, Window
+from graph.nodes import Node, hash63
+from graph.store.changes import (
+    Alias,
+    Changes,
+    EventForm,
+    EventKind,
+    FacetChange,
+    Measured,
+    Mention,
+    Role,
+    RunChange,
+    Window,
+)
+from graph.store.form_facets import dataset_node, facets_in, job_key
+from graph.store.log_format import form_key_text
 from lineage.redaction import redact_text
 
 
 def plan(event: Event) -> Changes:
     """Return what an accepted event changes."""
-    owner = _owner(event)
-    counts_by_day = is_window(event)
-    part = part_of(without_statements(event) if counts_by_day else event)
-    said = window(event, part) if counts_by_day else None
+    apart = take_apart(event)
+    form = _event_form(event, apart)
+    statements = _window(event) if is_window(event) else None
     return Changes(
         event_id=event.event_id,
         event_time=event.time,
-        kind=event.kind,
         body=event.body,
-        owner=owner,
-        shape_key=part.shape_key,
-        shape=part.shape,
-        run=_run(event, said) if event.kind is EventKind.RUN else None,
-        declares=_declares(event),
-        facets=tuple(_facets(event)),
+        form=form,
+        contents={facet.key: facet.raw for facet in apart.contents},
+        holes=apart.holes,
+        time_text=event.head[0] if event.is_plain else None,
+        run=_run(event, statements) if event.kind is EventKind.RUN else None,
+        measured=tuple(_measured(event)),
         parent=_parent(event),
-        observed=tuple(observations(event, part.shape_key)),
-        schemas=partial(schemas, event) if says_schemas(event) else None,
-        code_version=code_version(event),
-        queries=run_queries(event, partial(_placed, part, said)),
+        observed=tuple(observations(event, form.shape_key)),
+        queries=run_queries(event, partial(_placed, form.shape_key, statements)),
     )
 
 
-@lru_cache(maxsize=65536)
-def _job_key(namespace: str, name: str) -> int:
-    return nodes.job(namespace, name).key
+_forms: dict[int, EventForm] = {}
+_FORMS_REMEMBERED = 20_000
+
+
+def _event_form(event: Event, apart: Apart) -> EventForm:
+    """Return what all events of this form change; worked out once."""
+    text = form_key_text(apart.form)
+    key = hash63(text)
+    found = _forms.get(key)
+    if found is None:
+        part = part_of(without_statements(event) if is_window(event) else event)
+        found = EventForm(
+            key=key,
+            text=text,
+            kind=event.kind,
+            owner=_owner(event),
+            shape_key=part.shape_key,
+            shape=part.shape,
+            declares=_declares(event),
+            facets=tuple(_facets(event, apart)),
+            mentions=tuple(sorted(_mentions(event), key=lambda one: (one.entity, one.role))),
+        )
+        if len(_forms) >= _FORMS_REMEMBERED:
+            _forms.clear()
+        _forms[key] = found
+    return found
+
+
+def _window(event: Event) -> Window:
+    return window(event, part_of(without_statements(event)))
 
 
 def _owner(event: Event) -> int:
     if event.job is not None:
-        return _job_key(event.job.namespace, event.job.name)
+        return job_key(event.job.namespace, event.job.name)
     assert event.dataset is not None
     return -dataset_node(event.dataset.namespace, event.dataset.name)[0]
 
 
-def _placed(whole: Part, said: Window | None, number: int) -> tuple[int, int]:
+def _placed(shape_key: int, said: Window | None, number: int) -> tuple[int, int]:
     """Return where a statement of the event is read: the shape, and the place in it."""
     if said is None or not said.parts:
-        return whole.shape_key, number
+        return shape_key, number
     return said.parts[1 + number].shape_key, 0  # the first one is what is said without statements
 
 
@@ -86,22 +123,55 @@ def _parent(event: Event) -> Node | None:
     return None if itself else nodes.job(namespace, name)
 
 
-def _facets(event: Event) -> Iterator[FacetChange]:
+def _named(event: Event) -> Iterator[tuple[int, Role, Entity]]:
+    """Yield the job and the datasets that an event names."""
     if event.job is not None:
-        yield from _entity_facets(_job_key(event.job.namespace, event.job.name), event.job)
+        yield job_key(event.job.namespace, event.job.name), Role.JOB, event.job
     own = (event.dataset,) if event.dataset is not None else ()
-    for dataset in (*own, *(event.inputs or ()), *(event.outputs or ())):
-        key, _ = dataset_node(dataset.namespace, dataset.name)
-        yield from _entity_facets(key, dataset)
+    for role, listed in ((Role.DATASET, own), (Role.INPUT, event.inputs), (Role.OUTPUT, event.outputs)):
+        for dataset in listed or ():
+            yield dataset_node(dataset.namespace, dataset.name)[0], role, dataset
 
 
-def _entity_facets(key: int, entity: Entity) -> Iterator[FacetChange]:
-    for name, facet in {**entity.extra, **entity.facets}.items():
-        if facet.get("_deleted") is True:
-            yield FacetChange(key, name, None)
-        else:
-            aliases = tuple(_symlinks(key, facet)) if name == "symlinks" else ()
-            yield FacetChange(key, name, facet, aliases)
+def _mentions(event: Event) -> set[Mention]:
+    # A run that did not complete wrote no schema.
+    counts = event.event_type not in {"FAIL", "ABORT"}
+    found = {}
+    for key, role, entity in _named(event):
+        facet = entity.facets.get("sourceCodeLocation" if role is Role.JOB else "schema")
+        said = (facet is not None) and (role is Role.JOB or counts)
+        name = "sourceCodeLocation" if role is Role.JOB else "schema"
+        known = found.get((key, role))
+        if known is None or said:
+            found[key, role] = Mention(key, role, _whole(entity.facets)[name].key if said else None)
+    return set(found.values())
+
+
+def _facets(event: Event, apart: Apart) -> Iterator[FacetChange]:
+    """Yield the facets that the event's form gives; what is no object says nothing."""
+    values = {facet.key: facet.value for facet in apart.contents}
+    for (entity, name), key in facets_in(apart.form).items():
+        facet = values[key]
+        if type(facet) is dict:
+            gone = facet.get("_deleted") is True
+            aliases = tuple(sorted(_symlinks(entity, facet))) if name == "symlinks" and not gone else ()
+            yield FacetChange(entity, name, key, gone, aliases)
+
+
+def _measured(event: Event) -> Iterator[Measured]:
+    """Yield the facets of datasets and jobs that are others in each run."""
+    found: dict[tuple[int, str], Measured] = {}
+    for key, _, entity in _named(event):
+        for facets in (entity.extra, entity.facets):
+            for name, facet in _whole(facets).items():
+                if name in MEASURING and type(facet.value) is dict:
+                    gone = facet.value.get("_deleted") is True
+                    found[key, name] = Measured(key, name, facet.raw, gone)
+    yield from found.values()
+
+
+def _whole(facets: Mapping[str, Any]) -> Mapping[str, Facet]:
+    return (facets.whole or {}) if isinstance(facets, Facets) else {}
 
 
 def _symlinks(target: int, facet: Mapping[str, Any]) -> Iterator[Alias]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -14,18 +13,11 @@ from graph.nodes import Node
 from graph.records import EdgeKind, Origin, Transformation
 from graph.store.changes import Alias, Claim, Shape
 from graph.store.field_names import column_names, field_names
-from lineage.datasets import normalise
+from graph.store.form_facets import dataset_node
 from lineage.sql.named import STATEMENTS_FACET, statements_of
 
 _DATASET_FACETS = ("schema", "columnLineage", "lineage")
 _JOB_FACETS = ("sql", STATEMENTS_FACET, "lineage")
-
-
-@lru_cache(maxsize=65536)
-def dataset_node(namespace: str, name: str) -> tuple[int, Node]:
-    """Return key and node of a dataset by the name a producer gave it."""
-    node = nodes.dataset(*normalise(namespace, name))
-    return node.key, node
 
 
 def shape_content(event: Event) -> Any:

@@ -46,10 +46,10 @@ def put_nodes(db: Database, wanted: Mapping[int, Node], named: Mapping[int, int]
     )
 
 
-def put_claims(db: Database, shape: int, claims: Iterable[Claim]) -> None:
-    """Write what a shape claims."""
+def put_claims(db: Database, claims: Iterable[tuple[int, Claim]]) -> None:
+    """Write what shapes claim; each claim comes with the key of its shape."""
     rows, transformations = [], {}
-    for claim in claims:
+    for shape, claim in claims:
         key = transformation_key(claim.transformation)
         if claim.transformation is not None:
             transformations[key] = (key, *astuple(claim.transformation))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from graph.nodes import hash63
 from graph.records import EdgeKind, Origin
 from graph.store._claims import BY_LINEAGE, BY_SCHEMA, put_claims, put_nodes
+from graph.store._log import Memory
 from graph.store._projecting import refresh
 from graph.store._reading import facets
 from graph.store.changes import Reading
@@ -58,7 +59,7 @@ def wait_again(db: Database, datasets: Collection[int]) -> None:
     )
 
 
-def record(db: Database, readings: Mapping[int, Reading], now: int) -> None:
+def record(db: Database, readings: Mapping[int, Reading], now: int, memory: Memory) -> None:
     """See `LineageStore.record_derivations`."""
     owners, before = set(), set()
     for shape, reading in readings.items():
@@ -70,7 +71,7 @@ def record(db: Database, readings: Mapping[int, Reading], now: int) -> None:
         before |= _forget(db, shape)
         _keep(db, shape, reading, now)
     _drop_unnamed(db, before)
-    refresh(db, owners, changed=True)
+    refresh(db, owners, memory, changed=True)
 
 
 def renew(db: Database, is_older: Callable[[str, str, str], bool]) -> int:
@@ -101,7 +102,7 @@ def _keep(db: Database, shape: int, reading: Reading, now: int) -> None:
     for number, one in enumerate(reading.derivations, 1):
         put_nodes(db, one.nodes)
         named |= one.nodes.keys()
-        put_claims(db, shape, one.claims)
+        put_claims(db, [(shape, claim) for claim in one.claims])
         writes = sorted({claim.target for claim in one.claims if claim.kind is EdgeKind.WRITES})
         said = (int(one.certain), json.dumps(one.problems), json.dumps(writes), now)
         db.execute(

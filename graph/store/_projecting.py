@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from graph.store._log import Memory
+from graph.store._run_rows import load_sets
 from graph.store.database import Database
 from graph.store.projection import (
     CURRENT_GROUPS,
@@ -19,18 +21,26 @@ from graph.store.projection import (
 )
 
 
-def refresh(db: Database, owners: Iterable[int], *, changed: bool = False) -> None:
+def refresh(db: Database, owners: Iterable[int], memory: Memory, *, changed: bool = False) -> None:
     """Bring the edges of these owners up to date; `changed` when their shapes have come to say more."""
+    wanted = sorted(owners)
+    if not wanted:
+        return
     known: dict[int, KnownShape] = {}
-    for owner in sorted(owners):
-        sayings = undominated(_sayings(db, owner))
-        digest = _digest(sayings)
-        last = db.execute("SELECT digest FROM projected WHERE owner = ?", (owner,)).fetchone()
-        if last is not None and last[0] == digest and not changed:
+    last = dict(
+        db.execute(
+            "SELECT p.owner, p.digest FROM each_key(?) AS k CROSS JOIN projected AS p ON p.owner = k.value",
+            (wanted,),
+        ).fetchall()
+    )
+    for owner, sayings in current_sayings(db, wanted, memory).items():
+        counting = undominated(sayings)
+        digest = _digest(counting)
+        if not changed and owner in last and bytes(last[owner]) == digest:
             continue
-        said = [[_known(db, shape, known) for shape in saying.shapes] for saying in sayings]
+        said = [[_known(db, shape, known) for shape in saying.shapes] for saying in counting]
         edges = understood(said)
-        for saying, shapes in zip(sayings, said, strict=True):
+        for saying, shapes in zip(counting, said, strict=True):
             edges |= project(shapes, saying.claims_outputs)
         _replace(db, owner, edges)
         db.execute(
@@ -39,32 +49,97 @@ def refresh(db: Database, owners: Iterable[int], *, changed: bool = False) -> No
         )
 
 
-def _sayings(db: Database, owner: int) -> list[Saying]:
-    """Return what counts now: the declaration, unfinished runs and the latest groups of finished runs.
+def current_sayings(db: Database, owners: Sequence[int], memory: Memory) -> dict[int, list[Saying]]:
+    """Return by owner what counts now: the declaration, unfinished runs, the latest groups of finished runs.
 
-    Of windows of an operation, what they said on the latest days.
+    Of windows of an operation, what they said on the latest days; a job that has any counts by day alone.
     """
-    declared = db.execute("SELECT shape FROM declaration WHERE owner = ?", (owner,)).fetchone()
-    sayings = [Saying(frozenset(declared))] if declared else []
-    said = set(
+    found: dict[int, list[Saying]] = {owner: [] for owner in owners}
+    declared: dict[int, tuple[int, int]] = {}
+    for owner, last_time, shape in db.execute(
+        "SELECT f.owner, f.last_time, f.shape FROM each_key(?) AS k"
+        " CROSS JOIN form AS f ON f.owner = k.value AND f.declares = 1",
+        (list(owners),),
+    ):
+        declared[owner] = max((last_time, shape), declared.get(owner, (last_time, shape)))
+    for owner, (_, shape) in declared.items():
+        found[owner].append(Saying(frozenset((shape,))))
+    days = db.execute(
+        "SELECT DISTINCT s.job, s.shape FROM each_key(?) AS k CROSS JOIN said_on_day AS s ON s.job = k.value",
+        (list(owners),),
+    ).fetchall()
+    for owner, shape in days:
+        found[owner].append(Saying(frozenset((shape,))))
+    by_day = {owner for owner, _ in days}
+    runs = _open_runs(db, owners) | _latest_runs(db, [owner for owner in owners if owner not in by_day])
+    load_sets(db, [shapes for _, shapes, _ in runs if shapes not in memory.shape_sets], memory)
+    for owner, shapes, claims_outputs in runs:
+        found[owner].append(Saying(memory.shape_sets[shapes], bool(claims_outputs)))
+    return found
+
+
+_Said = tuple[int, int, int]
+"""Job, key of the set of shapes, and whether outputs count."""
+
+
+def _open_runs(db: Database, jobs: Sequence[int]) -> set[_Said]:
+    return set(
         db.execute(
-            "SELECT DISTINCT shapes, claims_outputs FROM job_run WHERE job = ? AND finished = 0", (owner,)
+            "SELECT DISTINCT j.job, j.shapes, j.claims_outputs FROM each_key(?) AS k"
+            " CROSS JOIN job_run AS j ON j.job = k.value AND j.finished = 0",
+            (list(jobs),),
         )
     )
-    for group in _latest_groups(db, owner):
-        said |= set(
-            db.execute(
-                "SELECT DISTINCT shapes, claims_outputs FROM job_run"
-                " WHERE job = ? AND run_group = ? AND finished = 1",
-                (owner, group),
-            )
-        )
-    days = "SELECT DISTINCT shape FROM said_on_day WHERE job = ?"
-    sayings += [Saying(frozenset(shape)) for shape in db.execute(days, (owner,))]
-    for shapes, claims_outputs in said:
-        rows = db.execute("SELECT shape FROM shape_set WHERE shapes = ?", (shapes,))
-        sayings.append(Saying(frozenset(shape for (shape,) in rows), bool(claims_outputs)))
-    return sayings
+
+
+def _latest_runs(db: Database, jobs: Sequence[int]) -> set[_Said]:
+    """Return what the latest groups of finished runs said (a group begins with the latest of its runs)."""
+    said: set[_Said] = set()
+    groups: dict[int, dict[int | tuple[int, int], None]] = {}
+    parents: set[int] = set()
+    looked_at = CURRENT_GROUPS
+    left = list(jobs)
+    while left:
+        seen: dict[int, int] = {}
+        for job, run, parent, shapes, claims_outputs in db.execute(
+            """
+            SELECT j.job, j.run, r.parent, j.shapes, j.claims_outputs FROM each_key(:jobs) AS k
+            CROSS JOIN job_run AS j ON j.job = k.value AND j.finished = 1 AND j.first_time >= coalesce((
+                SELECT x.first_time FROM job_run AS x WHERE x.job = k.value AND x.finished = 1
+                ORDER BY x.first_time DESC LIMIT 1 OFFSET :rest), -9223372036854775808)
+            CROSS JOIN run AS r ON r.number = j.run
+            ORDER BY j.job, j.first_time DESC, j.run DESC
+            """,
+            {"jobs": left, "rest": looked_at - 1},
+        ):
+            seen[job] = seen.get(job, 0) + 1
+            of_job = groups.setdefault(job, {})
+            group = parent if parent is not None else (run, run)
+            if group not in of_job and len(of_job) == CURRENT_GROUPS:
+                continue
+            of_job[group] = None
+            said.add((job, shapes, claims_outputs))
+            if parent is not None:
+                parents.add(parent)
+        left = [
+            job
+            for job in left
+            if seen.get(job, 0) >= looked_at and len(groups[job]) < CURRENT_GROUPS
+        ]
+        looked_at *= 10
+    siblings = db.execute(
+        """
+        SELECT r.parent, j.job, j.shapes, j.claims_outputs FROM each_key(:parents) AS k
+        CROSS JOIN run AS r ON r.parent = k.value AND r.job IN (SELECT value FROM each_key(:jobs) AS o)
+        CROSS JOIN job_run AS j ON j.job = r.job AND j.first_time = r.first_time AND j.run = r.number
+        WHERE j.finished = 1
+        """,
+        {"parents": list(parents), "jobs": list(jobs)},
+    )
+    said.update(
+        (job, shapes, claims) for parent, job, shapes, claims in siblings if parent in groups.get(job, ())
+    )
+    return said
 
 
 def say_on_day(db: Database, job: int, day: int, shapes: Iterable[int]) -> bool:
@@ -81,20 +156,6 @@ def say_on_day(db: Database, job: int, day: int, shapes: Iterable[int]) -> bool:
         {"job": job, "kept": CURRENT_GROUPS},
     )
     return True
-
-
-def _latest_groups(db: Database, job: int) -> list[int]:
-    """Return the groups of finished runs that began last (a group begins with the latest of its runs)."""
-    groups: dict[int, None] = {}
-    for (group,) in db.execute(
-        "SELECT run_group FROM job_run WHERE job = ? AND finished = 1"
-        " ORDER BY first_time DESC, run_group DESC",
-        (job,),
-    ):
-        groups[group] = None
-        if len(groups) == CURRENT_GROUPS:
-            break
-    return list(groups)
 
 
 def _digest(sayings: Iterable[Saying]) -> bytes:

@@ -27,7 +27,6 @@ from graph.store.queries import (
     Samples,
     Use,
 )
-from graph.store.runs import run_key
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SAMPLES_OF_RUNS = 20
@@ -51,11 +50,11 @@ class RunsQueries:
         self._latest: dict[int, tuple[int, RunQueries]] = {}
         self._entries: dict[tuple[int, int | None, int], QueryEntry] = {}
 
-    def note(self, item: Changes) -> None:
-        """Take in one accepted event."""
+    def note(self, item: Changes, numbers: Mapping[str, int]) -> None:
+        """Take in one accepted event; `numbers` gives the numbers of runs."""
         if item.queries is None or item.run is None:
             return
-        run = run_key(item.run.run_id)
+        run = numbers[item.run.run_id]
         known = self._latest.get(run)
         if known is None or (item.event_time, item.queries.digest) > (known[0], known[1].digest):
             self._latest[run] = (item.event_time, item.queries)

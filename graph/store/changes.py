@@ -10,7 +10,7 @@ from typing import Any
 
 from graph.nodes import Node, hash63
 from graph.records import EdgeKind, Origin, Transformation
-from graph.store.history import Observation, Saying
+from graph.store.history import Observation
 from graph.store.queries import RunQueries, Used
 
 
@@ -106,44 +106,99 @@ class RunChange:
     window: Window | None = None
 
 
+class Role(IntEnum):
+    """What a dataset or job is to an event that names it; the values are those in the store."""
+
+    JOB = 1
+    INPUT = 2
+    OUTPUT = 3
+    DATASET = 4
+    """The dataset of a DatasetEvent."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mention:
+    """That a form speaks of a dataset or job.
+
+    `said` is the key of the content of which history is kept: the schema of a dataset, where the event's
+    schemas count, or the place and version of a job's code. None where the form says no such thing.
+    """
+
+    entity: int
+    role: Role
+    said: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class FacetChange:
-    """A facet of a dataset or job as of the event's time; `facet` is None where it was deleted.
+    """A facet of a dataset or job that a form carries: the key of its content, `gone` where it is deleted.
 
     `aliases` are the further names that a symlinks facet gives.
     """
 
     entity: int
     name: str
-    facet: Mapping[str, Any] | None
+    content: int
+    gone: bool = False
     aliases: tuple[Alias, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A facet of a dataset or job that is another with each event, as JSON; `gone` where it is deleted."""
+
+    entity: int
+    name: str
+    body: bytes
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventForm:
+    """What all events of one form change, planned once.
+
+    `text` is the form itself (see log_format.py). `owner` is the key of the job, or minus the key of the
+    dataset of a DatasetEvent. `shape` builds what `shape_key` stands for and is called only when the store
+    does not know that key. `declares` says whether a JobEvent or DatasetEvent speaks of lineage at all.
+    """
+
+    key: int
+    text: bytes
+    kind: EventKind
+    owner: int
+    shape_key: int
+    shape: Callable[[], Shape]
+    declares: bool
+    facets: tuple[FacetChange, ...]
+    mentions: tuple[Mention, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
     """One accepted event, planned. Times are nanoseconds since the epoch, UTC.
 
-    `owner` is the key of the job, or minus the key of the dataset of a DatasetEvent. `shape` builds what
-    `shape_key` stands for and is called only when the store does not know that key. `declares` says whether
-    a JobEvent or DatasetEvent speaks of lineage at all. `schemas` builds what the event says of schemas, None
-    where that does not count.
+    `contents` are the texts of the facets that form and holes refer to, by key; `holes` fill those of the
+    form. `time_text` is eventTime as written, None where the log has to keep the whole of `body`: the event
+    has more than a form can hold.
     """
 
     event_id: bytes
     event_time: int
-    kind: EventKind
     body: bytes
-    owner: int
-    shape_key: int
-    shape: Callable[[], Shape]
+    form: EventForm
+    contents: Mapping[int, bytes]
+    holes: list[bytes | int]
+    time_text: str | None
     run: RunChange | None = None
-    declares: bool = False
-    facets: tuple[FacetChange, ...] = ()
+    measured: tuple[Measured, ...] = ()
     parent: Node | None = None
     observed: tuple[Observation, ...] = ()
-    schemas: Callable[[], tuple[Saying, ...]] | None = None
-    code_version: str | None = None
     queries: RunQueries | None = None
+
+    @property
+    def owner(self) -> int:
+        """See EventForm."""
+        return self.form.owner
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,15 +45,6 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
-    """What one event said of a dataset or job, which holds until the same owner says otherwise."""
-
-    entity: int
-    kind: Said
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Written:
     """How much a run wrote to a dataset; None is not known."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from graph.nodes import hash63
 from graph.records import RunState
-from graph.store.changes import Changes
+from graph.store.changes import RunChange
 
-_RANK = {RunState.RUNNING: 0, RunState.COMPLETE: 1, RunState.ABORT: 2, RunState.FAIL: 3}
+STATES = (RunState.RUNNING, RunState.COMPLETE, RunState.ABORT, RunState.FAIL)
+"""By their numbers in the store; of two ends at the same time the later one here counts."""
+
 _TERMINAL = {"COMPLETE": RunState.COMPLETE, "ABORT": RunState.ABORT, "FAIL": RunState.FAIL}
 
 
@@ -16,29 +18,23 @@ _TERMINAL = {"COMPLETE": RunState.COMPLETE, "ABORT": RunState.ABORT, "FAIL": Run
 class Run:
     """A run in the store. Times are nanoseconds since the epoch; `job` is the job of its latest event.
 
-    `started_at` is the time of its first event that is not an end. `window` says that it is a window of a
-    service's operation. Fields named `..._time` say as of which
-    event their neighbour holds.
+    `number` is its own and `parent` that of the run above it. `started_at` is the time of its first event
+    that is not an end. `window` says that it is a window of a service's operation. Fields named `..._time`
+    say as of which event their neighbour holds.
     """
 
-    key: int
-    run_id: str
+    number: int
     job: int
     job_time: int
     first_time: int
     state: RunState = RunState.RUNNING
     started_at: int | None = None
     ended_at: int | None = None
-    parent_run_id: str | None = None
+    parent: int | None = None
     parent_time: int | None = None
     error: str | None = None
     error_time: int | None = None
     window: bool = False
-
-    @property
-    def group(self) -> int:
-        """The key of the group that counts as one: the runs under one parent run, else the run itself."""
-        return run_key(self.parent_run_id) if self.parent_run_id else self.key
 
     @property
     def finished(self) -> bool:
@@ -56,36 +52,41 @@ class Run:
         return self.state in {RunState.RUNNING, RunState.COMPLETE}
 
 
-def run_key(run_id: str) -> int:
-    """Return the integer key of a run id."""
-    return hash63(b"run:" + run_id.encode("utf-8", "surrogatepass"))
-
-
-def merge(run: Run | None, change: Changes) -> Run:
+def merge(
+    run: Run | None,
+    number: int,
+    job: int,
+    when: int,
+    said: RunChange,
+    parent: int | None,
+    id_of: Callable[[int], bytes],
+) -> Run:
     """Return the run with one more of its events; the order of events makes no difference.
 
-    The end latest by event time wins and, of two at the same time, FAIL before ABORT before COMPLETE. A
-    START that comes after the end changes nothing.
+    `number` is the run's and `parent` that of the run the event names above it; `id_of` gives the id behind a
+    number. The end latest by event time wins and, of two at the same time, FAIL before ABORT before COMPLETE.
+    A START that comes after the end changes nothing.
     """
-    said, when = change.run, change.event_time
-    assert said is not None, "only a RunEvent changes a run"
     if run is None:
-        run = Run(run_key(said.run_id), said.run_id, change.owner, when, when)
+        run = Run(number, job, when, when)
     elif when < run.first_time:
         run = replace(run, first_time=when)
-    if (when, change.owner) > (run.job_time, run.job):
-        run = replace(run, job=change.owner, job_time=when)
-    if said.parent_run_id and _later(when, said.parent_run_id, run.parent_time, run.parent_run_id):
-        run = replace(run, parent_run_id=said.parent_run_id, parent_time=when)
-    if said.error and _later(when, said.error, run.error_time, run.error):
+    if (when, job) > (run.job_time, run.job):
+        run = replace(run, job=job, job_time=when)
+    if parent is not None and _is_later_parent(run, parent, when, id_of):
+        run = replace(run, parent=parent, parent_time=when)
+    if said.error and (run.error_time is None or (when, said.error) > (run.error_time, run.error or "")):
         run = replace(run, error=said.error, error_time=when)
     if said.window is not None and not run.window:
         run = replace(run, window=True)
     return _with_state(run, said.event_type, when)
 
 
-def _later(when: int, value: str, known_time: int | None, known: str | None) -> bool:
-    return known_time is None or (when, value) > (known_time, known or "")
+def _is_later_parent(run: Run, parent: int, when: int, id_of: Callable[[int], bytes]) -> bool:
+    if run.parent is None or run.parent_time is None or when > run.parent_time:
+        return True
+    # Numbers are given in the order of arrival, so they settle nothing.
+    return when == run.parent_time and parent != run.parent and id_of(parent) > id_of(run.parent)
 
 
 def _with_state(run: Run, event_type: str, when: int) -> Run:
@@ -94,6 +95,6 @@ def _with_state(run: Run, event_type: str, when: int) -> Run:
         earlier = run.started_at is None or when < run.started_at
         return replace(run, started_at=when) if earlier else run
     known = run.ended_at
-    if known is None or (when, _RANK[end]) > (known, _RANK[run.state]):
+    if known is None or (when, STATES.index(end)) > (known, STATES.index(run.state)):
         return replace(run, state=end, ended_at=when)
     return run

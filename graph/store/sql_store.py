@@ -182,9 +182,8 @@ class SqlStore:
 
     def apply(self, batch: Sequence[Changes | Rejected]) -> list[Outcome]:
         """See LineageStore."""
-        packed = [(item, zlib.compress(item.body, 6)) for item in batch]
         with self._transaction():
-            return write.apply(self._db, packed, time.time_ns(), self._known_shapes)
+            return write.apply(self._db, batch, time.time_ns(), self._memory, self._log)
 
     def underived(self, limit: int, *, after: int = -1) -> list[Underived]:
         """See LineageStore."""
@@ -203,7 +202,7 @@ class SqlStore:
     def record_derivations(self, readings: Mapping[int, Reading]) -> None:
         """See LineageStore."""
         with self._transaction():
-            deriving.record(self._db, readings, time.time_ns())
+            deriving.record(self._db, readings, time.time_ns(), self._memory)
 
     def renew(self, is_older: Callable[[str, str, str], bool]) -> int:
         """See LineageStore."""
@@ -213,10 +212,7 @@ class SqlStore:
     def bodies(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
         """See LineageStore."""
         with self._errors():
-            rows = self._db.execute(
-                "SELECT seq, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
-            )
-            return [(seq, zlib.decompress(body)) for seq, body in rows]
+            return self._log.bodies(after, limit)
 
     def dead_letters(self, *, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
         """See LineageStore."""

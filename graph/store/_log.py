@@ -1,0 +1,251 @@
+"""The log of events: what a batch adds to it, and events as they were received.
+
+`LogBatch` needs the transaction that writes the batch; its numbers follow the order of commits, since a
+store has one writer at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+
+from graph.nodes import hash63
+from graph.store._claims import KeyCollisionError
+from graph.store.changes import Changes, EventForm, Status
+from graph.store.database import Database
+from graph.store.form_facets import Slot, facets_in
+from graph.store.log_format import (
+    Form,
+    content_of,
+    form_of,
+    holes_text,
+    is_whole,
+    keys_in,
+    keys_in_rest,
+    packed_content,
+    packed_form,
+    packed_rest,
+    packed_run_id,
+    packed_whole,
+    restored,
+    run_id_of,
+)
+
+_REMEMBERED = 100_000
+
+
+class Memory:
+    """What a process knows to be in the store, so that it need not ask; right as long as nothing is removed."""
+
+    def __init__(self) -> None:
+        self.removals = 0
+        self.samples: dict[int, bytes] = {}
+        """By the key of a form."""
+        self.contents: set[int] = set()
+        self.shapes: set[int] = set()
+        self.shape_sets: dict[int, frozenset[int]] = {}
+
+    def forget(self) -> None:
+        """Know nothing: a transaction failed, or something was removed."""
+        for known in (self.samples, self.contents, self.shapes, self.shape_sets):
+            known.clear()
+
+    def trim(self, removals: int) -> None:
+        """Begin a transaction: forget what may not hold any more, and what is too much."""
+        if removals != self.removals:
+            self.forget()
+            self.removals = removals
+        for known in (self.samples, self.contents, self.shapes, self.shape_sets):
+            if len(known) > _REMEMBERED:
+                known.clear()
+
+
+class LogBatch:
+    """What a batch of events adds to the log."""
+
+    def __init__(self, db: Database, memory: Memory, now: int) -> None:
+        self._db = db
+        self._memory = memory
+        self._now = now
+        self.seq, self._last_run, self.latest, removals = db.execute(
+            "SELECT seq, run, event_time, removals FROM log_end"
+        ).fetchone()
+        memory.trim(removals)
+        self.numbers: dict[str, int] = {}
+        """The numbers of run ids."""
+
+    def known(self, batch: Sequence[Changes]) -> list[Status]:
+        """Return for each event ACCEPTED where it is new, else DUPLICATE: it is in the log or the batch already.
+
+        REJECTED is one that shares its key with another event: with 63 bits it may happen to somebody once.
+        """
+        keys = [_event_key(item.event_id) for item in batch]
+        rows = self._db.execute(
+            "SELECT a.key, e.event_time FROM each_key(?) AS k CROSS JOIN accepted AS a ON a.key = k.value"
+            " LEFT JOIN event AS e ON e.seq = a.seq",
+            (list(set(keys)),),
+        )
+        times: dict[int, int | None] = dict(rows)
+        found = []
+        for key, item in zip(keys, batch, strict=True):
+            if key not in times:
+                times[key] = item.event_time
+                found.append(Status.ACCEPTED)
+            else:
+                is_same = times[key] in (None, item.event_time)
+                found.append(Status.DUPLICATE if is_same else Status.REJECTED)
+        return found
+
+    def number_runs(self, run_ids: Iterable[str]) -> None:
+        """Give every run id a number, and keep those of new ones."""
+        packed = {run_id: packed_run_id(run_id) for run_id in run_ids}
+        keys = {hash63(kept): run_id for run_id, kept in packed.items()}
+        rows = self._db.execute(
+            "SELECT r.key, r.number, r.id FROM each_key(?) AS k CROSS JOIN run_id AS r ON r.key = k.value",
+            (list(keys),),
+        )
+        for key, number, kept in rows:
+            run_id = keys.pop(key)
+            if bytes(kept) != packed[run_id]:
+                raise KeyCollisionError(f"runs {run_id} and {run_id_of(bytes(kept))} have the same key {key}")
+            self.numbers[run_id] = number
+        rows = []
+        for key, run_id in keys.items():
+            self._last_run += 1
+            self.numbers[run_id] = self._last_run
+            rows.append((self._last_run, key, packed[run_id]))
+        if rows:
+            self._db.executemany("INSERT INTO run_id VALUES (?, ?, ?)", rows)
+
+    def forms(self, batch: Sequence[Changes]) -> dict[int, EventForm]:
+        """Keep when each form was said; return those that are new."""
+        said: dict[int, tuple[Changes, int, int]] = {}
+        for item in batch:
+            when = item.event_time
+            _, first, last = said.get(item.form.key, (item, when, when))
+            said[item.form.key] = (item, min(first, when), max(last, when))
+        unknown = [key for key in said if key not in self._memory.samples]
+        if unknown:
+            self._memory.samples.update(
+                (key, bytes(sample))
+                for key, sample in self._db.execute(
+                    "SELECT f.key, f.sample FROM each_key(?) AS k CROSS JOIN form AS f ON f.key = k.value",
+                    (unknown,),
+                )
+            )
+        new = {key: said[key][0].form for key in unknown if key not in self._memory.samples}
+        rows = []
+        for key, form in new.items():
+            item, first, last = said.pop(key)
+            sample = self._memory.samples[key] = holes_text(item.holes)
+            times = (int(form.declares), first, last)
+            rows.append((key, form.owner, form.shape_key, *times, packed_form(form.text), sample))
+        if rows:
+            self._db.executemany("INSERT INTO form VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._db.executemany(
+            "UPDATE form SET first_time = least(first_time, ?), last_time = greatest(last_time, ?)"
+            " WHERE key = ? AND (first_time > ? OR last_time < ?)",
+            [(first, last, key, first, last) for key, (_, first, last) in said.items()],
+        )
+        return new
+
+    def contents(self, batch: Sequence[Changes]) -> None:
+        """Keep the contents that are new."""
+        wanted = {
+            key: raw
+            for item in batch
+            for key, raw in item.contents.items()
+            if key not in self._memory.contents
+        }
+        if not wanted:
+            return
+        for key, body in self._db.execute(
+            "SELECT c.key, c.body FROM each_key(?) AS k CROSS JOIN content AS c ON c.key = k.value",
+            (list(wanted),),
+        ):
+            raw = wanted.pop(key)
+            self._memory.contents.add(key)
+            if content_of(bytes(body)) != raw:
+                raise KeyCollisionError(f"two facets have the same key {key}")
+        self._db.executemany(
+            "INSERT INTO content VALUES (?, ?)", [(key, packed_content(raw)) for key, raw in wanted.items()]
+        )
+        self._memory.contents.update(wanted)
+
+    def events(self, batch: Sequence[Changes]) -> None:
+        """Append the events."""
+        first = self.seq + 1
+        rows, accepted = [], []
+        for item in batch:
+            self.seq += 1
+            run = self.numbers[item.run.run_id] if item.run is not None else None
+            rows.append((self.seq, item.event_time, item.form.key, run, self._rest(item)))
+            accepted.append((_event_key(item.event_id), self.seq))
+        self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
+        self._db.executemany("INSERT INTO accepted VALUES (?, ?)", accepted)
+        self._db.execute("INSERT INTO receipt VALUES (?, ?)", (first, self._now))
+        times = [item.event_time for item in batch]
+        latest = max(times) if self.latest is None else max(*times, self.latest)
+        self._db.execute(
+            "UPDATE log_end SET seq = ?, run = ?, event_time = ?", (self.seq, self._last_run, latest)
+        )
+
+    def _rest(self, item: Changes) -> bytes:
+        if item.time_text is None:
+            return packed_whole(item.body)
+        return packed_rest(item.time_text, item.event_time, item.holes, self._memory.samples[item.form.key])
+
+
+def _event_key(event_id: bytes) -> int:
+    return int.from_bytes(event_id[:8], "big") >> 1
+
+
+class LogReader:
+    """Reads events back, remembering forms and contents."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._form = lru_cache(maxsize=5_000)(self._load_form)
+        self.facets_in = lru_cache(maxsize=5_000)(self._facets_in)
+        self._contents: dict[int, bytes] = {}
+
+    def bodies(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return (number, event as JSON) in the order of arrival, starting behind a number."""
+        rows = self._db.execute(
+            "SELECT e.seq, e.event_time, e.form, r.id, e.rest FROM event AS e"
+            " LEFT JOIN run_id AS r ON r.number = e.run WHERE e.seq > ? ORDER BY e.seq LIMIT ?",
+            (after, limit),
+        ).fetchall()
+        wanted: set[int] = set()
+        for _, _, key, _, rest in rows:
+            if not is_whole(rest):
+                form, sample = self._form(key)
+                wanted.update(keys_in(form))
+                wanted.update(keys_in_rest(rest, sample))
+        contents = self.contents(wanted)
+        found = []
+        for seq, time, key, run, rest in rows:
+            form, sample = self._form(key)
+            run_id = run_id_of(bytes(run)) if run is not None else ""
+            found.append((seq, restored(form, sample, contents, time, run_id, bytes(rest))))
+        return found
+
+    def contents(self, keys: Collection[int]) -> Mapping[int, bytes]:
+        """Return the texts of contents."""
+        if len(self._contents) > 20_000:
+            self._contents.clear()
+        missing = [key for key in keys if key not in self._contents]
+        if missing:
+            rows = self._db.execute(
+                "SELECT c.key, c.body FROM each_key(?) AS k CROSS JOIN content AS c ON c.key = k.value",
+                (missing,),
+            )
+            self._contents.update((key, content_of(bytes(body))) for key, body in rows)
+        return self._contents
+
+    def _load_form(self, key: int) -> tuple[Form, bytes]:
+        body, sample = self._db.execute("SELECT body, sample FROM form WHERE key = ?", (key,)).fetchone()
+        return form_of(bytes(body)), bytes(sample)
+
+    def _facets_in(self, key: int) -> dict[Slot, int]:
+        return facets_in(self._form(key)[0])
