@@ -84,7 +84,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run, as the union of its events says. Times are UTC; `error` is the redacted message."""
+    """One run, as the union of its events says. Times are UTC; `error` is the redacted message.
+
+    `latest_at` is the time of its latest event.
+    """
 
     run_id: str
     job_key: int
@@ -95,6 +98,7 @@ class RunRecord:
     ended_at: datetime | None
     parent_run_id: str | None = None
     error: str | None = None
+    latest_at: datetime | None = None
 
     @property
     def duration_ms(self) -> float | None:

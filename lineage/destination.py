@@ -46,8 +46,13 @@ def store_location(store: str | os.PathLike[str]) -> str:
 
 
 def store_destination(store: str | os.PathLike[str]) -> Destination:
-    """Return the destination of events that the store at this path drains."""
-    return Destination("store", store_location(store))
+    """Return the destination of events that the store at this path or URL drains; it has no password."""
+    location = store_location(store)
+    if "://" in location:
+        from lineage.redaction import redact_url
+
+        location = redact_url(location)
+    return Destination("store", location)
 
 
 def transport_destination(options: Mapping[str, Any]) -> Destination:

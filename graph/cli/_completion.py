@@ -33,13 +33,12 @@ def complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def _offers(given: str | None, incomplete: str) -> list[str]:
     from contextlib import closing
-    from pathlib import Path
 
     from graph.cli._store import location_of
-    from graph.store import open_store
+    from graph.store import may_exist, open_store
 
     location = location_of(given)
-    if not Path(location).exists():
+    if not may_exist(location):
         return []
     with closing(open_store(location, read_only=True, patience=0)) as store:
         return _names(store, incomplete) or _fields(store, incomplete)

@@ -17,7 +17,7 @@ from graph.cli._outboxes import UnreadableOutbox, destination_of
 from graph.cli._store import location_of
 from graph.errors import InvalidQueryError
 from graph.nodes import Node, job
-from graph.store import LineageStore, open_store
+from graph.store import LineageStore, may_exist, open_store
 from graph.store.changes import DeadLetter, Outcome
 from lineage.config import current_config
 from lineage.errors import OutboxError
@@ -134,7 +134,7 @@ def _outbox_id(path: Path, seq: int) -> str:
 def dead_letters(store: str | None, *, read_only: bool = False) -> Iterator[DeadLetters]:
     """Open the dead letters of a store and of all outboxes; StoreError when the store cannot be opened."""
     location = location_of(store)
-    there = Path(location).exists()
+    there = may_exist(location)
     with closing(open_store(location, read_only=read_only)) if there else nullcontext() as opened:
         outboxes = []
         for file in outbox_files(current_config().outbox):

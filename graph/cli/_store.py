@@ -10,7 +10,7 @@ from pathlib import Path
 
 from graph.errors import StoreError
 from graph.queries.answer import Answer
-from graph.store import default_location, open_store
+from graph.store import default_location, may_exist, open_store
 from graph.store.base import LineageStore
 from lineage.config import current_config
 from lineage.destination import store_destination, store_location
@@ -47,7 +47,7 @@ def opened(store: str | None) -> Iterator[Opened]:
     """
     location = location_of(store)
     waiting = outbox_files(current_config().outbox, store_destination(location))
-    if not waiting and not Path(location).exists():
+    if not waiting and not may_exist(location):
         raise StoreError(location, "there is no such file: ingest something first, or give another --store")
     deadline = time.monotonic() + SECONDS
     with closing(open_store(location, patience=SECONDS)) as reader:

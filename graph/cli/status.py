@@ -16,8 +16,9 @@ from graph.cli._output import duration_text, print_items, print_note, size_text,
 from graph.cli._store import location_of
 from graph.errors import StoreError
 from graph.exports.labels import one_line
-from graph.store import open_store
+from graph.store import may_exist, open_store
 from lineage.config import current_config
+from lineage.destination import store_destination
 from lineage.version import VERSION
 
 _UNREACHABLE = 3
@@ -47,9 +48,10 @@ def status(json: Json = False, store: Store = None) -> None:
 
     Exits with 3 when the store or an outbox cannot be read, and shows the rest.
     """
-    location = location_of(store)
+    opened = location_of(store)
+    location = store_destination(opened).address
     going = configured()
-    held = _store_item(location)
+    held = {"kind": "store", "location": location, **_held_by(opened)}
     outboxes, unreadable = outbox_states(current_config().outbox)
     if json:
         items = [held, _going_item(going), *map(_outbox_item, outboxes), *map(_unreadable_item, unreadable)]
@@ -79,19 +81,19 @@ def _going_item(going: Configured) -> dict[str, Any]:
     }
 
 
-def _store_item(location: str) -> dict[str, Any]:
-    item: dict[str, Any] = {"kind": "store", "location": location, "exists": Path(location).exists()}
-    if not item["exists"]:
-        return item
+def _held_by(location: str) -> dict[str, Any]:
+    if not may_exist(location):
+        return {"exists": False}
     try:
         with closing(open_store(location, read_only=True)) as reader:
             counts, format_ = reader.counts(), reader.format
-            size = _size(Path(location))
+            size = {} if "://" in location else {"bytes": _size(Path(location))}
     except (StoreError, OSError) as error:
-        return {**item, "error": str(error).removeprefix(f"store {location}: ")}
+        place = getattr(error, "location", location)
+        return {"exists": True, "error": str(error).removeprefix(f"store {place}: ")}
     return {
-        **item,
-        "bytes": size,
+        "exists": True,
+        **size,
         "format": format_,
         "events": counts.events,
         "runs": counts.runs,
@@ -152,8 +154,9 @@ def _print(
 def _held_lines(held: dict[str, Any]) -> dict[str, str]:
     texts = dict(held)
     if "bytes" in held:
-        texts["format"] = f"{held['format']} (lineage-graph {VERSION})"
         texts["bytes"] = size_text(held["bytes"])
+    if "format" in held:
+        texts["format"] = f"{held['format']} (lineage-graph {VERSION})"
         texts["lastIngest"] = held["lastIngest"] or "never"
     return {word: str(texts[key]) for key, word in _HELD.items() if key in texts}
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from graph.queries.chains import upstream as upstream
     from graph.queries.change_impact import ChangeImpact as ChangeImpact
     from graph.queries.change_impact import impact_of_changes as impact_of_changes
+    from graph.queries.coverage import Check as Check
+    from graph.queries.coverage import CheckResult as CheckResult
+    from graph.queries.coverage import Layer as Layer
+    from graph.queries.coverage import check_coverage as check_coverage
     from graph.queries.diagnosis import Diagnosis as Diagnosis
     from graph.queries.diagnosis import diagnose_metric as diagnose_metric
     from graph.queries.field_sources import columns as columns
@@ -46,12 +50,16 @@ _HOME = {
     "AnswerEdge": "answer",
     "AnswerNode": "answer",
     "ChangeImpact": "change_impact",
+    "Check": "coverage",
+    "CheckResult": "coverage",
     "Drop": "schema_changes",
     "Impact": "answer",
+    "Layer": "coverage",
     "QueryItem": "query_items",
     "Rename": "schema_changes",
     "Retype": "schema_changes",
     "Diagnosis": "diagnosis",
+    "check_coverage": "coverage",
     "columns": "field_sources",
     "diagnose_metric": "diagnosis",
     "downstream": "chains",

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from graph.records import EdgeKind, Origin, RunState
-from graph.store._reading import moment
+from graph.store._reading import moment, nanoseconds
 from graph.store.database import Database
 from graph.store.history import Assertion, Assertions, JobRun, Observed, Said, Version, Written
 
 _WRITES = int(EdgeKind.WRITES)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = 2**63 - 1
 _Amounts = dict[int, Written]
 
@@ -25,6 +24,32 @@ def latest_event_time(db: Database) -> datetime | None:
     """See `LineageReader.latest_event_time`."""
     row = db.execute("SELECT event_time FROM latest").fetchone()
     return moment(row[0]) if row else None
+
+
+def count_runs(db: Database, since: datetime, until: datetime) -> dict[RunState, int]:
+    """See `LineageReader.count_runs`."""
+    rows = db.execute(
+        "SELECT state, count(*) FROM run WHERE first_time >= ? AND first_time <= ? GROUP BY state",
+        (nanoseconds(since), _nanoseconds(until)),
+    )
+    return {RunState(state): count for state, count in rows}
+
+
+def last_heard(db: Database, keys: Collection[int]) -> dict[int, datetime]:
+    """See `LineageReader.last_heard`."""
+    rows = db.execute(
+        """
+        SELECT k.value,
+            (SELECT job_time FROM run WHERE job = k.value ORDER BY first_time DESC LIMIT 1),
+            (SELECT event_time FROM declaration WHERE owner = k.value),
+            (SELECT event_time FROM declaration WHERE owner = -k.value),
+            (SELECT max(event_time) FROM facet WHERE entity = k.value)
+        FROM each_key(?) AS k
+        """,
+        (list(keys),),
+    ).fetchall()
+    found = {key: max((time for time in times if time is not None), default=None) for key, *times in rows}
+    return {key: at for key, time in found.items() if (at := moment(time)) is not None}
 
 
 def columns(db: Database, datasets: Collection[int]) -> dict[int, int]:
@@ -191,4 +216,4 @@ def versions(db: Database, entities: Collection[int], until: datetime) -> list[V
 
 def _nanoseconds(time: datetime) -> int:
     """Return a time as the store has it, with the whole of its last microsecond."""
-    return min((time - _EPOCH) // timedelta(microseconds=1) * 1000 + 999, _LATEST)
+    return min(nanoseconds(time) + 999, _LATEST)

@@ -43,6 +43,11 @@ def moment(nanoseconds: int | None) -> datetime | None:
     return None if nanoseconds is None else _EPOCH + timedelta(microseconds=nanoseconds // 1000)
 
 
+def nanoseconds(time: datetime) -> int:
+    """Return a time as the store has it: the beginning of its microsecond."""
+    return (time - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
 def _keyed(row: tuple[Any, ...]) -> tuple[int, Node]:
     return row[0], Node(_TYPE[row[1]], row[2], row[3], row[4])
 
@@ -243,6 +248,7 @@ def runs(
     db: Database,
     jobs: Collection[int],
     states: Collection[RunState],
+    began: tuple[datetime | None, datetime | None],
     after: str | None,
     limit: int,
 ) -> list[RunRecord]:
@@ -254,6 +260,10 @@ def runs(
     if states:
         where.append("r.state IN (SELECT value FROM each_text(?) AS k)")
         values.append([state.value for state in states])
+    for bound, time in zip((">=", "<"), began, strict=True):
+        if time is not None:
+            where.append(f"r.first_time {bound} ?")
+            values.append(nanoseconds(time) + (1000 if bound == "<" else 0))
     if after is not None:
         row = db.execute("SELECT first_time FROM run WHERE key = ?", (run_key(after),)).fetchone()
         if row is None:
@@ -264,7 +274,7 @@ def runs(
         values += [row[0], row[0], after]
     sql = f"""
         SELECT r.run_id, r.job, n.namespace, n.name, r.state, r.started_at, r.ended_at,
-            r.parent_run_id, r.error
+            r.parent_run_id, r.error, r.job_time
         FROM run AS r JOIN node AS n ON n.key = r.job
         WHERE {" AND ".join(where)} ORDER BY r.first_time DESC, r.run_id LIMIT ?
     """
@@ -272,11 +282,12 @@ def runs(
 
 
 def _run(row: tuple[Any, ...]) -> RunRecord:
-    run_id, job, namespace, name, state, started, ended, parent, error = row
+    run_id, job, namespace, name, state, started, ended, parent, error, latest = row
     if started is not None and ended is not None and started > ended:
         started = None
+    times = moment(started), moment(ended)
     return RunRecord(
-        run_id, job, namespace, name, RunState(state), moment(started), moment(ended), parent, error
+        run_id, job, namespace, name, RunState(state), *times, parent, error, latest_at=moment(latest)
     )
 
 

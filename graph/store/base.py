@@ -73,12 +73,26 @@ class LineageReader(Protocol):
         *,
         jobs: Collection[int] = (),
         states: Collection[RunState] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
         after: str | None = None,
         limit: int = 100,
     ) -> list[RunRecord]:
         """Return runs, latest start first (then by run id), of these `jobs` and `states` when not empty.
 
-        `after` is the run id that the page before ended with.
+        They began at or after `since` and by `until`: that is the time of their first event. `after` is the
+        run id that the page before ended with.
+        """
+
+    def count_runs(self, *, since: datetime, until: datetime) -> dict[RunState, int]:
+        """Return how many runs began from `since` to `until`, by the state they are in; those there are."""
+
+    def last_heard(self, keys: Collection[int]) -> dict[int, datetime]:
+        """Return when these jobs and datasets were last heard of by themselves, by key.
+
+        That is the latest of: the last event of the run of a job that began last, the JobEvent or
+        DatasetEvent that declares lineage, and any event that gave a facet. Where there is none of them, the
+        key is left out.
         """
 
     def latest_event_time(self) -> datetime | None:

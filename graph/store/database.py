@@ -6,7 +6,7 @@ The SQL of the store is written in a neutral text, which `translate` turns into 
 - `each_key(?) AS k` and `each_text(:names) AS k` are tables with one column, `value`, made of a list of
   integers or texts; the list is passed as a Python list;
 - `least(a, b)` and `greatest(a, b)`;
-- `CROSS JOIN t ON ...` joins in the order that is written;
+- `CROSS JOIN t AS x ON ...` looks up, for each row so far, the rows of t by an index;
 - columns of the row that is there already are qualified in ON CONFLICT ... DO UPDATE.
 
 Integers have 64 bits (`CAST(... AS BIGINT)` makes one of a sum), booleans are integers 0 and 1, texts compare
@@ -84,7 +84,10 @@ class Dialect:
     """A table made of a list: of "key" or "text", and of the mark or name of the list."""
 
     words: Mapping[str, str]
-    """Words that the engine has others for: `least`, `greatest`, `CROSS JOIN`, `%`."""
+    """Words that the engine has others for: `least`, `greatest`, `%`."""
+
+    lookup: Callable[[str, str, str], str] | None = None
+    """A join that looks up: of the table, its alias and the condition. None: CROSS JOIN ... ON is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ _NEUTRAL = re.compile(
     | \beach_(?P<of>key|text)\( \s* (?: (?P<listed>\?) | :(?P<list_name>\w+) ) \s* \)
     | (?P<mark> \? )
     | :(?P<name> [a-z_]\w* )
-    | (?P<word> \b(?:least|greatest)(?=\() | \bCROSS\ JOIN\b | % )
+    | (?P<word> \b(?:least|greatest)(?=\() | % )
     """,
     re.VERBOSE,
 )
@@ -109,6 +112,8 @@ _NEUTRAL = re.compile(
 
 def translate(sql: str, dialect: Dialect) -> Statement:
     """Return the statement in the words of an engine."""
+    if dialect.lookup is not None:
+        sql = _with_lookups(sql, dialect.lookup)
     lists: list[int | str] = []
     marks = 0
 
@@ -130,3 +135,24 @@ def translate(sql: str, dialect: Dialect) -> Statement:
         return kept.replace("%", dialect.words.get("%", "%"))
 
     return Statement(_NEUTRAL.sub(rewritten, sql), tuple(dict.fromkeys(lists)))
+
+
+_LOOKUP = re.compile(r"\bCROSS JOIN (\w+) AS (\w+) ON ")
+_END_OF_CONDITION = re.compile(r"[()]|\b(?:CROSS|JOIN|LEFT|WHERE|GROUP|ORDER|UNION|LIMIT)\b")
+
+
+def _with_lookups(sql: str, lookup: Callable[[str, str, str], str]) -> str:
+    while found := _LOOKUP.search(sql):
+        end = _end_of_condition(sql, found.end())
+        condition = sql[found.end() : end].rstrip()
+        sql = f"{sql[: found.start()]}{lookup(found[1], found[2], condition)} {sql[end:]}"
+    return sql
+
+
+def _end_of_condition(sql: str, start: int) -> int:
+    depth = 0
+    for found in _END_OF_CONDITION.finditer(sql, start):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if depth < 0 or (depth == 0 and found[0] not in "()"):
+            return found.start()
+    return len(sql)

@@ -125,12 +125,24 @@ class SqlStore:
         *,
         jobs: Collection[int] = (),
         states: Collection[RunState] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
         after: str | None = None,
         limit: int = 100,
     ) -> list[RunRecord]:
         """See LineageReader."""
         with self._errors():
-            return read.runs(self._db, jobs, states, after, limit)
+            return read.runs(self._db, jobs, states, (since, until), after, limit)
+
+    def count_runs(self, *, since: datetime, until: datetime) -> dict[RunState, int]:
+        """See LineageReader."""
+        with self._errors():
+            return past.count_runs(self._db, since, until)
+
+    def last_heard(self, keys: Collection[int]) -> dict[int, datetime]:
+        """See LineageReader."""
+        with self._errors():
+            return past.last_heard(self._db, keys)
 
     def latest_event_time(self) -> datetime | None:
         """See LineageReader."""

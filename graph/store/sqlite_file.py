@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from importlib import resources
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from graph.errors import StoreError
+from graph.store._migrations import require_current, require_known, scripts, statements
 from graph.store._sqlite_database import SqliteDatabase, sqlite_errors
 
 _APPLICATION_ID = 0x4C4E4752  # "LNGR", in the header of every store
@@ -33,7 +33,7 @@ def connect(location: str, *, read_only: bool, patience: float) -> tuple[SqliteD
             db.execute("PRAGMA cache_size = -65536")
             _check_identity(db, location)
             if read_only:
-                _require_current(db, location)
+                require_current(location, _version(db), len(scripts("sqlite")))
             else:
                 _prepare(db, location)
             version = _version(db)
@@ -88,41 +88,27 @@ def _check_identity(db: sqlite3.Connection, location: str) -> None:
         raise StoreError(location, "is a SQLite database of something else: give another path")
 
 
-def _require_current(db: sqlite3.Connection, location: str) -> None:
-    version = _version(db)
-    if version > len(_migrations()):
-        raise _too_new(location, version)
-    if version < len(_migrations()):
-        raise StoreError(
-            location,
-            f"has format {version}, this release reads {len(_migrations())}: open it once with write access"
-            " so that it is brought up to date",
-        )
-
-
 def _prepare(db: sqlite3.Connection, location: str) -> None:
-    migrations = _migrations()
-    if _version(db) > len(migrations):
-        raise _too_new(location, _version(db))
+    known = scripts("sqlite")
+    require_known(location, _version(db), len(known))
     if location != ":memory:":
         db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
-    if _version(db) < len(migrations):
-        _migrate(db, location, migrations)
+    if _version(db) < len(known):
+        _migrate(db, location, known)
 
 
-def _migrate(db: sqlite3.Connection, location: str, migrations: list[str]) -> None:
+def _migrate(db: sqlite3.Connection, location: str, known: Sequence[str]) -> None:
     """Run the migrations that are due as one transaction; another process may have run them meanwhile."""
     db.execute("BEGIN IMMEDIATE")
     try:
         version = _version(db)
-        if version > len(migrations):
-            raise _too_new(location, version)
-        for script in migrations[version:]:
-            for statement in _statements(script):
+        require_known(location, version, len(known))
+        for script in known[version:]:
+            for statement in statements(script):  # `executescript` would commit the transaction around it
                 db.execute(statement)
         db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {len(migrations)}")
+        db.execute(f"PRAGMA user_version = {len(known)}")
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
@@ -132,30 +118,3 @@ def _migrate(db: sqlite3.Connection, location: str, migrations: list[str]) -> No
 
 def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _too_new(location: str, version: int) -> StoreError:
-    return StoreError(
-        location,
-        f"was written by a newer release (format {version}, this one knows {len(_migrations())}):"
-        " upgrade lineage-graph, or give another path",
-    )
-
-
-def _migrations() -> list[str]:
-    """Return the scripts of graph/store/schema in their order; the position is the format's number."""
-    folder = resources.files("graph.store") / "schema"
-    scripts = sorted(
-        (entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda e: e.name
-    )
-    return [script.read_text(encoding="utf-8") for script in scripts]
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Yield the statements of a script: `executescript` would commit the transaction around it."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

@@ -93,7 +93,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_a_location_we_have_no_store_for_is_refused() -> None:
-    with pytest.raises(StoreError, match="only files are supported"):
+    with pytest.raises(StoreError, match="in files and in PostgreSQL"):
         open_store("mysql://db/lineage")
 
 

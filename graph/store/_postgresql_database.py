@@ -1,0 +1,153 @@
+"""PostgreSQL as a `Database`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
+from itertools import count
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.types.numeric import Int8BinaryDumper
+
+from graph.errors import StoreError
+from graph.store._migrations import require_known
+from graph.store._postgresql_errors import postgresql_errors
+from graph.store.database import Dialect, Row, Rows, Values, translate
+
+Connection = psycopg.Connection[Row]
+_T = TypeVar("_T")
+
+_ARRAYS = {"key": "bigint[]", "text": "text[]"}
+_STREAMED = 10_000
+"""How many rows of a long answer are fetched at once."""
+
+_DIALECT = Dialect(
+    mark="%s",
+    name=lambda name: f"%({name})s",
+    # A subquery hides how long the list is: the planner would read whole tables for long ones.
+    table_of=lambda of, values: f"(SELECT unnest((SELECT {values}::{_ARRAYS[of]})) AS value)",
+    words={"%": "%%"},
+    # OFFSET 0 keeps the planner from joining in another way than by looking up.
+    lookup=lambda table, alias, condition: (
+        f"CROSS JOIN LATERAL (SELECT * FROM {table} AS {alias} WHERE {condition} OFFSET 0) AS {alias}"
+    ),
+)
+
+
+class PostgresqlDatabase:
+    """A `Database` over a connection that `connect` makes, and makes again when it was lost.
+
+    The connection leaves transactions to us (`autocommit`). `format` is the format of store that this release
+    knows.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], location: str, format: int) -> None:
+        self._connect = connect
+        self._location = location
+        self._format = format
+        self._patience = 0
+        self._writing = False
+        self._cursors = count(1)
+        self.connection = self._connected()
+
+    def execute(self, sql: str, values: Values = ()) -> Rows:
+        """See `Database.execute`."""
+        text = _translated(sql)
+        if self._writing:
+            return self.connection.execute(text, values, binary=True)
+        return self._reading(lambda: self.connection.execute(text, values, binary=True))
+
+    def executemany(self, sql: str, rows: Iterable[Values]) -> int:
+        """See `Database.executemany`."""
+        cursor = self.connection.cursor(binary=True)
+        cursor.executemany(_translated(sql), rows)
+        return max(0, cursor.rowcount)
+
+    def stream(self, sql: str, values: Values = ()) -> Iterator[Row]:
+        """See `Database.stream`."""
+
+        def opened() -> psycopg.ServerCursor[Row]:
+            name = f"lineage_{next(self._cursors)}"
+            cursor = self.connection.cursor(name, binary=True, withhold=True)
+            return cursor.execute(_translated(sql), values)
+
+        with self._reading(opened) as cursor:
+            cursor.itersize = _STREAMED
+            yield from cursor
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See `Database.transaction`."""
+        self._reading(self._begin)
+        self._writing = True
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        finally:
+            self._writing = False
+
+    def errors(self) -> AbstractContextManager[None]:
+        """See `Database.errors`."""
+        return postgresql_errors(self._location)
+
+    def set_patience(self, seconds: float) -> None:
+        """See `Database.set_patience`."""
+        self._patience = max(1, round(seconds * 1000))  # 0 would wait without end
+
+    def close(self) -> None:
+        """See `Database.close`."""
+        self.connection.close()
+
+    def _begin(self) -> None:
+        """Begin a transaction and wait for our turn to write, in one round trip."""
+        try:
+            cursor = self.connection.execute(
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+                f" SET LOCAL lock_timeout = {self._patience};"
+                " SELECT format FROM store_state FOR UPDATE",
+                prepare=False,
+            )
+            while cursor.nextset():
+                pass
+            row = cursor.fetchone()
+            if row is None:
+                raise StoreError(self._location, "its table store_state is empty: restore it from a backup")
+            require_known(self._location, row[0], self._format)
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _reading(self, run: Callable[[], _T]) -> _T:
+        """Run what changes nothing, once more with a new connection when the old one turns out to be lost."""
+        try:
+            return run()
+        except psycopg.OperationalError:
+            if not self.connection.closed:
+                raise
+        self.connection = self._connected()
+        return run()
+
+    def _roll_back(self) -> None:
+        if not self.connection.closed:
+            try:
+                self.connection.execute("ROLLBACK")
+            except psycopg.Error:
+                self.connection.close()
+
+    def _connected(self) -> Connection:
+        connection = self._connect()
+        # Compiling takes longer than any of our statements, and recursive ones are estimated far too high.
+        connection.execute("SELECT set_config('jit', 'off', false)")
+        for type_ in (int, bool):  # one type for all numbers: one prepared statement for all rows
+            connection.adapters.register_dumper(type_, Int8BinaryDumper)
+        return connection
+
+
+@lru_cache(maxsize=2000)
+def _translated(sql: str) -> Any:
+    return translate(sql, _DIALECT).text.encode()
