@@ -12,11 +12,11 @@ import msgspec
 from graph import nodes
 from graph.ingest.mentioned import mentioned, mentioned_columns
 from graph.ingest.patience import patient_until
-from graph.ingest.shape import dataset_node
 from graph.nodes import Node
 from graph.records import EdgeKind, Origin, Transformation
 from graph.store.base import LineageStore
 from graph.store.changes import Claim, Derivation, Reading
+from graph.store.form_facets import dataset_node
 from graph.store.queries import Use, Used
 from lineage.sql import ColumnEdges, StatementLineage
 from lineage.sql.named import NamedStatement, described, named_statements, text_of

@@ -8,7 +8,7 @@ from typing import Any
 
 from graph import nodes
 from graph.ingest.decode import Entity, Event
-from graph.ingest.facets import MEASURING, Facet, Facets
+from graph.ingest.facets import MEASURING
 from graph.ingest.form import Apart, take_apart
 from graph.ingest.observe import observations
 from graph.ingest.queries import run_queries
@@ -136,14 +136,14 @@ def _named(event: Event) -> Iterator[tuple[int, Role, Entity]]:
 def _mentions(event: Event) -> set[Mention]:
     # A run that did not complete wrote no schema.
     counts = event.event_type not in {"FAIL", "ABORT"}
-    found = {}
+    found: dict[tuple[int, Role], Mention] = {}
     for key, role, entity in _named(event):
         facet = entity.facets.get("sourceCodeLocation" if role is Role.JOB else "schema")
         said = (facet is not None) and (role is Role.JOB or counts)
         name = "sourceCodeLocation" if role is Role.JOB else "schema"
         known = found.get((key, role))
         if known is None or said:
-            found[key, role] = Mention(key, role, _whole(entity.facets)[name].key if said else None)
+            found[key, role] = Mention(key, role, (entity.facets.whole or {})[name].key if said else None)
     return set(found.values())
 
 
@@ -163,15 +163,11 @@ def _measured(event: Event) -> Iterator[Measured]:
     found: dict[tuple[int, str], Measured] = {}
     for key, _, entity in _named(event):
         for facets in (entity.extra, entity.facets):
-            for name, facet in _whole(facets).items():
+            for name, facet in (facets.whole or {}).items():
                 if name in MEASURING and type(facet.value) is dict:
                     gone = facet.value.get("_deleted") is True
                     found[key, name] = Measured(key, name, facet.raw, gone)
     yield from found.values()
-
-
-def _whole(facets: Mapping[str, Any]) -> Mapping[str, Facet]:
-    return (facets.whole or {}) if isinstance(facets, Facets) else {}
 
 
 def _symlinks(target: int, facet: Mapping[str, Any]) -> Iterator[Alias]:

@@ -12,6 +12,7 @@ from functools import partial
 import msgspec
 
 from graph.ingest.decode import Event
+from graph.ingest.facets import Facet, Facets
 from graph.ingest.shape import build_shape, shape_content
 from graph.nodes import hash63
 from graph.store.changes import EventKind, Part, Window
@@ -27,14 +28,16 @@ def is_window(event: Event) -> bool:
     if event.kind is not EventKind.RUN or event.job is None:
         return False
     kind = event.job.facets.get("jobType", {})
-    return kind.get("processingType") == "SERVICE" and kind.get("jobType") == "OPERATION"
+    return bool(kind.get("processingType") == "SERVICE") and kind.get("jobType") == "OPERATION"
 
 
 def without_statements(event: Event) -> Event:
     """Return the event without its SQL."""
     assert event.job is not None
-    facets = {name: facet for name, facet in event.job.facets.items() if name not in _SQL_FACETS}
-    return replace(event, job=replace(event.job, facets=facets))
+    facets = {
+        name: facet for name, facet in (event.job.facets.whole or {}).items() if name not in _SQL_FACETS
+    }
+    return replace(event, job=replace(event.job, facets=Facets(facets)))
 
 
 def window(event: Event, rest: Part) -> Window:
@@ -49,9 +52,12 @@ def statement_events(event: Event) -> list[Event]:
     assert event.job is not None
     alone = replace(event, inputs=None, outputs=None)
     return [
-        replace(alone, job=replace(event.job, facets={STATEMENTS_FACET: {"statements": [one]}}))
-        for one in statements_of(event.job.facets)
+        replace(alone, job=replace(event.job, facets=_alone(one))) for one in statements_of(event.job.facets)
     ]
+
+
+def _alone(statement: dict[str, str]) -> Facets:
+    return Facets({STATEMENTS_FACET: Facet(msgspec.json.encode({"statements": [statement]}))})
 
 
 def part_of(event: Event) -> Part:

@@ -13,6 +13,7 @@ from graph.store.changes import Alias, Changes, EventForm, FacetChange
 from graph.store.database import Database
 from graph.store.form_facets import Slot
 
+
 def write_facets(
     db: Database, batch: Sequence[Changes], new: Mapping[int, EventForm], log: LogReader, before: int | None
 ) -> set[int]:
@@ -47,9 +48,7 @@ def _mention(db: Database, forms: Iterable[EventForm]) -> None:
     )
 
 
-def _put_new(
-    db: Database, changes: Sequence[tuple[int, FacetChange]], latest: Mapping[int, int]
-) -> set[int]:
+def _put_new(db: Database, changes: Sequence[tuple[int, FacetChange]], latest: Mapping[int, int]) -> set[int]:
     """Write facets that nobody has said before, and mark those of which something else was said."""
     if not changes:
         return set()
@@ -65,9 +64,7 @@ def _put_new(
     )
     put_aliases(db, [alias for _, change in fresh for alias in change.aliases])
     known |= {(one.entity, one.name): one.content for _, one in fresh}
-    others = {
-        (one.entity, one.name) for _, one in changes if known[one.entity, one.name] != one.content
-    }
+    others = {(one.entity, one.name) for _, one in changes if known[one.entity, one.name] != one.content}
     db.executemany("UPDATE facet SET contested = 1 WHERE entity = ? AND name = ?", sorted(others))
     return {change.entity for _, change in fresh if change.name == "schema"}
 
@@ -130,7 +127,7 @@ def _last_said(db: Database, slot: Slot, content: int, log: LogReader) -> int:
         " WHERE m.entity = ?",
         (slot[0],),
     ).fetchall()
-    return max(last for key, last in rows if log.facets_in(key).get(slot) == content)
+    return max(int(last) for key, last in rows if log.facets_in(key).get(slot) == content)
 
 
 def _put_measured(db: Database, batch: Iterable[Changes]) -> None:

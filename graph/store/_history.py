@@ -12,8 +12,13 @@ import msgspec
 
 from graph.records import EdgeKind, Origin, RunState
 from graph.store._reading import moment, nanoseconds
+from graph.store._run_rows import COLUMNS, run_of
+from graph.store.changes import Role
 from graph.store.database import Database
+from graph.store.field_names import named_fields
 from graph.store.history import Assertion, Assertions, JobRun, Observed, Said, Version, Written
+from graph.store.log_format import content_of, run_id_of
+from graph.store.runs import STATES
 
 _WRITES = int(EdgeKind.WRITES)
 _LATEST = 2**63 - 1
@@ -22,8 +27,7 @@ _Amounts = dict[int, Written]
 
 def latest_event_time(db: Database) -> datetime | None:
     """See `LineageReader.latest_event_time`."""
-    row = db.execute("SELECT event_time FROM latest").fetchone()
-    return moment(row[0]) if row else None
+    return moment(db.execute("SELECT event_time FROM log_end").fetchone()[0])
 
 
 def count_runs(db: Database, since: datetime, until: datetime) -> dict[RunState, int]:
@@ -32,24 +36,18 @@ def count_runs(db: Database, since: datetime, until: datetime) -> dict[RunState,
         "SELECT state, count(*) FROM run WHERE first_time >= ? AND first_time <= ? GROUP BY state",
         (nanoseconds(since), _nanoseconds(until)),
     )
-    return {RunState(state): count for state, count in rows}
+    return {STATES[state]: count for state, count in rows}
 
 
 def last_heard(db: Database, keys: Collection[int]) -> dict[int, datetime]:
     """See `LineageReader.last_heard`."""
     rows = db.execute(
-        """
-        SELECT k.value,
-            (SELECT job_time FROM run WHERE job = k.value ORDER BY first_time DESC LIMIT 1),
-            (SELECT event_time FROM declaration WHERE owner = k.value),
-            (SELECT event_time FROM declaration WHERE owner = -k.value),
-            (SELECT max(event_time) FROM facet WHERE entity = k.value)
-        FROM each_key(?) AS k
-        """,
-        (list(keys),),
-    ).fetchall()
-    found = {key: max((time for time in times if time is not None), default=None) for key, *times in rows}
-    return {key: at for key, time in found.items() if (at := moment(time)) is not None}
+        "SELECT m.entity, max(f.last_time) FROM each_key(?) AS k"
+        " CROSS JOIN form_entity AS m ON m.entity = k.value CROSS JOIN form AS f ON f.key = m.form"
+        " GROUP BY m.entity",
+        (list(set(keys)),),
+    )
+    return {key: at for key, time in rows if (at := moment(time)) is not None}
 
 
 def columns(db: Database, datasets: Collection[int]) -> dict[int, int]:
@@ -76,33 +74,41 @@ def writers(db: Database, datasets: Collection[int]) -> dict[int, set[int]]:
 def job_runs(db: Database, jobs: Collection[int], until: datetime, limit: int) -> list[JobRun]:
     """See `LineageReader.job_runs`."""
     rows = db.execute(
-        """
-        SELECT r.key, r.run_id, r.job, r.state, r.first_time, r.started_at, r.ended_at, r.parent_run_id,
-            r.error, j.shapes
-        FROM each_key(:keys) AS k
-        CROSS JOIN run AS r ON r.key IN (
-            SELECT key FROM run WHERE job = k.value AND first_time <= :until
-            ORDER BY first_time DESC LIMIT :limit)
-        JOIN job_run AS j ON j.run = r.key AND j.job = r.job
-        ORDER BY r.first_time DESC, r.run_id
+        f"""
+        SELECT i.id, p.id, j.shapes, {COLUMNS} FROM each_key(:keys) AS k
+        CROSS JOIN job_run AS j ON j.job = k.value AND (j.first_time, j.run) IN (
+            SELECT x.first_time, x.run FROM job_run AS x JOIN run AS y ON y.number = x.run AND y.job = x.job
+            WHERE x.job = k.value AND x.first_time <= :until
+            ORDER BY x.first_time DESC LIMIT :limit)
+        CROSS JOIN run AS r ON r.number = j.run
+        JOIN run_id AS i ON i.number = r.number LEFT JOIN run_id AS p ON p.number = r.parent
+        ORDER BY r.first_time DESC, i.id
         """,
-        {"keys": list(jobs), "until": _nanoseconds(until), "limit": limit},
+        {"keys": list(set(jobs)), "until": _nanoseconds(until), "limit": limit},
     ).fetchall()
-    outputs = _outputs(db, {row[-1] for row in rows})
-    amounts = _amounts(db, [row[0] for row in rows])
-    return [_job_run(row, outputs.get(row[-1], ()), amounts.get(row[0], {}), until) for row in rows]
+    outputs = _outputs(db, {row[2] for row in rows})
+    amounts = _amounts(db, [row[3] for row in rows])
+    return [_job_run(row, outputs.get(row[2], ()), amounts.get(row[3], {}), until) for row in rows]
 
 
 def _job_run(row: tuple[Any, ...], outputs: Iterable[int], amounts: _Amounts, until: datetime) -> JobRun:
-    _, run_id, job, state, first, started, ended, parent, error, _ = row
-    when_ended = moment(ended)
+    kept, parent, _ = row[:3]
+    run = run_of(row[3:])
+    state, error, when_ended = run.state, run.error, moment(run.ended_at)
     if when_ended is not None and when_ended > until:
         state, when_ended, error = RunState.RUNNING, None, None
-    began = moment(first)
+    began = moment(run.first_time)
     assert began is not None, "every run has a first event"
-    wrote = {each: amounts.get(each, Written()) for each in outputs}
     return JobRun(
-        run_id, job, RunState(state), began, when_ended, moment(started), parent, error, {**wrote, **amounts}
+        run_id_of(bytes(kept)),
+        run.job,
+        state,
+        began,
+        when_ended,
+        moment(run.started_at),
+        None if parent is None else run_id_of(bytes(parent)),
+        error,
+        {each: amounts.get(each, Written()) for each in outputs} | amounts,
     )
 
 
@@ -170,23 +176,25 @@ def assertions(db: Database, datasets: Collection[int], until: datetime, limit: 
     """See `LineageReader.assertions`."""
     rows = db.execute(
         f"""
-        SELECT o.entity, r.run_id, r.job, r.parent_run_id, o.event_time, o.body
+        SELECT o.entity, i.id, r.job, p.id, o.event_time, o.body
         FROM each_key(:keys) AS k
         CROSS JOIN observation AS o ON (o.run, o.entity, o.kind) IN (
             SELECT run, entity, kind FROM observation
             WHERE kind = {int(Observed.ASSERTIONS)} AND entity = k.value AND event_time <= :until
             ORDER BY event_time DESC LIMIT :limit)
-        JOIN run AS r ON r.key = o.run
-        ORDER BY o.event_time DESC, r.run_id
+        JOIN run AS r ON r.number = o.run
+        JOIN run_id AS i ON i.number = r.number LEFT JOIN run_id AS p ON p.number = r.parent
+        ORDER BY o.event_time DESC, i.id
         """,
         {"keys": list(datasets), "until": _nanoseconds(until), "limit": limit},
     )
     found = []
-    for entity, run_id, job, parent, when, body in rows:
+    for entity, kept, job, kept_parent, when, body in rows:
         at = moment(when)
         assert at is not None, "every observation has a time"
         tests = tuple(Assertion(*row) for row in msgspec.json.decode(body))
-        found.append(Assertions(entity, run_id, job, parent, at, tests))
+        parent = None if kept_parent is None else run_id_of(bytes(kept_parent))
+        found.append(Assertions(entity, run_id_of(bytes(kept)), job, parent, at, tests))
     return found
 
 
@@ -194,24 +202,47 @@ def versions(db: Database, entities: Collection[int], until: datetime) -> list[V
     """See `LineageReader.versions`."""
     rows = db.execute(
         """
-        SELECT s.entity, s.owner, s.kind, s.body, s.first_time, least(s.last_time, :until)
+        SELECT m.entity, f.owner, m.role, m.said, f.first_time, least(f.last_time, :until)
         FROM each_key(:keys) AS k
-        CROSS JOIN saying AS s ON s.entity = k.value WHERE s.first_time <= :until
-        ORDER BY s.entity, s.kind, s.owner, s.first_time, s.digest
+        CROSS JOIN form_entity AS m ON m.entity = k.value AND m.said IS NOT NULL
+        CROSS JOIN form AS f ON f.key = m.form
+        WHERE f.first_time <= :until
         """,
-        {"keys": list(entities), "until": _nanoseconds(until)},
-    )
+        {"keys": list(set(entities)), "until": _nanoseconds(until)},
+    ).fetchall()
+    contents = {
+        key: msgspec.json.decode(content_of(bytes(body)))
+        for key, body in db.execute(
+            "SELECT c.key, c.body FROM each_key(?) AS k CROSS JOIN content AS c ON c.key = k.value",
+            (list({row[3] for row in rows}),),
+        )
+    }
+    times: dict[tuple[int, int, Said, _Body], tuple[int, int]] = {}
+    for entity, owner, role, said, first, last in rows:
+        kind, body = _said(Role(role), contents[said])
+        if body:
+            known = times.get((entity, owner, kind, body), (first, last))
+            times[entity, owner, kind, body] = min(first, known[0]), max(last, known[1])
     found = []
-    for entity, owner, number, body, first, last in rows:
-        kind, from_, to = Said(number), moment(first), moment(last)
+    for (entity, owner, kind, body), (first, last) in times.items():
+        from_, to = moment(first), moment(last)
         assert from_ is not None
         assert to is not None
-        if kind is Said.CODE_VERSION:
-            said: tuple[tuple[str, str], ...] = ((body.decode("utf-8", "surrogatepass"), ""),)
-        else:
-            said = tuple((name, type_) for name, type_ in msgspec.json.decode(body))
-        found.append(Version(entity, owner, kind, said, from_, to))
-    return found
+        found.append(Version(entity, owner, kind, body, from_, to))
+    return sorted(found, key=lambda one: (one.entity, one.kind, one.owner, one.first, one.body))
+
+
+_Body = tuple[tuple[str, str], ...]
+
+
+def _said(role: Role, facet: Mapping[str, Any]) -> tuple[Said, _Body]:
+    """Return what a facet says of a schema or of the version of a job's code; nothing where it does not."""
+    if role is Role.JOB:
+        version = facet.get("version")
+        told = isinstance(version, str) and version.strip() != ""
+        return Said.CODE_VERSION, ((str(version), ""),) if told else ()
+    fields = sorted((name, str(about.get("type") or "")) for name, about in named_fields(facet.get("fields")))
+    return Said.READ_SCHEMA if role is Role.INPUT else Said.WRITTEN_SCHEMA, tuple(fields)
 
 
 def _nanoseconds(time: datetime) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from graph.nodes import hash63
 from graph.store._claims import KeyCollisionError
 from graph.store.changes import Changes, EventForm, Status
 from graph.store.database import Database
@@ -29,6 +28,7 @@ from graph.store.log_format import (
     packed_whole,
     restored,
     run_id_of,
+    run_key,
 )
 
 _REMEMBERED = 100_000
@@ -99,12 +99,12 @@ class LogBatch:
     def number_runs(self, run_ids: Iterable[str]) -> None:
         """Give every run id a number, and keep those of new ones."""
         packed = {run_id: packed_run_id(run_id) for run_id in run_ids}
-        keys = {hash63(kept): run_id for run_id, kept in packed.items()}
-        rows = self._db.execute(
+        keys = {run_key(run_id): run_id for run_id in packed}
+        known = self._db.execute(
             "SELECT r.key, r.number, r.id FROM each_key(?) AS k CROSS JOIN run_id AS r ON r.key = k.value",
             (list(keys),),
         )
-        for key, number, kept in rows:
+        for key, number, kept in known:
             run_id = keys.pop(key)
             if bytes(kept) != packed[run_id]:
                 raise KeyCollisionError(f"runs {run_id} and {run_id_of(bytes(kept))} have the same key {key}")

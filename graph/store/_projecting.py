@@ -95,41 +95,38 @@ def _open_runs(db: Database, jobs: Sequence[int]) -> set[_Said]:
 def _latest_runs(db: Database, jobs: Sequence[int]) -> set[_Said]:
     """Return what the latest groups of finished runs said (a group begins with the latest of its runs)."""
     said: set[_Said] = set()
-    groups: dict[int, dict[int | tuple[int, int], None]] = {}
+    groups: dict[int, dict[int, None]] = {}
     parents: set[int] = set()
     looked_at = CURRENT_GROUPS
     left = list(jobs)
     while left:
         seen: dict[int, int] = {}
-        for job, run, parent, shapes, claims_outputs in db.execute(
+        for job, group, parent, shapes, claims_outputs in db.execute(
             """
-            SELECT j.job, j.run, r.parent, j.shapes, j.claims_outputs FROM each_key(:jobs) AS k
+            SELECT j.job, g.key, r.parent, j.shapes, j.claims_outputs FROM each_key(:jobs) AS k
             CROSS JOIN job_run AS j ON j.job = k.value AND j.finished = 1 AND j.first_time >= coalesce((
                 SELECT x.first_time FROM job_run AS x WHERE x.job = k.value AND x.finished = 1
                 ORDER BY x.first_time DESC LIMIT 1 OFFSET :rest), -9223372036854775808)
             CROSS JOIN run AS r ON r.number = j.run
-            ORDER BY j.job, j.first_time DESC, j.run DESC
+            CROSS JOIN run_id AS g ON g.number = coalesce(r.parent, r.number)
+            ORDER BY j.job, j.first_time DESC, g.key DESC
             """,
             {"jobs": left, "rest": looked_at - 1},
         ):
             seen[job] = seen.get(job, 0) + 1
             of_job = groups.setdefault(job, {})
-            group = parent if parent is not None else (run, run)
             if group not in of_job and len(of_job) == CURRENT_GROUPS:
                 continue
             of_job[group] = None
             said.add((job, shapes, claims_outputs))
             if parent is not None:
                 parents.add(parent)
-        left = [
-            job
-            for job in left
-            if seen.get(job, 0) >= looked_at and len(groups[job]) < CURRENT_GROUPS
-        ]
+        left = [job for job in left if seen.get(job, 0) >= looked_at and len(groups[job]) < CURRENT_GROUPS]
         looked_at *= 10
     siblings = db.execute(
         """
-        SELECT r.parent, j.job, j.shapes, j.claims_outputs FROM each_key(:parents) AS k
+        SELECT g.key, j.job, j.shapes, j.claims_outputs FROM each_key(:parents) AS k
+        CROSS JOIN run_id AS g ON g.number = k.value
         CROSS JOIN run AS r ON r.parent = k.value AND r.job IN (SELECT value FROM each_key(:jobs) AS o)
         CROSS JOIN job_run AS j ON j.job = r.job AND j.first_time = r.first_time AND j.run = r.number
         WHERE j.finished = 1
@@ -137,7 +134,7 @@ def _latest_runs(db: Database, jobs: Sequence[int]) -> set[_Said]:
         {"parents": list(parents), "jobs": list(jobs)},
     )
     said.update(
-        (job, shapes, claims) for parent, job, shapes, claims in siblings if parent in groups.get(job, ())
+        (job, shapes, claims) for group, job, shapes, claims in siblings if group in groups.get(job, ())
     )
     return said
 

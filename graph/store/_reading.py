@@ -18,15 +18,13 @@ from graph.records import (
     Edge,
     EdgeKind,
     Origin,
-    RunRecord,
-    RunState,
     StoreCounts,
     Transformation,
 )
 from graph.store.changes import DeadLetter
 from graph.store.database import Database
 from graph.store.field_names import field_names
-from graph.store.runs import run_key
+from graph.store.log_format import content_of
 
 TYPE_NUMBER = {NodeType.DATASET: 1, NodeType.FIELD: 2, NodeType.JOB: 3}
 _TYPE = {number: type_ for type_, number in TYPE_NUMBER.items()}
@@ -225,11 +223,15 @@ def transformation(db: Database, key: int) -> Transformation | None:
 def facets(db: Database, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
     """See `LineageReader.facets`."""
     rows = db.execute(
-        "SELECT entity, body FROM facet"
-        " WHERE name = ? AND body IS NOT NULL AND entity IN (SELECT value FROM each_key(?) AS k)",
-        (name, list(keys)),
+        "SELECT f.entity, f.body, c.body FROM each_key(?) AS k"
+        " CROSS JOIN facet AS f ON f.entity = k.value AND f.name = ? AND f.gone = 0"
+        " LEFT JOIN content AS c ON c.key = f.content",
+        (list(set(keys)), name),
     )
-    return {entity: msgspec.json.decode(body) for entity, body in rows}
+    return {
+        entity: msgspec.json.decode(content_of(bytes(kept)) if body is None else bytes(body))
+        for entity, body, kept in rows
+    }
 
 
 def parents(db: Database, jobs: Collection[int]) -> dict[int, Node]:
@@ -244,60 +246,13 @@ def parents(db: Database, jobs: Collection[int]) -> dict[int, Node]:
     return {job: known[parent] for job, parent in rows.items()}
 
 
-def runs(
-    db: Database,
-    jobs: Collection[int],
-    states: Collection[RunState],
-    began: tuple[datetime | None, datetime | None],
-    after: str | None,
-    limit: int,
-) -> list[RunRecord]:
-    """See `LineageReader.runs`."""
-    where, values = ["true"], list[Any]()
-    if jobs:
-        where.append("r.job IN (SELECT value FROM each_key(?) AS k)")
-        values.append(list(jobs))
-    if states:
-        where.append("r.state IN (SELECT value FROM each_text(?) AS k)")
-        values.append([state.value for state in states])
-    for bound, time in zip((">=", "<"), began, strict=True):
-        if time is not None:
-            where.append(f"r.first_time {bound} ?")
-            values.append(nanoseconds(time) + (1000 if bound == "<" else 0))
-    if after is not None:
-        row = db.execute("SELECT first_time FROM run WHERE key = ?", (run_key(after),)).fetchone()
-        if row is None:
-            raise InvalidQueryError(
-                f"no run has the id {after!r}: `after` is the last run id of the page before"
-            )
-        where.append("(r.first_time < ? OR (r.first_time = ? AND r.run_id > ?))")
-        values += [row[0], row[0], after]
-    sql = f"""
-        SELECT r.run_id, r.job, n.namespace, n.name, r.state, r.started_at, r.ended_at,
-            r.parent_run_id, r.error, r.job_time
-        FROM run AS r JOIN node AS n ON n.key = r.job
-        WHERE {" AND ".join(where)} ORDER BY r.first_time DESC, r.run_id LIMIT ?
-    """
-    return [_run(row) for row in db.execute(sql, (*values, limit))]
-
-
-def _run(row: tuple[Any, ...]) -> RunRecord:
-    run_id, job, namespace, name, state, started, ended, parent, error, latest = row
-    if started is not None and ended is not None and started > ended:
-        started = None
-    times = moment(started), moment(ended)
-    return RunRecord(
-        run_id, job, namespace, name, RunState(state), *times, parent, error, latest_at=moment(latest)
-    )
-
-
 def counts(db: Database) -> StoreCounts:
     """See `LineageReader.counts`."""
 
     def count(what: str) -> int:
         return int(db.execute(f"SELECT count(*) FROM {what}").fetchone()[0])
 
-    last = db.execute("SELECT received_at FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+    last = db.execute("SELECT received_at FROM receipt ORDER BY seq DESC LIMIT 1").fetchone()
     jobs, datasets = count("node WHERE type = 3"), count("node WHERE type = 1")
     return StoreCounts(
         events=count("event"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,10 +12,12 @@ from graph.store.changes import Changes
 from graph.store.database import Database
 from graph.store.runs import STATES, Run, merge
 
-_COLUMNS = (
-    "number, job, first_time, state, started_at, no_start, ended_at, is_window, parent, job_time,"
-    " parent_time, error, error_time"
+_NAMES = (
+    *("number", "job", "first_time", "state", "started_at", "no_start", "ended_at", "is_window", "parent"),
+    *("job_time", "parent_time", "error", "error_time"),
 )
+COLUMNS = ", ".join(f"r.{name}" for name in _NAMES)
+"""What `run_of` takes, of a table `run AS r`."""
 
 
 def write_runs(
@@ -68,15 +70,15 @@ def _id_of(db: Database, number: int) -> bytes:
 
 
 def _load(db: Database, numbers: Collection[int]) -> dict[int, Run]:
-    columns = ", ".join(f"r.{name}" for name in _COLUMNS.split(", "))
     rows = db.execute(
-        f"SELECT {columns} FROM each_key(?) AS k CROSS JOIN run AS r ON r.number = k.value",
+        f"SELECT {COLUMNS} FROM each_key(?) AS k CROSS JOIN run AS r ON r.number = k.value",
         (list(numbers),),
     )
-    return {row[0]: _run(row) for row in rows}
+    return {row[0]: run_of(row) for row in rows}
 
 
-def _run(row: tuple[Any, ...]) -> Run:
+def run_of(row: Sequence[Any]) -> Run:
+    """Return the run of a row of `COLUMNS`."""
     number, job, first, state, started, no_start, ended, window, parent, job_time, parent_time = row[:11]
     error, error_time = row[11:]
     usual = first if ended is None else ended
@@ -98,9 +100,9 @@ def _run(row: tuple[Any, ...]) -> Run:
 
 def _put(db: Database, runs: Iterable[Run]) -> None:
     marks = ", ".join("?" * 13)
-    updates = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[1:])
+    updates = ", ".join(f"{name} = excluded.{name}" for name in _NAMES[1:])
     db.executemany(
-        f"INSERT INTO run ({_COLUMNS}) VALUES ({marks}) ON CONFLICT (number) DO UPDATE SET {updates}",
+        f"INSERT INTO run ({', '.join(_NAMES)}) VALUES ({marks}) ON CONFLICT (number) DO UPDATE SET {updates}",
         [_row(run) for run in runs],
     )
 

@@ -85,7 +85,12 @@ def _accept(
 
     windows = [item for item in events if item.run is not None and item.run.window is not None]
     parts = [(item.owner, Part(item.form.shape_key, item.form.shape)) for item in events]
-    parts += [(item.owner, part) for item in windows if item.run and item.run.window for part in item.run.window.parts]
+    parts += [
+        (item.owner, part)
+        for item in windows
+        if item.run and item.run.window
+        for part in item.run.window.parts
+    ]
     described = _put_shapes(db, parts, memory)
     owners = write_runs(db, events, log.numbers, memory)
     for item in windows:

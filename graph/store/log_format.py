@@ -19,6 +19,8 @@ from uuid import UUID
 
 import msgspec
 
+from graph.nodes import hash63
+
 Facets = dict[str, int | None] | None
 """Of the facets in one place their contents' keys, None for a hole; None where there is no such object."""
 
@@ -42,7 +44,7 @@ class Form(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Kept(IntEnum):
-    """How an event's own part is kept: the first byte of a rest. Up to 9 it is the way eventTime is written."""
+    """How an event's own part is kept: the first byte of a rest. Below these, a way to write eventTime."""
 
     TEXT = 10
     """eventTime is written in another way, and is the first of the holes."""
@@ -144,41 +146,42 @@ def restored(
         return _inflated(rest[1:], _WORDS)
     kept = rest[0] % _PACKED
     holes = iter(_holes(rest, sample))
-    event: dict[str, Any] = {
-        key: value for key, value in zip(_HEAD, form.head, strict=True) if value is not None
-    }
+    event: dict[str, Any] = {}
+    event |= {key: value for key, value in zip(_HEAD, form.head, strict=True) if value is not None}
     event["eventTime"] = next(holes) if kept == Kept.TEXT else _written(time, kept)
-
-    def facets(keys: Facets) -> dict[str, msgspec.Raw]:
-        found = {}
-        for name, key in (keys or {}).items():
-            hole = next(holes) if key is None else key
-            found[name] = msgspec.Raw(contents[hole] if isinstance(hole, int) else hole)
-        return found
-
-    def entity(one: Entity, extra: str) -> dict[str, Any]:
-        told: dict[str, Any] = {"namespace": one[0], "name": one[1]}
-        if one[2] is not None:
-            told["facets"] = facets(one[2])
-        if one[3] is not None:
-            told[extra] = facets(one[3])
-        return told
 
     if form.run is not None:
         event["run"] = {"runId": run_id}
         if form.run[0] is not None:
-            event["run"]["facets"] = facets(form.run[0])
+            event["run"]["facets"] = _facets(form.run[0], contents, holes)
     if form.job is not None:
-        event["job"] = entity(form.job, "")
+        event["job"] = _entity(form.job, "", contents, holes)
     if form.dataset is not None:
-        event["dataset"] = entity(form.dataset, "")
+        event["dataset"] = _entity(form.dataset, "", contents, holes)
     for key, listed, extra in (
         ("inputs", form.inputs, "inputFacets"),
         ("outputs", form.outputs, "outputFacets"),
     ):
         if listed is not None:
-            event[key] = [entity(one, extra) for one in listed]
+            event[key] = [_entity(one, extra, contents, holes) for one in listed]
     return msgspec.json.encode(event)
+
+
+def _entity(one: Entity, extra: str, contents: Mapping[int, bytes], holes: Iterator[Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {"namespace": one[0], "name": one[1]}
+    if one[2] is not None:
+        told["facets"] = _facets(one[2], contents, holes)
+    if one[3] is not None:
+        told[extra] = _facets(one[3], contents, holes)
+    return told
+
+
+def _facets(keys: Facets, contents: Mapping[int, bytes], holes: Iterator[Any]) -> dict[str, msgspec.Raw]:
+    found = {}
+    for name, key in (keys or {}).items():
+        hole = next(holes) if key is None else key
+        found[name] = msgspec.Raw(contents[hole] if isinstance(hole, int) else hole)
+    return found
 
 
 _HEAD = ("eventType", "producer", "schemaURL")
@@ -230,6 +233,11 @@ def packed_run_id(run_id: str) -> bytes:
             return parsed.bytes
     text = b"-" + run_id.encode("utf-8", "surrogatepass")
     return text if len(text) != 16 else text + b"\0"
+
+
+def run_key(run_id: str) -> int:
+    """Return the key of a run id."""
+    return hash63(packed_run_id(run_id))
 
 
 def run_id_of(kept: bytes) -> str:

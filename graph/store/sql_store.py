@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -17,14 +16,14 @@ from graph.store import _deriving as deriving
 from graph.store import _history as past
 from graph.store import _queries as ran
 from graph.store import _reading as read
+from graph.store import _run_reading as run_reading
 from graph.store import _writing as write
 from graph.store._claims import KeyCollisionError
+from graph.store._log import LogReader, Memory
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.database import Database
 from graph.store.history import Assertions, JobRun, Version
 from graph.store.queries import QueryFilter, QueryRecord
-
-_SHAPES_REMEMBERED = 100_000
 
 
 class SqlStore:
@@ -36,7 +35,8 @@ class SqlStore:
         self.format = format
         self._db = db
         self._patience = patience
-        self._known_shapes: set[int] = set()
+        self._memory = Memory()
+        self._log = LogReader(db)
         self._transformation = lru_cache(maxsize=100_000)(self._load_transformation)
 
     def __repr__(self) -> str:
@@ -132,7 +132,7 @@ class SqlStore:
     ) -> list[RunRecord]:
         """See LineageReader."""
         with self._errors():
-            return read.runs(self._db, jobs, states, (since, until), after, limit)
+            return run_reading.runs(self._db, jobs, states, (since, until), after, limit)
 
     def count_runs(self, *, since: datetime, until: datetime) -> dict[RunState, int]:
         """See LineageReader."""
@@ -248,13 +248,11 @@ class SqlStore:
     def _transaction(self) -> Iterator[None]:
         if self.read_only:
             raise StoreError(self.location, "opened read-only: nothing can be written to it")
-        if len(self._known_shapes) > _SHAPES_REMEMBERED:
-            self._known_shapes.clear()
         try:
             with self._errors(), self._db.transaction():
                 yield
         except BaseException:
-            self._known_shapes.clear()
+            self._memory.forget()
             raise
 
     @contextlib.contextmanager
