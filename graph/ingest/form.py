@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from graph.ingest.decode import Entity, Event
+from graph.ingest.event import Entity, Event
 from graph.ingest.facets import MEASURING, Facet, Facets
 from graph.store import log_format
 

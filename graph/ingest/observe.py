@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from graph.ingest.decode import Entity, Event
+from graph.ingest.event import Entity, Event
 from graph.store.changes import EventKind
 from graph.store.form_facets import dataset_node
 from graph.store.history import Observation, Observed

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from graph import nodes
-from graph.ingest.decode import Entity, Event
+from graph.ingest.event import Entity, Event
 from graph.ingest.facets import MEASURING
 from graph.ingest.form import Apart, take_apart
 from graph.ingest.observe import observations

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from graph import nodes
-from graph.ingest.decode import Event
+from graph.ingest.event import Event
 from graph.nodes import hash63
 from graph.store.queries import SAMPLES, QueryCounts, QueryEntry, QueryKind, RunQueries
 from lineage.event_id import parse_time

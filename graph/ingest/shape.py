@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from graph import nodes
-from graph.ingest.decode import Entity, Event
+from graph.ingest.event import Entity, Event
 from graph.nodes import Node
 from graph.records import EdgeKind, Origin, Transformation
 from graph.store.changes import Alias, Claim, Shape

@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from graph.ingest.decode import Event
+from graph.ingest.event import Event
 from graph.ingest.facets import Facet, Facets
 from graph.ingest.shape import build_shape, shape_content
 from graph.nodes import hash63

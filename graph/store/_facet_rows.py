@@ -71,7 +71,8 @@ def _put_new(db: Database, changes: Sequence[tuple[int, FacetChange]], latest: M
 
 def _known(db: Database, entities: Iterable[int]) -> dict[Slot, int | None]:
     rows = db.execute(
-        "SELECT f.entity, f.name, f.content FROM each_key(?) AS k CROSS JOIN facet AS f ON f.entity = k.value",
+        "SELECT f.entity, f.name, f.content FROM each_key(?) AS k"
+        " CROSS JOIN facet AS f ON f.entity = k.value",
         (list(entities),),
     )
     return {(entity, name): content for entity, name, content in rows}

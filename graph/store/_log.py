@@ -35,7 +35,7 @@ _REMEMBERED = 100_000
 
 
 class Memory:
-    """What a process knows to be in the store, so that it need not ask; right as long as nothing is removed."""
+    """What a process knows to be in the store, and need not ask; right as long as nothing is removed."""
 
     def __init__(self) -> None:
         self.removals = 0
@@ -75,7 +75,7 @@ class LogBatch:
         """The numbers of run ids."""
 
     def known(self, batch: Sequence[Changes]) -> list[Status]:
-        """Return for each event ACCEPTED where it is new, else DUPLICATE: it is in the log or the batch already.
+        """Return for each event ACCEPTED where it is new, DUPLICATE where log or batch have it already.
 
         REJECTED is one that shares its key with another event: with 63 bits it may happen to somebody once.
         """

@@ -100,9 +100,10 @@ def run_of(row: Sequence[Any]) -> Run:
 
 def _put(db: Database, runs: Iterable[Run]) -> None:
     marks = ", ".join("?" * 13)
+    names = ", ".join(_NAMES)
     updates = ", ".join(f"{name} = excluded.{name}" for name in _NAMES[1:])
     db.executemany(
-        f"INSERT INTO run ({', '.join(_NAMES)}) VALUES ({marks}) ON CONFLICT (number) DO UPDATE SET {updates}",
+        f"INSERT INTO run ({names}) VALUES ({marks}) ON CONFLICT (number) DO UPDATE SET {updates}",
         [_row(run) for run in runs],
     )
 

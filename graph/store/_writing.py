@@ -21,7 +21,7 @@ from graph.store._observing import write_observations
 from graph.store._projecting import refresh, say_on_day
 from graph.store._queries import RunsQueries
 from graph.store._run_rows import write_runs
-from graph.store.changes import Changes, Outcome, Part, Rejected, Shape, Status
+from graph.store.changes import Changes, Outcome, Part, Rejected, Shape, Status, Window
 from graph.store.database import Database
 
 _SAME_KEY = "another event has the same key: report this, the event is kept here"
@@ -95,9 +95,8 @@ def _accept(
     owners = write_runs(db, events, log.numbers, memory)
     for item in windows:
         said = item.run.window if item.run is not None else None
-        if said is not None and said.day is not None:
-            if say_on_day(db, item.owner, said.day, [part.shape_key for part in said.parts]):
-                owners.add(item.owner)
+        if said is not None and _say(db, item.owner, said):
+            owners.add(item.owner)
     owners |= {item.owner for item in events if item.form.declares}
     described |= write_facets(db, events, new, reader, before)
     _put_parents(db, events)
@@ -108,6 +107,12 @@ def _accept(
         queries.note(item, log.numbers)
     queries.flush(db)
     refresh(db, owners, memory)
+
+
+def _say(db: Database, job: int, window: Window) -> bool:
+    if window.day is None:
+        return False
+    return say_on_day(db, job, window.day, [part.shape_key for part in window.parts])
 
 
 def _put_shapes(db: Database, parts: Iterable[tuple[int, Part]], memory: Memory) -> set[int]:

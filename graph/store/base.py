@@ -88,12 +88,7 @@ class LineageReader(Protocol):
         """Return how many runs began from `since` to `until`, by the state they are in; those there are."""
 
     def last_heard(self, keys: Collection[int]) -> dict[int, datetime]:
-        """Return when these jobs and datasets were last heard of by themselves, by key.
-
-        That is the latest of: the last event of the run of a job that began last, the JobEvent or
-        DatasetEvent that declares lineage, and any event that gave a facet. Where there is none of them, the
-        key is left out.
-        """
+        """Return when an event last named these jobs and datasets, by key; others are left out."""
 
     def latest_event_time(self) -> datetime | None:
         """Return the latest time of any event, None when there is none."""

@@ -58,6 +58,6 @@ def test_jobs_and_datasets_say_when_they_were_last_heard_of(store: LineageStore)
         "runs": moment(50),
         "declared job": moment(7),
         "declared": moment(9),
-        "made": None,
+        "made": moment(40),
     }
     assert store.last_heard([]) == {}

@@ -1,0 +1,62 @@
+"""An event as ingest understands it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from graph.ingest.facets import NO_FACETS, Facets
+from graph.store.changes import EventKind
+
+EVENT_TYPES: Final = frozenset({"START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER"})
+_KINDS = {"RunEvent": EventKind.RUN, "JobEvent": EventKind.JOB, "DatasetEvent": EventKind.DATASET}
+
+
+def _no_facets() -> Facets:
+    return NO_FACETS
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A job or dataset as an event names it, with its facets.
+
+    `extra` are an input's inputFacets or an output's outputFacets.
+    """
+
+    namespace: str
+    name: str
+    facets: Facets = field(default_factory=_no_facets)
+    extra: Facets = field(default_factory=_no_facets)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An understood event. `time` is nanoseconds since the epoch; `inputs` is None where no such list is.
+
+    `head` has what it gives as eventTime, eventType, producer and schemaURL: UNSET where there is no such
+    key. `is_plain` says that the parts listed here are all of it: nothing else stands in it.
+    """
+
+    event_id: bytes
+    kind: EventKind
+    time: int
+    event_type: str
+    body: bytes
+    job: Entity | None = None
+    dataset: Entity | None = None
+    run_id: str = ""
+    run_facets: Facets = field(default_factory=_no_facets)
+    inputs: tuple[Entity, ...] | None = None
+    outputs: tuple[Entity, ...] | None = None
+    head: tuple[Any, ...] = ()
+    is_plain: bool = False
+
+
+def claimed_kind(url: Any) -> EventKind | None:
+    """Return the kind of event that the end of a schemaURL names."""
+    return _KINDS.get(url.rpartition("/")[2]) if isinstance(url, str) else None
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text can be the name of something: PostgreSQL holds no NUL in a text."""
+    return text != "" and not text.isspace() and "\0" not in text
