@@ -48,7 +48,7 @@ class PostgresqlStore(SqlStore):
                 db.set_patience(patience)
                 found = _state(db.connection)
                 _check_server(found, location)
-                read_only = read_only or found.standby or found.read_only
+                read_only = read_only or found.read_only
                 version = _prepared(db.connection, location, found, read_only)
             except BaseException:
                 db.close()
@@ -61,7 +61,6 @@ class _State(NamedTuple):
 
     server: int
     encoding: str
-    standby: bool
     read_only: bool
     path: str
     schema: str | None
@@ -106,7 +105,8 @@ def _state(connection: Connection) -> _State:
     row = connection.execute(
         """
         SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
-            pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
+            pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'
+                OR NOT coalesce(has_table_privilege(to_regclass('store_state'), 'UPDATE'), true),
             current_setting('search_path'), current_schema(),
             EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'store_state'),
             EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema())
