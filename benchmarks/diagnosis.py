@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import statistics
 import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from benchmarks.questions import FIELDS, LAYERS, milliseconds
 from graph import nodes, open_store
 from graph.queries import diagnose_metric, upstream
 from graph.queries.diagnosis.tracing import trace
 from graph.queries.draft import Draft
 from graph.records import EdgeKind
+from graph.store import LineageStore
 from graph.store.history import Observed
 from graph.store.runs import run_key
 
-RUNS = 12
+LAYERS, FIELDS, RUNS = 12, 12, 12
 DAY = 86_400 * 10**9
 _LISTED = 1
 
@@ -54,11 +59,11 @@ def _load_table(
     table, job = _table(layer, place), nodes.job("bench", f"job{layer}.{place}")
     columns = [_column(layer, place, number) for number in range(FIELDS)]
     database.executemany(
-        "INSERT INTO node (key, type, namespace, name, reversed) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO node (key, type, namespace, name, reversed, named) VALUES (?, ?, ?, ?, ?, 1)",
         [(n.key, type_, n.namespace, n.name, n.name[::-1]) for n, type_ in ((table, 1), (job, 3))],
     )
     database.executemany(
-        "INSERT INTO node (key, type, dataset, field) VALUES (?, 2, ?, ?)",
+        "INSERT INTO node (key, type, dataset, field, named) VALUES (?, 2, ?, ?, 2)",
         [(column.key, table.key, column.field) for column in columns],
     )
     edges = {(int(EdgeKind.WRITES), job.key, table.key)}
@@ -68,7 +73,7 @@ def _load_table(
             origin = _column(layer - 1, source, pick.randrange(FIELDS))
             edges.add((int(EdgeKind.FIELD), origin.key, column.key))
     database.executemany(
-        "INSERT INTO edge (kind, source, target, owner, transformation) VALUES (?, ?, ?, ?, 0)",
+        "INSERT INTO edge (kind, source, target, owner, transformation, origin) VALUES (?, ?, ?, ?, 0, 0)",
         [(*edge, job.key) for edge in edges],
     )
     shape = job.key
@@ -89,8 +94,9 @@ def _load_runs(database: sqlite3.Connection, pick: random.Random, table: int, jo
         run_id = f"{job}-{day}"
         rows.append((run_key(run_id), run_id, begin, begin + pick.randrange(50, 60) * 10**9))
     database.executemany(
-        "INSERT INTO run (key, run_id, job, job_time, first_time, state, started_at, ended_at)"
-        f" VALUES (?, ?, {job}, 0, ?, 'COMPLETE', ?, ?)",
+        "INSERT INTO run (key, run_id, job, job_time, first_time, state, started_at, ended_at,"
+        " is_window)"
+        f" VALUES (?, ?, {job}, 0, ?, 'COMPLETE', ?, ?, 0)",
         [(key, run_id, begin, begin, end) for key, run_id, begin, end in rows],
     )
     database.executemany(
@@ -101,6 +107,20 @@ def _load_runs(database: sqlite3.Connection, pick: random.Random, table: int, jo
         f"INSERT INTO observation VALUES (?, {table}, {int(Observed.STATISTICS)}, ?, ?)",
         [(key, end, f"[{pick.randrange(900, 1100)},null]".encode()) for key, _, _, end in rows],
     )
+
+
+def _traced(store: LineageStore, node: nodes.Node) -> object:
+    return trace(store, Draft(), [node])
+
+
+def milliseconds(work: Callable[[], Any], repeats: int) -> float:
+    """Return the median wall time of some work."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times)
 
 
 def main(quick: bool) -> None:
@@ -116,9 +136,9 @@ def main(quick: bool) -> None:
             for label, node in (("a field", _column(layer, 1, 1)), ("a table", _table(layer, 1))):
                 found = diagnose_metric(store, node)
                 assert found.datasets, "nothing was traced"
-                bare = milliseconds(lambda node=node: trace(store, Draft(), [node]), repeats)
-                peer = milliseconds(lambda node=node: upstream(store, node), repeats)
-                ours = milliseconds(lambda node=node: diagnose_metric(store, node), repeats)
+                bare = milliseconds(partial(_traced, store, node), repeats)
+                peer = milliseconds(partial(upstream, store, node), repeats)
+                ours = milliseconds(partial(diagnose_metric, store, node), repeats)
                 row = f"  {f'{label} of layer {layer}':<26}{len(found.datasets):>8}{bare:>10.1f}{peer:>13.1f}"
                 print(f"{row}{ours:>11.1f}{ours / peer:>7.1f}")
         store.close()

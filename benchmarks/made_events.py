@@ -2,7 +2,7 @@
 
 `days()` gives 1,000 jobs that run once a day, each with a START and a COMPLETE of 10.7 KB on average, as
 Airflow and Spark send them: jobs in layers that read what the layers below wrote, schemas on every dataset,
-column lineage and SQL that agree, and each day 1 % of the jobs with another column and other SQL. The same
+column lineage and SQL that agree, and each day 1 % of the jobs with another column and other code. The same
 seed gives the same bytes.
 """
 
@@ -21,7 +21,7 @@ SPARK = "https://github.com/OpenLineage/OpenLineage/tree/1.40.1/integration/spar
 CORE = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/"
 JOBS, DAYS = 1000, 30
 CHANGING = 0.01
-"""The share of the jobs that get another column and other SQL each day."""
+"""The share of the jobs that get another column and other code each day."""
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 Json = dict[str, Any]
@@ -134,7 +134,7 @@ def _job_facets(job: Job) -> Json:
         "branch": "main",
         "type": "git",
     }
-    told = f"Builds {job.outputs[0].name} for {job.owner} out of {len(job.inputs)} tables, once a day."
+    told = f"Builds {job.outputs[0].name} for {job.owner} once a day."
     return {
         "documentation": _facet(producer, "DocumentationJobFacet", "1-1-0", description=told),
         "jobType": _facet(producer, "JobTypeJobFacet", "2-0-3", **kind),
@@ -148,8 +148,18 @@ def _job_facets(job: Job) -> Json:
             url=f"https://github.com/acme/pipelines/blob/main/{path}",
             **place,
         ),
-        "sql": _facet(producer, "SQLJobFacet", "1-1-0", query=sql_of(job)),
+        **_code(job),
     }
+
+
+def _code(job: Job) -> Json:
+    """Return what the job runs: a program on Spark, where no dialect is said, else SQL."""
+    if job.on_spark:
+        text = f'spark.sql("""\n{sql_of(job)}\n""")'
+        return {
+            "sourceCode": _facet(SPARK, "SourceCodeJobFacet", "1-0-1", language="PYTHON", sourceCode=text)
+        }
+    return {"sql": _facet(AIRFLOW, "SQLJobFacet", "1-1-0", query=sql_of(job))}
 
 
 def _dataset(job: Job, table: Table, origins: list[Origin] | None = None) -> Json:

@@ -81,8 +81,9 @@ def running() -> Iterator[Server | None]:
             # What the tests have it write into its log would be measured too.
             connection.execute("ALTER ROLE postgres SET log_statement = 'none'")
             version, backend = connection.execute("SELECT version(), pg_backend_pid()").fetchone() or ("", 0)
-            print(f"  {version.split(' on ')[0]}, fsync off")
-        yield Server(listening, postmaster=int(_stat(backend)[1]))
+            postmaster = int(_stat(backend)[1])
+        print(f"  {version.split(' on ')[0]}, fsync off")
+        yield Server(listening, postmaster)
 
 
 def takes_postgresql(server: Server) -> bool:

@@ -44,6 +44,7 @@ _BY_STATE = {
 """Advice by SQLSTATE, whole or its first two characters (the class)."""
 
 _BY_WORDS = (
+    ("cannot contain nul", "a text has a NUL character, which PostgreSQL cannot keep"),
     ("password", _REFUSED),
     ("pg_hba.conf", _REFUSED),
     ("authentication", _REFUSED),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 import psycopg
 from psycopg import sql
@@ -17,7 +17,7 @@ from graph.store._migrations import require_current, require_known, scripts, sta
 from graph.store._postgresql_database import Connection, PostgresqlDatabase
 from graph.store._postgresql_errors import postgresql_errors
 from graph.store.sql_store import SqlStore
-from lineage.redaction import redact_url
+from lineage.redaction import redact_text, redact_url
 
 _APPLICATION = "lineage-graph"
 _OLDEST = 140000
@@ -48,7 +48,7 @@ class PostgresqlStore(SqlStore):
                 db.set_patience(patience)
                 found = _state(db.connection)
                 _check_server(found, location)
-                read_only = read_only or found.standby or found.read_only
+                read_only = read_only or found.read_only
                 version = _prepared(db.connection, location, found, read_only)
             except BaseException:
                 db.close()
@@ -61,7 +61,6 @@ class _State(NamedTuple):
 
     server: int
     encoding: str
-    standby: bool
     read_only: bool
     path: str
     schema: str | None
@@ -74,9 +73,11 @@ def _connecting(url: str, location: str, read_only: bool) -> Callable[[], Connec
     url, options = _own_options(url, location)
     try:
         given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
+    except psycopg.ProgrammingError as error:
         raise StoreError(
-            location, "is no address of a PostgreSQL database: postgresql://user@host:5432/database"
+            location,
+            "is no address of a PostgreSQL database, which looks like postgresql://user@host:5432/database"
+            f" ({redact_text(str(error))})",
         ) from None
     options |= {"connect_timeout": given.get("connect_timeout", _CONNECT_SECONDS), "client_encoding": "UTF8"}
     if read_only:
@@ -87,23 +88,25 @@ def _connecting(url: str, location: str, read_only: bool) -> Callable[[], Connec
 
 def _own_options(url: str, location: str) -> tuple[str, dict[str, Any]]:
     """Return the URL without what is not libpq's: `prepare_threshold` (a number, or none)."""
-    parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
+    address, _, words = url.partition("?")
+    query = parse_qsl(words, keep_blank_values=True)
     said = dict(query).get("prepare_threshold")
     if said is None:
         return url, {}
     if said != "none" and not said.isdecimal():
         raise StoreError(location, f"prepare_threshold is {said!r}: give a number, or none")
     rest = [(name, value) for name, value in query if name != "prepare_threshold"]
-    url = urlunsplit(parts._replace(query=urlencode(rest, quote_via=quote)))
-    return url, {"prepare_threshold": None if said == "none" else int(said)}
+    return f"{address}?{urlencode(rest, quote_via=quote)}", {
+        "prepare_threshold": None if said == "none" else int(said)
+    }
 
 
 def _state(connection: Connection) -> _State:
     row = connection.execute(
         """
         SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
-            pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
+            pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'
+                OR NOT coalesce(has_table_privilege(to_regclass('store_state'), 'UPDATE'), true),
             current_setting('search_path'), current_schema(),
             EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'store_state'),
             EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema())

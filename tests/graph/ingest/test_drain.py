@@ -125,15 +125,15 @@ def test_a_read_only_store_takes_nothing_and_says_so(store: LineageStore) -> Non
     assert not outbox.is_empty()
 
 
-def test_events_wait_on_when_the_store_cannot_be_written(store: LineageStore) -> None:
-    outbox = fill(store)
-    with closing(sqlite3.connect(store.location)) as other, other:
+def test_events_wait_on_when_the_store_cannot_be_written(file_store: LineageStore) -> None:
+    outbox = fill(file_store)
+    with closing(sqlite3.connect(file_store.location)) as other, other:
         other.execute("CREATE TRIGGER broken BEFORE INSERT ON run BEGIN SELECT RAISE(ABORT, 'injected'); END")
     with pytest.raises(StoreError, match="injected"):
-        drain(store)
+        drain(file_store)
     assert outbox.stats().waiting == 39
     assert outbox.stats().lease is None
-    assert store.counts().events == 0
+    assert file_store.counts().events == 0
 
 
 def test_a_damaged_outbox_does_not_keep_the_others_from_being_drained(store: LineageStore) -> None:

@@ -221,17 +221,17 @@ def test_a_day_that_comes_late_counts_as_if_it_had_come_in_time(store: LineageSt
 
 
 def test_what_is_kept_of_windows_does_not_grow_with_the_mixture_of_their_statements(
-    store: LineageStore,
+    file_store: LineageStore,
 ) -> None:
     """Any of 2^8 mixtures of eight statements: a shape for each statement and one for the rest."""
     texts = [f"SELECT c FROM s.t{number}" for number in range(8)]
     for mixture in range(1, 256):
         chosen = [text for place, text in enumerate(texts) if mixture >> place & 1]
         entries = [entry(place) for place in range(len(chosen))]
-        put(store, told(f"m{mixture}", day(0, mixture), *entries, statements=tuple(chosen), window=True))
-    derive(store)
+        put(file_store, told(f"m{mixture}", day(0, mixture), *entries, statements=tuple(chosen), window=True))
+    derive(file_store)
 
-    with closing(sqlite3.connect(store.location)) as db:
+    with closing(sqlite3.connect(file_store.location)) as db:
         rows = {
             table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             for table in ("shape", "derivation", "shape_set", "said_on_day", "query", "query_statement")
@@ -244,7 +244,7 @@ def test_what_is_kept_of_windows_does_not_grow_with_the_mixture_of_their_stateme
         "query": 8,
         "query_statement": 8,
     }
-    assert sum(record.runs for record in found(store)) == 8 * 128
+    assert sum(record.runs for record in found(file_store)) == 8 * 128
 
 
 def test_the_statements_of_a_tracked_run_are_read_together(store: LineageStore) -> None:

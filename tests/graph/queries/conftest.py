@@ -237,9 +237,9 @@ def _input_field(name: str, type_: str) -> dict[str, Any]:
 
 
 @contextmanager
-def stored(jobs: Iterable[Job]) -> Iterator[LineageReader]:
+def stored(jobs: Iterable[Job], place: str = ":memory:") -> Iterator[LineageReader]:
     """Give a store that took the events of the jobs."""
-    with closing(open_store(":memory:")) as store:
+    with closing(open_store(place)) as store:
         bodies = [json.dumps(event_of(each)).encode() for each in jobs]
         assert ingest(store, bodies).accepted == len(bodies)
         yield store
@@ -251,9 +251,13 @@ def stored_graph() -> Callable[[Iterable[Job]], AbstractContextManager[LineageRe
     return stored
 
 
-@pytest.fixture(params=["listed", "sqlite"])
+@pytest.fixture(params=["listed", "sqlite", "postgresql"])
 def graph_of(request: pytest.FixtureRequest) -> Iterator[Callable[[Iterable[Job]], LineageReader]]:
-    """Build a reader from jobs: over plain lists, and a store that took their events."""
+    """Build a reader from jobs: over plain lists, and stores that took their events."""
+    if request.param == "listed":
+        yield listed
+        return
+    postgresql = request.param == "postgresql"
+    fresh = request.getfixturevalue("fresh_postgresql") if postgresql else lambda: ":memory:"
     with ExitStack() as stores:
-        build = {"listed": listed, "sqlite": lambda jobs: stores.enter_context(stored(jobs))}
-        yield build[request.param]
+        yield lambda jobs: stores.enter_context(stored(jobs, fresh()))

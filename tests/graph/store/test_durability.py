@@ -26,6 +26,11 @@ LINES = [
 ]
 
 
+@pytest.fixture
+def store(file_store: LineageStore) -> LineageStore:
+    return file_store
+
+
 def content(store: LineageStore) -> dict[str, list[tuple[object, ...]]]:
     """Return every row of the file but for times of arrival."""
     with closing(sqlite3.connect(store.location)) as db, db:

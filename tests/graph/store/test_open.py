@@ -103,15 +103,15 @@ def test_reading_what_is_not_there_is_refused_and_makes_nothing(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_of_a_newer_release_is_refused_and_left_as_it_is(store: LineageStore) -> None:
-    put(store, EVENT)
-    store.close()
-    with closing(sqlite3.connect(store.location)) as other, other:
+def test_a_store_of_a_newer_release_is_refused_and_left_as_it_is(file_store: LineageStore) -> None:
+    put(file_store, EVENT)
+    file_store.close()
+    with closing(sqlite3.connect(file_store.location)) as other, other:
         other.execute("PRAGMA user_version = 999")
     for read_only in (False, True):
         with pytest.raises(StoreError, match=r"newer release \(format 999.*upgrade lineage-graph"):
-            open_store(store.location, read_only=read_only)
-    with closing(sqlite3.connect(store.location)) as other, other:
+            open_store(file_store.location, read_only=read_only)
+    with closing(sqlite3.connect(file_store.location)) as other, other:
         assert other.execute("SELECT count(*) FROM event").fetchone() == (1,)
 
 
@@ -155,11 +155,11 @@ def test_a_file_that_may_not_be_written_is_opened_for_reading(
         assert done.stdout == "True 1\n", done.stderr
 
 
-def test_a_damaged_store_gives_an_error_that_says_so(store: LineageStore) -> None:
+def test_a_damaged_store_gives_an_error_that_says_so(file_store: LineageStore) -> None:
     for number in range(50):
-        put(store, run_event(f"r{number}", "COMPLETE", number, inputs=["a"], outputs=[f"b{number}"]))
-    store.close()
-    path = Path(store.location)
+        put(file_store, run_event(f"r{number}", "COMPLETE", number, inputs=["a"], outputs=[f"b{number}"]))
+    file_store.close()
+    path = Path(file_store.location)
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)

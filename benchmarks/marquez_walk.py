@@ -1,0 +1,147 @@
+"""The lineage query of Marquez's shape beside ours, on the same jobs and datasets in one PostgreSQL.
+
+The shape is that of a walk over jobs which share a dataset, whichever way: each call gathers what every job
+reads and writes into arrays, joins by their overlap, which no index helps, and a row is new again at every
+depth. Ours answers "upstream" and "downstream" to the same depth, and the same undirected walk, whose jobs
+have to be the same.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from benchmarks import made_graph
+from benchmarks.made_graph import Graph
+from benchmarks.postgresql import Server
+from graph import open_store
+from graph.nodes import Node
+from graph.queries import downstream, upstream
+from graph.records import Direction, EdgeKind
+from graph.store import LineageStore
+
+if TYPE_CHECKING:
+    import psycopg
+
+TABLES = """
+CREATE TABLE jobs (uuid uuid PRIMARY KEY, name text NOT NULL, hidden boolean NOT NULL DEFAULT false);
+CREATE TABLE job_versions_io_mapping (job_uuid uuid, dataset_uuid uuid, io_type text,
+    is_current_job_version boolean, PRIMARY KEY (job_uuid, dataset_uuid, io_type));
+CREATE INDEX ON job_versions_io_mapping (dataset_uuid);
+"""
+QUERY = """
+WITH RECURSIVE touched AS (
+    SELECT m.job_uuid, array_agg(DISTINCT m.dataset_uuid) AS datasets
+    FROM job_versions_io_mapping m JOIN jobs j ON j.uuid = m.job_uuid
+    WHERE m.is_current_job_version AND NOT j.hidden
+    GROUP BY m.job_uuid
+), walked (job_uuid, datasets, depth) AS (
+    SELECT job_uuid, datasets, 0 FROM touched WHERE job_uuid = %s
+    UNION
+    SELECT t.job_uuid, t.datasets, w.depth + 1
+    FROM touched t JOIN walked w ON t.datasets && w.datasets AND t.job_uuid <> w.job_uuid
+    WHERE w.depth < %s
+)
+SELECT job_uuid, min(depth) FROM walked GROUP BY job_uuid
+"""
+DEPTHS = (1, 2, 3, 5, 20)
+PATIENCE_SECONDS = 600
+
+
+def compare(server: Server, graph: Graph, with_ours: bool, deepest: int) -> None:
+    """Print what each takes by depth, from a job of the middle of the graph."""
+    import psycopg
+
+    url = server.new_database("marquez_walk")
+    with psycopg.connect(url, autocommit=True) as connection:
+        _load(connection, graph)
+        connection.execute(f"SET statement_timeout = '{PATIENCE_SECONDS}s'".encode())
+        store = _store(server, graph) if with_ours else None
+        print(f"\nMarquez's shape on PostgreSQL: {len(graph.jobs):,} jobs; milliseconds")
+        print(f"  {'depth':<8}{'jobs':>8}{'its query':>12}", end="")
+        print(f"{'same walk':>12}{'ratio':>9}{'up + down':>12}{'ratio':>9}")
+        job = _middle_job(graph)
+        for depth in (depth for depth in DEPTHS if depth <= deepest):
+            _row(connection, store, graph.jobs[job], job, depth)
+        if store is not None:
+            store.close()
+
+
+def _store(server: Server, graph: Graph) -> LineageStore:
+    url = server.new_database("walked")
+    made_graph.load_postgresql(url, graph)
+    return open_store(url)
+
+
+def _load(connection: psycopg.Connection[Any], graph: Graph) -> None:
+    connection.execute(TABLES.encode())
+    with connection.cursor().copy("COPY jobs (uuid, name) FROM STDIN") as copy:
+        for key, node in graph.jobs.items():
+            copy.write_row((UUID(int=key), node.name))
+    pairs = [
+        (job, dataset, side)
+        for side, kind in (("INPUT", EdgeKind.READS), ("OUTPUT", EdgeKind.WRITES))
+        for source, targets in graph.below[kind].items()
+        for target in targets
+        for job, dataset in [(target, source) if side == "INPUT" else (source, target)]
+    ]
+    with connection.cursor().copy("COPY job_versions_io_mapping FROM STDIN") as copy:
+        for job, dataset, side in pairs:
+            copy.write_row((UUID(int=job), UUID(int=dataset), side, True))
+    connection.execute("VACUUM ANALYZE")
+
+
+def _middle_job(graph: Graph) -> int:
+    made = [
+        (dataset, job) for dataset, job in graph.made_by.items() if dataset in graph.below[EdgeKind.FEEDS]
+    ]
+    return made[len(made) // 2][1]
+
+
+def _row(
+    connection: psycopg.Connection[Any], store: LineageStore | None, node: Node, job: int, depth: int
+) -> None:
+    theirs, rows = _milliseconds(lambda: connection.execute(QUERY, (UUID(int=job), depth)).fetchall(), 3)
+    line = f"  {depth:<8}{len(rows):>8,}{theirs:>12,.1f}"
+    if store is not None:
+        walk, jobs = _milliseconds(lambda: _same_walk(store, job, depth), 7)
+        assert jobs == {each.int for each, _ in rows}, "the walks differ"
+        ours, _ = _milliseconds(
+            lambda: (upstream(store, node, depth=depth), downstream(store, node, depth=depth)), 7
+        )
+        line += f"{walk:>12,.2f}{theirs / walk:>8,.0f}x{ours:>12,.2f}{theirs / ours:>8,.0f}x"
+    print(line, flush=True)
+
+
+def _same_walk(store: LineageStore, job: int, depth: int) -> set[int]:
+    """Return the jobs that share datasets with the job, or with others on the way: what the query gives."""
+    up, down = Direction.UPSTREAM, Direction.DOWNSTREAM
+    jobs, datasets, ahead = {job}, set[int](), {job}
+    for _ in range(depth):
+        reads, writes = (
+            store.incident(ahead, EdgeKind.READS, up),
+            store.incident(ahead, EdgeKind.WRITES, down),
+        )
+        touched = {edge.source for edge in reads} | {edge.target for edge in writes}
+        new = touched - datasets
+        if not new:
+            break
+        datasets |= new
+        by, of = store.incident(new, EdgeKind.READS, down), store.incident(new, EdgeKind.WRITES, up)
+        ahead = ({edge.target for edge in by} | {edge.source for edge in of}) - jobs
+        jobs |= ahead
+    return jobs
+
+
+def _milliseconds(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
+    """Return the median time and the last answer; what takes longer than ten seconds is done once."""
+    times: list[float] = []
+    answer = None
+    while len(times) < repeats and sum(times) < 10_000:
+        start = time.perf_counter()
+        answer = work()
+        times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times), answer
