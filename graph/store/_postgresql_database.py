@@ -71,7 +71,11 @@ class PostgresqlDatabase:
         def opened() -> psycopg.ServerCursor[Row]:
             name = f"lineage_{next(self._cursors)}"
             cursor = self.connection.cursor(name, binary=True, withhold=True)
-            return cursor.execute(_translated(sql), values)
+            try:
+                return cursor.execute(_translated(sql), values)
+            except BaseException:
+                cursor.close()
+                raise
 
         with self._reading(opened) as cursor:
             cursor.itersize = _STREAMED

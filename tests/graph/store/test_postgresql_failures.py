@@ -1,0 +1,134 @@
+"""A store in PostgreSQL that is used while something goes wrong: nothing is half-written, and it goes on."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+from made_events import dump, dump_of, feeds, put, run_event
+from postgres_server import running_server
+
+from graph import open_store
+from graph.errors import StoreError
+from graph.store import LineageStore
+
+EVENT = run_event("r", "COMPLETE", 0, inputs=["a"], outputs=["b"])
+
+
+@pytest.fixture
+def store(postgresql_store: LineageStore) -> LineageStore:
+    return postgresql_store
+
+
+def backend_of(store: LineageStore) -> int:
+    return int(store._db.execute("SELECT pg_backend_pid()").fetchone()[0])  # type: ignore[attr-defined]
+
+
+def test_a_store_that_is_busy_for_long_is_told(store: LineageStore, other: psycopg.Connection[Any]) -> None:
+    store.patience = 0.05
+    with other.transaction():
+        other.execute("SELECT FROM store_state FOR UPDATE")
+        with pytest.raises(StoreError, match="another process has been writing"):
+            put(store, EVENT)
+        assert store.counts().events == 0
+    put(store, EVENT)
+
+
+def test_a_connection_that_was_lost_while_idle_is_made_again(
+    store: LineageStore, other: psycopg.Connection[Any]
+) -> None:
+    put(store, EVENT)
+    for question in (
+        lambda: feeds(store) == {"a -> b"},
+        lambda: put(store, run_event("r", "START", 0)) is None,
+        lambda: store.counts().events == 2,
+    ):
+        backend = backend_of(store)
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
+        assert question()
+        assert backend_of(store) != backend
+
+
+@pytest.mark.parametrize("table", ["event", "shape_edge", "edge"])
+def test_a_connection_that_is_lost_in_a_batch_leaves_nothing_of_it(
+    store: LineageStore, other: psycopg.Connection[Any], table: str
+) -> None:
+    put(store, EVENT)
+    before = dump(store)
+    backend = backend_of(store)
+    told: list[StoreError] = []
+
+    def apply() -> None:
+        try:
+            put(store, run_event("r2", "COMPLETE", 1, job="other", inputs=["b"], outputs=["c"]))
+        except StoreError as error:
+            told.append(error)
+
+    writing = threading.Thread(target=apply)
+    with other.transaction():
+        other.execute(f"LOCK TABLE {table} IN SHARE MODE")
+        writing.start()
+        while not other.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'", (backend,)
+        ).fetchone():
+            assert writing.is_alive(), f"the batch does not write into {table}"
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
+        writing.join(30)
+    assert "connection to the server was lost; nothing is half-written" in str(told[0])
+    assert dump(store) == before
+    put(store, run_event("r2", "COMPLETE", 1, job="other", inputs=["b"], outputs=["c"]))
+    assert feeds(store) == {"a -> b", "b -> c"}
+
+
+def broken(other: psycopg.Connection[Any], table: str, state: str) -> None:
+    """Have the second new row of a table fail with an SQLSTATE."""
+    other.execute(
+        f"""
+        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF (SELECT count(*) FROM {table}) > 1 THEN RAISE 'injected' USING ERRCODE = '{state}'; END IF;
+            RETURN new;
+        END $$;
+        CREATE TRIGGER broken BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION fail();
+        """
+    )
+
+
+@pytest.mark.parametrize("table", ["event", "shape_edge", "run", "job_run", "edge", "projected"])
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("53100", "disk is full; nothing of this step was kept"),
+        ("XX001", "the database is damaged: restore it"),
+        ("57014", "statement_timeout ended this step"),
+    ],
+)
+def test_a_fault_in_the_middle_of_a_batch_leaves_nothing_of_it(
+    store: LineageStore, other: psycopg.Connection[Any], table: str, state: str, reason: str
+) -> None:
+    events = [
+        run_event(f"r{number}", "COMPLETE", number, job=f"j{number}", inputs=["a"], outputs=[f"b{number}"])
+        for number in range(4)
+    ]
+    broken(other, table, state)
+    try:
+        with pytest.raises(StoreError, match=reason):
+            put(store, *events)
+        assert store.counts().events == 0
+        assert dump(store) == dump_of([])
+    finally:
+        other.execute("DROP FUNCTION fail CASCADE")
+    put(store, *events)
+    assert len(feeds(store)) == 4
+
+
+def test_a_server_that_was_stopped_is_told_and_the_store_is_as_it_was(new_schema: str) -> None:
+    with running_server() as server:
+        store = open_store(server.dsn())
+        put(store, EVENT)
+    with closing(store):
+        for question in (store.counts, lambda: put(store, EVENT), store.counts):
+            with pytest.raises(StoreError, match=r"cannot be reached|was lost|starting or stopping"):
+                question()
