@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.adapt import Dumper
 from psycopg.types.numeric import Int8BinaryDumper
 
 from graph.errors import StoreError
@@ -149,7 +150,21 @@ class PostgresqlDatabase:
         connection.execute("SELECT set_config('jit', 'off', false)")
         for type_ in (int, bool):  # one type for all numbers: one prepared statement for all rows
             connection.adapters.register_dumper(type_, Int8BinaryDumper)
+        connection.adapters.register_dumper(list, _ListDumper)
         return connection
+
+
+class _ListDumper(Dumper):
+    """Writes lists without a type, which the cast beside each gives: psycopg's takes that of the first list."""
+
+    def dump(self, obj: list[Any]) -> bytes:
+        """Return the text of an array of integers or texts."""
+        return ("{" + ",".join([str(each) if type(each) is int else _quoted(each) for each in obj]) + "}").encode()
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 @lru_cache(maxsize=2000)

@@ -48,13 +48,15 @@ def fresh_postgresql(postgresql_server: PostgresServer, _connection: Any) -> Cal
 def _empty(connection: psycopg.Connection[Any], schema: str) -> None:
     """Remove all rows of a schema, which is faster than to make its tables again."""
     tables = connection.execute(
-        "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename <> 'store_state'", (schema,)
+        "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename NOT IN ('store_state', 'log_end')", (schema,)
     ).fetchall()
     sequences = connection.execute(
         "SELECT sequencename FROM pg_sequences WHERE schemaname = %s", (schema,)
     ).fetchall()
     deleting = [f"DELETE FROM {schema}.{name}" for (name,) in tables]
     beginning = [f"ALTER SEQUENCE {schema}.{name} RESTART" for (name,) in sequences]
+    if tables:
+        deleting.append(f"UPDATE {schema}.log_end SET seq = 0, run = 0, event_time = NULL, removals = 0")
     connection.execute(";".join([*deleting, *beginning]))
 
 

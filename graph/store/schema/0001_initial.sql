@@ -3,7 +3,7 @@
 -- The log: see log_format.py. Events in the order in which they were committed.
 -- One row: where the log ends, the latest time of any event, and how often something was taken out of it.
 CREATE TABLE log_end (
-    only INTEGER PRIMARY KEY,
+    one INTEGER PRIMARY KEY,
     seq INTEGER NOT NULL,
     run INTEGER NOT NULL,
     event_time INTEGER,

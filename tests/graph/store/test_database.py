@@ -70,6 +70,11 @@ def db(place: str) -> Iterator[Database]:
             ["Z", "a", "é"],
         ),
         ("SELECT value FROM each_key(?) AS k", ([],), []),
+        (
+            "SELECT k.value FROM each_key(?) AS k WHERE k.value IN (SELECT value FROM each_key(?) AS l)",
+            ([1, 2, 2**62], [2**62]),
+            [2**62],
+        ),
         ("SELECT value FROM each_text(?) AS k", (['"{a,b}\\', "", "null"],), ['"{a,b}\\', "", "null"]),
         ("SELECT least(value, ?) FROM each_key(?) AS k", (5, [9, 1]), [5, 1]),
         ("SELECT greatest(value, :low) FROM each_key(:keys) AS k", {"low": 5, "keys": [9, 1]}, [9, 5]),
@@ -88,11 +93,12 @@ def test_values_come_back_as_they_were_given(db: Database) -> None:
     rows = [(1, b"\x00\xff", "dataset\\ % ? :x 'é'", None), (2**62, b"", "", -(2**63))]
     with db.transaction():
         written = db.executemany(
-            "INSERT INTO facet (entity, body, name, digest, event_time) VALUES (?, ?, ?, coalesce(?, 0), 0)",
+            "INSERT INTO facet (entity, body, name, content, event_time, gone, contested)"
+            " VALUES (?, ?, ?, coalesce(?, 0), 0, 0, 0)",
             rows,
         )
     assert written == 2
-    found = db.execute("SELECT entity, body, name, digest FROM facet ORDER BY entity").fetchall()
+    found = db.execute("SELECT entity, body, name, content FROM facet ORDER BY entity").fetchall()
     assert found == [(1, b"\x00\xff", "dataset\\ % ? :x 'é'", 0), (2**62, b"", "", -(2**63))]
 
 
@@ -137,13 +143,13 @@ def test_a_long_answer_is_read_while_other_statements_run(db: Database) -> None:
     with db.transaction():
         db.execute(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
-            " INSERT INTO declaration SELECT i, 0, i FROM n",
+            " INSERT INTO job_parent SELECT i, 0, i FROM n",
             (count,),
         )
-    rows = db.stream("SELECT owner FROM declaration")
+    rows = db.stream("SELECT job FROM job_parent")
     seen = [next(rows)[0]]
     for (owner,) in rows:
         seen.append(owner)
         if len(seen) % 5000 == 0:
-            assert db.execute("SELECT count(*) FROM declaration").fetchone() == (count,)
+            assert db.execute("SELECT count(*) FROM job_parent").fetchone() == (count,)
     assert sorted(seen) == list(range(1, count + 1))
