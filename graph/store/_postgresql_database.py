@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
-from itertools import count
 from typing import Any, TypeVar
 
 import psycopg
@@ -49,7 +48,6 @@ class PostgresqlDatabase:
         self._format = format
         self._patience = 0
         self._writing = False
-        self._cursors = count(1)
         self.connection = self._connected()
 
     def execute(self, sql: str, values: Values = ()) -> Rows:
@@ -67,19 +65,14 @@ class PostgresqlDatabase:
 
     def stream(self, sql: str, values: Values = ()) -> Iterator[Row]:
         """See `Database.stream`."""
-
-        def opened() -> psycopg.ServerCursor[Row]:
-            name = f"lineage_{next(self._cursors)}"
-            cursor = self.connection.cursor(name, binary=True, withhold=True)
-            try:
-                return cursor.execute(_translated(sql), values)
-            except BaseException:
-                cursor.close()
-                raise
-
-        with self._reading(opened) as cursor:
+        # On a connection of its own: the transaction lasts as long as the answer is being read.
+        with (
+            self._connected() as connection,
+            connection.transaction(),
+            connection.cursor("lineage", binary=True) as cursor,
+        ):
             cursor.itersize = _STREAMED
-            yield from cursor
+            yield from cursor.execute(_translated(sql), values)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

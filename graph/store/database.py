@@ -101,7 +101,7 @@ class Statement:
 _NEUTRAL = re.compile(
     r"""
     (?P<kept> '(?:[^']|'')*' | --[^\n]* | :: )
-    | \beach_(?P<of>key|text)\( \s* (?: (?P<listed>\?) | :(?P<list_name>\w+) ) \s* \)
+    | \beach_(?P<of>key|text)\( \s* (?: (?P<listed>\?) | :(?P<list_name>\w+) ) \s* \) (?=\s+AS\b)
     | (?P<mark> \? )
     | :(?P<name> [a-z_]\w* )
     | (?P<word> \b(?:least|greatest)(?=\() | % )
