@@ -96,6 +96,14 @@ class PostgresqlDatabase:
         """See `Database.set_patience`."""
         self._patience = max(1, round(seconds * 1000))  # 0 would wait without end
 
+    def size(self) -> int:
+        """See `Database.size`."""
+        rows = self.execute(
+            "SELECT CAST(sum(pg_total_relation_size(oid)) AS BIGINT) FROM pg_class"
+            " WHERE relkind = 'r' AND relnamespace = to_regnamespace(quote_ident(current_schema()))"
+        )
+        return int(rows.fetchone()[0])
+
     def close(self) -> None:
         """See `Database.close`."""
         self.connection.close()

@@ -66,6 +66,9 @@ class Database(Protocol):
     def set_patience(self, seconds: float) -> None:
         """Have writes wait so long for other writers."""
 
+    def size(self) -> int:
+        """Return how many bytes the tables and indexes of the store take."""
+
     def close(self) -> None:
         """Give back the connection."""
 
