@@ -4,9 +4,9 @@
 records; "answer" all of `graph.queries`: names, jobs, the walk on networkx, the order. Milliseconds of wall
 time and, as "CPU", the median of this process's own, which neighbours on the machine disturb little (it is
 all there is on SQLite, and the client's part on PostgreSQL). Typical nodes are 200 different ones of a middle
-layer that feed others, the hub is the one whose answer has about 14,000 nodes at 1,000,000 edges, and the root
-feeds nearly everything. What is reached is compared with a plain walk over the edges that were loaded. The
-lineage query of Marquez's shape is asked beside ours.
+layer that feed others, the hub is the one whose answer has about 14,000 nodes at 1,000,000 edges, and the
+root feeds nearly everything. What is reached is compared with a plain walk over the edges that were loaded.
+The lineage query of Marquez's shape is asked beside ours.
 """
 
 from __future__ import annotations
