@@ -26,8 +26,8 @@ IMPORTER = "https://github.com/lineage-graph/lineage-graph/tree/main/graph/impor
 """The producer of these events; it names no release, so that a later one makes the same events."""
 
 _ENDS = {"COMPLETED": RunState.COMPLETE, "FAILED": RunState.FAIL, "ABORTED": RunState.ABORT}
-_LINEAGE = frozenset({"sql", "lineage", "columnLineage", "lineageGraph_statements"})
-"""Facets that make edges: not declared for what has runs, of which the latest ones count."""
+_LINEAGE = frozenset({"sql", "lineage", "lineageGraph_statements"})
+"""Facets of jobs that make edges: not declared for those that ran, of which the latest runs count."""
 
 Facets = Mapping[str, Any]
 
@@ -39,8 +39,6 @@ def dataset_event(record: Record, told: Collection[str], *, known: bool) -> Iter
     """
     made = {**(record.get("facets") or {}), **_dataset_facets(record)}
     facets = {name: facet for name, facet in made.items() if name not in told}
-    if known:
-        facets = {name: facet for name, facet in facets.items() if name not in _LINEAGE}
     if facets or not known:
         dataset = StaticDataset(record["namespace"], record["name"], facets=facets)
         yield encode(DatasetEvent(eventTime=record["updatedAt"], producer=IMPORTER, dataset=dataset))

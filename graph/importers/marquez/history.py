@@ -39,7 +39,7 @@ class _Event(msgspec.Struct, rename="camel"):
 def event_pages(
     marquez: Connection, since: datetime | None, progress: Callable[[str], None]
 ) -> Iterator[list[bytes]]:
-    """Yield the events from `since` on as they came, each once for each time that Marquez has it.
+    """Yield the events from `since` on as they came, in pages; one that Marquez has twice may come twice.
 
     An ImportSourceError says from which time the import can go on.
     """

@@ -23,6 +23,7 @@ class Told:
         self.runs_of: Counter[Name] = Counter()
         self._runs: set[bytes] = set()
         self._parents: set[Name] = set()
+        self._parent_runs: set[bytes] = set()
 
     def take(self, body: bytes) -> None:
         """Note what an event tells of."""
@@ -47,14 +48,15 @@ class Told:
         """Note the parent: Marquez makes a run and a job of it, in the namespace of the child."""
         if not facet:
             return
-        self._runs.add(_run_key(_mapping(facet.get("run")).get("runId")))
+        self._parent_runs.add(_run_key(_mapping(facet.get("run")).get("runId")))
         _, name = _name(_mapping(facet.get("job")))
         # Marquez cuts the name of a task off where it finds one.
         self._parents |= {(namespace, name), (namespace, name.rpartition(".")[0])}
 
     def has_run(self, run_id: str) -> bool:
-        """Say whether events tell of a run."""
-        return _run_key(run_id) in self._runs
+        """Say whether events tell of a run, if only as the parent of another."""
+        key = _run_key(run_id)
+        return key in self._runs or key in self._parent_runs
 
     def has_job(self, name: Name) -> bool:
         """Say whether events tell of a job, if only as the parent of another."""

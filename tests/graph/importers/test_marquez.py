@@ -317,6 +317,29 @@ def test_events_without_a_run_come_from_the_records_they_left(
     assert [field.field for field in store.fields(nodes.dataset(NAMESPACE, "d"))] == ["x"]
 
 
+def test_column_lineage_outlives_the_events_of_the_job_that_wrote_it(
+    marquez: MarquezServer, store: LineageStore
+) -> None:
+    """A later event names the dataset as read only: how it was made is known to Marquez alone."""
+    marquez.post(run_event("1", "COMPLETE", 9, job="reader", inputs=["b"]))
+    column = {"name": "x", "inputFields": [{"namespace": NAMESPACE, "dataset": "a", "field": "y"}]}
+    marquez.dataset(NAMESPACE, "b", at(9), columnLineage=[column])
+
+    put_all(store, imported(marquez))
+
+    assert edges(store, EdgeKind.FIELD) == {"a.y -> b.x"}
+
+
+def test_where_events_tell_all_runs_none_are_listed(marquez: MarquezServer) -> None:
+    for n in range(5):
+        marquez.post(run_event(f"child {n}", "COMPLETE", n, job="task", parent=f"dag run {n}"))
+        marquez.post(run_event(f"dag run {n}", "COMPLETE", n, job="dag"))
+
+    assert len(list(imported(marquez))) == 10
+
+    assert [path for path in marquez.requests if "/runs?" in path and "limit=1&" not in path] == []
+
+
 def test_a_job_under_a_parent_is_the_one_its_events_name(marquez: MarquezServer, store: LineageStore) -> None:
     """Marquez puts the parent's name before the job's, and makes a job and a run of the parent."""
     event = run_event("1", "COMPLETE", 1, job="task", parent="dag run")
