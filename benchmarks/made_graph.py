@@ -28,7 +28,6 @@ NODE = "node (key, type, namespace, name, reversed, dataset, field, named)"
 EDGE = "edge (kind, source, target, owner, transformation, origin)"
 
 Row = tuple[int | str | None, ...]
-Keys = array  # of 64-bit integers
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Graph:
     jobs: dict[int, Node] = field(default_factory=dict)
     made_by: dict[int, int] = field(default_factory=dict)
     """By dataset: the job that writes it."""
-    below: dict[EdgeKind, dict[int, Keys[int]]] = field(default_factory=dict)
+    below: dict[EdgeKind, dict[int, array[int]]] = field(default_factory=dict)
 
     def link(self, kind: EdgeKind, source: int, target: int) -> None:
         """Add an edge, once."""
@@ -70,24 +69,28 @@ class Graph:
 
     def node_rows(self) -> Iterator[Row]:
         """Yield the rows of the table of nodes."""
-        for numbers, known in ((1, self.datasets), (3, self.jobs)):
+        for type_, known in ((1, self.datasets), (3, self.jobs)):
             for key, node in known.items():
-                yield (key, numbers, node.namespace, node.name, node.name[::-1], None, None, 1)
+                yield (key, type_, node.namespace, node.name, node.name[::-1], None, None, 1)
         for key, (dataset, name) in self.fields.items():
             yield (key, 2, None, None, None, dataset, name, 7)
 
     def edge_rows(self) -> Iterator[tuple[int, int, int, int, int, int]]:
         """Yield the rows of the table of edges."""
-        changed = transformation_key(IDENTITY)
+        identity = transformation_key(IDENTITY)
         for kind, below in self.below.items():
+            label = (identity, int(Origin.COLUMN_FACET)) if kind is EdgeKind.FIELD else (0, 0)
             for source, targets in below.items():
                 for target in targets:
-                    if kind is EdgeKind.FIELD:
-                        owner = self.made_by[self.fields[target][0]]
-                        yield (int(kind), source, target, owner, changed, int(Origin.COLUMN_FACET))
-                        continue
-                    job = {EdgeKind.FEEDS: self.made_by.get(target), EdgeKind.READS: target}.get(kind, source)
-                    yield (int(kind), source, target, job or 0, 0, 0)
+                    yield (int(kind), source, target, self._job_of(kind, source, target), *label)
+
+    def _job_of(self, kind: EdgeKind, source: int, target: int) -> int:
+        """Return the job that makes an edge."""
+        if kind is EdgeKind.FIELD:
+            return self.made_by[self.fields[target][0]]
+        if kind is EdgeKind.FEEDS:
+            return self.made_by[target]
+        return target if kind is EdgeKind.READS else source
 
     def size(self, *kinds: EdgeKind) -> int:
         """Return how many edges there are, of some kinds or in all."""
@@ -123,7 +126,7 @@ def layered(total: int) -> Graph:
 
 
 def _inputs(layer: int, layers: list[list[int]], hubs: list[list[int]], pick: random.Random) -> list[int]:
-    """Choose inputs: datasets of the layer below, hubs of any layer below, sources."""
+    """Choose inputs: datasets of the layer below, hubs of the three below, the root and other sources."""
     chosen: set[int] = set()
     wanted = pick.choice(INPUTS)
     while len(chosen) < wanted:

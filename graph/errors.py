@@ -5,6 +5,8 @@ GraphError
   AmbiguousNameError (LookupError)   several nodes have this name: .name .candidates
   InvalidEventError (ValueError)     not an OpenLineage event: .problems
   InvalidQueryError (ValueError)     a question that cannot be asked so
+  InvalidSourceError (ValueError)    nothing that can be imported: an unknown importer, a wrong address
+  ImportSourceError (OSError)        what is imported cannot be reached or read: .source
   StoreError (OSError)               the store cannot be opened, read or written: .location
 """
 
@@ -48,6 +50,23 @@ class InvalidEventError(GraphError, ValueError):
 
 class InvalidQueryError(GraphError, ValueError):
     """A question that cannot be asked in this way; the message says what to change."""
+
+
+class InvalidSourceError(GraphError, ValueError):
+    """Something that cannot be imported; the message says what to give instead."""
+
+
+class ImportSourceError(GraphError, OSError):
+    """What is imported cannot be reached, or stopped answering. What came before is kept."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        self.source = source
+        super().__init__(f"{source}: {reason}")
+
+    def go_on_from(self, time: str | None) -> ImportSourceError:
+        """Return the error with the time from which the import can go on; None: from the beginning."""
+        how = "run it again" if time is None else f"run it again, with --since {time} to go on from there"
+        return ImportSourceError(self.source, f"{str(self).removeprefix(f'{self.source}: ')}; {how}")
 
 
 class StoreError(GraphError, OSError):

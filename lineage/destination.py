@@ -41,7 +41,7 @@ def store_location(store: str | os.PathLike[str]) -> str:
     """Return a store's location in its one spelling: an absolute path, or a URL as it is."""
     text = os.fspath(store)
     if "://" in text and not text.startswith("sqlite://"):
-        return text
+        return f"postgresql://{text[11:]}" if text.startswith("postgres://") else text
     return str(Path(text.removeprefix("sqlite://")).expanduser().absolute())
 
 
@@ -51,7 +51,7 @@ def store_destination(store: str | os.PathLike[str]) -> Destination:
     if "://" in location:
         from lineage.redaction import redact_url
 
-        location = redact_url(location)
+        location = redact_url(location).replace(":***@", "@", 1)
     return Destination("store", location)
 
 

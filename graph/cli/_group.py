@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import typer
@@ -15,6 +16,7 @@ from lineage.errors import DeliveryError, LineageError, OutboxError
 COMMANDS = {
     "demo": "Build a small warehouse with lineage, and ask questions of it.",
     "ingest": "Take OpenLineage events from files into the store.",
+    "import": "Bring the history of another system over, such as that of a Marquez.",
     "status": "Show what the store holds and what waits in the outbox.",
     "upstream": "Show what a dataset, field or job is made from.",
     "downstream": "Show what is made from a dataset, field or job.",
@@ -30,7 +32,10 @@ COMMANDS = {
     "deadletters": "Show, retry or drop events that were rejected or refused.",
     "export": "Write the graph, or the events, as text for other programs.",
 }
-"""Each command and its line in the help; its module and the function or group in it have its name."""
+"""Each command and its line in the help; its module and the function or group in it have its name.
+
+A name that is a word of Python's has an underscore behind it there.
+"""
 
 _UNREACHABLE = 3
 _WRONG = 2
@@ -67,7 +72,8 @@ class LazyGroup(SuggestingGroup):
         """Import and return a command; None when there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        found = getattr(import_module(f"graph.cli.{cmd_name}"), cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        found = getattr(import_module(f"graph.cli.{name}"), name)
         if isinstance(found, typer.Typer):
             return typer.main.get_command(found)
         single = typer.Typer(
@@ -110,6 +116,7 @@ def _told_errors() -> Iterator[None]:
 
 
 def _exit_code(error: LineageError) -> int:
-    from graph.errors import StoreError
+    from graph.errors import ImportSourceError, StoreError
 
-    return _UNREACHABLE if isinstance(error, StoreError | OutboxError | DeliveryError) else _WRONG
+    unreachable = (StoreError, OutboxError, DeliveryError, ImportSourceError)
+    return _UNREACHABLE if isinstance(error, unreachable) else _WRONG

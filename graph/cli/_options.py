@@ -13,7 +13,8 @@ Store = Annotated[
     typer.Option(
         "--store",
         metavar="PATH",
-        help="The file of the store.  [default: LINEAGE_STORE, else lineage.db in the user's data folder]",
+        help="The file of the store, or its PostgreSQL URL.  "
+        "[default: LINEAGE_STORE, else lineage.db in the user's data folder]",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -86,14 +85,13 @@ def _held_by(location: str) -> dict[str, Any]:
         return {"exists": False}
     try:
         with closing(open_store(location, read_only=True)) as reader:
-            counts, format_ = reader.counts(), reader.format
-            size = {} if "://" in location else {"bytes": _size(Path(location))}
+            counts, format_, size = reader.counts(), reader.format, reader.size()
     except (StoreError, OSError) as error:
         place = getattr(error, "location", location)
         return {"exists": True, "error": str(error).removeprefix(f"store {place}: ")}
     return {
         "exists": True,
-        **size,
+        "bytes": size,
         "format": format_,
         "events": counts.events,
         "runs": counts.runs,
@@ -105,12 +103,6 @@ def _held_by(location: str) -> dict[str, Any]:
         "underived": counts.underived,
         "lastIngest": time_text(counts.last_ingest),
     }
-
-
-def _size(path: Path) -> int:
-    """Return the size of the store's file with what its write-ahead log holds."""
-    log = path.with_name(path.name + "-wal")
-    return path.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
 
 def _outbox_item(state: OutboxState) -> dict[str, Any]:
@@ -154,9 +146,8 @@ def _print(
 def _held_lines(held: dict[str, Any]) -> dict[str, str]:
     texts = dict(held)
     if "bytes" in held:
-        texts["bytes"] = size_text(held["bytes"])
-    if "format" in held:
         texts["format"] = f"{held['format']} (lineage-graph {VERSION})"
+        texts["bytes"] = size_text(held["bytes"])
         texts["lastIngest"] = held["lastIngest"] or "never"
     return {word: str(texts[key]) for key, word in _HELD.items() if key in texts}
 

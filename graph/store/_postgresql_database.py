@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
-from itertools import count
 from typing import Any, TypeVar
 
 import psycopg
@@ -50,7 +49,6 @@ class PostgresqlDatabase:
         self._format = format
         self._patience = 0
         self._writing = False
-        self._cursors = count(1)
         self.connection = self._connected()
 
     def execute(self, sql: str, values: Values = ()) -> Rows:
@@ -68,19 +66,14 @@ class PostgresqlDatabase:
 
     def stream(self, sql: str, values: Values = ()) -> Iterator[Row]:
         """See `Database.stream`."""
-
-        def opened() -> psycopg.ServerCursor[Row]:
-            name = f"lineage_{next(self._cursors)}"
-            cursor = self.connection.cursor(name, binary=True, withhold=True)
-            try:
-                return cursor.execute(_translated(sql), values)
-            except BaseException:
-                cursor.close()
-                raise
-
-        with self._reading(opened) as cursor:
+        # On a connection of its own: the transaction lasts as long as the answer is being read.
+        with (
+            self._connected() as connection,
+            connection.transaction(),
+            connection.cursor("lineage", binary=True) as cursor,
+        ):
             cursor.itersize = _STREAMED
-            yield from cursor
+            yield from cursor.execute(_translated(sql), values)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -103,6 +96,14 @@ class PostgresqlDatabase:
     def set_patience(self, seconds: float) -> None:
         """See `Database.set_patience`."""
         self._patience = max(1, round(seconds * 1000))  # 0 would wait without end
+
+    def size(self) -> int:
+        """See `Database.size`."""
+        rows = self.execute(
+            "SELECT CAST(sum(pg_total_relation_size(oid)) AS BIGINT) FROM pg_class"
+            " WHERE relkind = 'r' AND relnamespace = to_regnamespace(quote_ident(current_schema()))"
+        )
+        return int(rows.fetchone()[0])
 
     def close(self) -> None:
         """See `Database.close`."""

@@ -19,14 +19,17 @@ _CROWDED = (
 )
 _STARTING = "the server is starting or stopping: try again in a moment"
 _READ_ONLY = "the server or this user may only read (a standby?): give the address of the primary server"
+_POOLED = "a pool hands its connections to others in between: add ?prepare_threshold=none to the URL"
 _DAMAGED = "the database is damaged: restore it, or ingest the events again into a new one"
 
 _BY_STATE = {
     "08": LOST,
     "25006": _READ_ONLY,
+    "26000": _POOLED,
     "28": _REFUSED,
     "3D000": _NO_DATABASE,
     "42501": "the user lacks a permission: see docs/stores.md for those that are needed",
+    "42P05": _POOLED,
     "42P01": "a table of the store is missing: restore it, or ingest the events again into a new database",
     "53100": "the server's disk is full; nothing of this step was kept: free some space and try again",
     "53200": "the server is out of memory; nothing of this step was kept: try again later",
@@ -45,6 +48,10 @@ _BY_STATE = {
 
 _BY_WORDS = (
     ("cannot contain nul", "a text has a NUL character, which PostgreSQL cannot keep"),
+    (
+        "unsupported startup parameter",
+        "the pool before the server takes no ?options: set the search_path of the role or database instead",
+    ),
     ("too many", _CROWDED),
     ("connection slots", _CROWDED),
     ("password", _REFUSED),

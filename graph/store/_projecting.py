@@ -149,7 +149,7 @@ def say_on_day(db: Database, job: int, day: int, shapes: Iterable[int]) -> bool:
         return False
     db.execute(
         "DELETE FROM said_on_day WHERE job = :job AND day < (SELECT min(day) FROM"
-        " (SELECT DISTINCT day FROM said_on_day WHERE job = :job ORDER BY day DESC LIMIT :kept))",
+        " (SELECT DISTINCT day FROM said_on_day WHERE job = :job ORDER BY day DESC LIMIT :kept) AS latest)",
         {"job": job, "kept": CURRENT_GROUPS},
     )
     return True

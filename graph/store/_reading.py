@@ -151,7 +151,7 @@ def closure(
     # CROSS JOIN keeps SQLite from walking the edge table as the outer loop.
     sql = f"""
         WITH RECURSIVE reach (node) AS (
-            SELECT value FROM each_key(:keys)
+            SELECT value FROM each_key(:keys) AS k
             UNION
             SELECT e.{there} FROM reach CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = reach.node
         )
@@ -183,7 +183,7 @@ def incident(
     """Return the rows of the edges one hop away."""
     here, _ = _ends(direction)
     sql = f"""
-        SELECT {_EDGE} FROM (SELECT DISTINCT value FROM each_key(:keys)) AS k
+        SELECT {_EDGE} FROM (SELECT DISTINCT value FROM each_key(:keys) AS e) AS k
         CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = k.value
     """
     return db.execute(sql, {"keys": list(keys), "kind": int(kind)}).fetchall()

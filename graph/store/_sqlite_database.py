@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from graph.errors import StoreError
@@ -85,6 +86,15 @@ class SqliteDatabase:
     def set_patience(self, seconds: float) -> None:
         """See `Database.set_patience`."""
         self.connection.execute(f"PRAGMA busy_timeout = {max(0, round(seconds * 1000))}")
+
+    def size(self) -> int:
+        """See `Database.size`: of the file with what its write-ahead log holds."""
+        file = self.connection.execute("PRAGMA database_list").fetchone()[2]
+        if not file:
+            pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+            return int(self.connection.execute(pages).fetchone()[0])
+        files = (Path(file), Path(f"{file}-wal"))
+        return sum(each.stat().st_size for each in files if each.exists())
 
     def close(self) -> None:
         """See `Database.close`."""

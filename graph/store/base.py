@@ -122,6 +122,9 @@ class LineageReader(Protocol):
     def counts(self) -> StoreCounts:
         """Return how much the store holds."""
 
+    def size(self) -> int:
+        """Return how many bytes the store takes where it is kept, indexes included."""
+
     def close(self) -> None:
         """Give back the connection; the reader cannot be used afterwards."""
 

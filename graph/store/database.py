@@ -66,6 +66,9 @@ class Database(Protocol):
     def set_patience(self, seconds: float) -> None:
         """Have writes wait so long for other writers."""
 
+    def size(self) -> int:
+        """Return how many bytes the tables and indexes of the store take."""
+
     def close(self) -> None:
         """Give back the connection."""
 
@@ -101,7 +104,7 @@ class Statement:
 _NEUTRAL = re.compile(
     r"""
     (?P<kept> '(?:[^']|'')*' | --[^\n]* | :: )
-    | \beach_(?P<of>key|text)\( \s* (?: (?P<listed>\?) | :(?P<list_name>\w+) ) \s* \)
+    | \beach_(?P<of>key|text)\( \s* (?: (?P<listed>\?) | :(?P<list_name>\w+) ) \s* \) (?=\s+AS\b)
     | (?P<mark> \? )
     | :(?P<name> [a-z_]\w* )
     | (?P<word> \b(?:least|greatest)(?=\() | % )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -80,10 +79,21 @@ def _connecting(url: str, location: str, read_only: bool) -> Callable[[], Connec
             f" ({redact_text(str(error))})",
         ) from None
     options |= {"connect_timeout": given.get("connect_timeout", _CONNECT_SECONDS), "client_encoding": "UTF8"}
-    if read_only:
-        words = [str(given["options"])] if "options" in given else []
-        options["options"] = " ".join([*words, "-c default_transaction_read_only=on"])
-    return partial(psycopg.connect, url, autocommit=True, fallback_application_name=_APPLICATION, **options)
+    options |= {"autocommit": True, "fallback_application_name": _APPLICATION}
+    words = str(given.get("options", ""))
+
+    def connect() -> Connection:
+        if read_only:
+            with_words = {**options, "options": f"{words} -c default_transaction_read_only=on"}
+            try:
+                return psycopg.connect(url, **with_words)
+            except psycopg.OperationalError as error:
+                # A pool may take no options; the store refuses to be written by itself, too.
+                if words or "unsupported startup parameter" not in str(error):
+                    raise
+        return psycopg.connect(url, **options)
+
+    return connect
 
 
 def _own_options(url: str, location: str) -> tuple[str, dict[str, Any]]:

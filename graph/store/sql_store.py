@@ -186,6 +186,11 @@ class SqlStore:
         with self._errors():
             return read.counts(self._db)
 
+    def size(self) -> int:
+        """See LineageReader."""
+        with self._errors():
+            return self._db.size()
+
     def close(self) -> None:
         """See LineageReader."""
         self._db.close()

@@ -23,7 +23,7 @@ _LINK = (
     "have the job that writes it name its inputs: list them, give `run.sql` the statement, or document the"
     " lineage by hand; a dataset that belongs to no layer is left out by a narrower --layer"
 )
-_EMPTY = "compare the pattern with the names in `lineage status` and `lineage export`: --layer NAME=PATTERN"
+_EMPTY = "compare the pattern with the names that `lineage export` lists: --layer NAME=PATTERN"
 
 
 def layers_linked(reader: LineageReader, layers: Sequence[Layer], *, given: bool) -> CheckResult:

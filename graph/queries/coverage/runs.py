@@ -18,10 +18,7 @@ _NO_END = (
     "have its process end it: the producer sends COMPLETE, FAIL or ABORT, or the process was killed; look at"
     " its log, and at `lineage status` for events that wait"
 )
-_NO_ERROR = (
-    "have the producer send the errorMessage facet with FAIL: `track_lineage` does, and OpenLineage's"
-    " integrations in their newer versions"
-)
+_NO_ERROR = "have the producer send the errorMessage facet with FAIL, as `track_lineage` does"
 
 
 def run_ends(reader: LineageReader, since: datetime, quiet_since: datetime, now: datetime) -> CheckResult:

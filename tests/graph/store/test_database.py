@@ -138,6 +138,16 @@ def test_a_transaction_that_fails_leaves_nothing(db: Database) -> None:
     assert db.execute("SELECT owner FROM projected").fetchall() == [(1,)]
 
 
+def test_a_store_that_holds_more_takes_more_room(db: Database) -> None:
+    before = db.size()
+    assert before > 0
+    with db.transaction():
+        db.executemany(
+            "INSERT INTO projected VALUES (?, ?)", [(owner, b"x" * 100) for owner in range(10_000)]
+        )
+    assert db.size() - before > 1_000_000
+
+
 def test_a_long_answer_is_read_while_other_statements_run(db: Database) -> None:
     count = 25_000
     with db.transaction():
