@@ -9,9 +9,7 @@ import pytest
 from postgres_server import PostgresServer, running_server, why_not
 from told_queries import Event, told_events
 
-import producers
 from lineage import _guard
-from lineage.attribution import flush_queries
 
 
 @pytest.fixture(scope="session")
@@ -43,18 +41,9 @@ def faults_expected() -> None:
     """Of tests that break something of ours."""
 
 
-@pytest.fixture(autouse=True)
-def _no_fault_is_hidden(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test during which something of ours failed behind the fence."""
-    before = _guard.faults.copy()
+@pytest.fixture
+def _faults(_faults: None, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test during which, or at whose end, something of ours failed behind the fence."""
     yield
     if "faults_expected" not in request.fixturenames:
-        assert _guard.faults - before == {}
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays() -> Iterator[None]:
-    yield
-    for name in producers.REGISTRY:
-        producers.uninstall(name)
-    flush_queries(10)
+        assert not _guard.faults

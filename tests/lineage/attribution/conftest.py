@@ -11,9 +11,6 @@ import pytest
 from jsonschema import Draft202012Validator
 from told_queries import Event, told_events
 
-from lineage import _guard
-from lineage.attribution import flush_queries
-
 SCHEMA = Path(__file__).resolve().parents[3] / "lineage" / "schemas" / "QueryEvent.json"
 
 
@@ -31,16 +28,3 @@ def told() -> Iterator[Callable[[], list[Event]]]:
     with told_events() as take:
         yield take
     assert [error.message for event in take()[:500] for error in validator().iter_errors(event)] == []
-
-
-@pytest.fixture(autouse=True)
-def _nothing_waits() -> Iterator[None]:
-    yield
-    flush_queries(10)
-
-
-@pytest.fixture(autouse=True)
-def _faults_of_this_test_alone() -> Iterator[None]:
-    _guard.faults.clear()
-    yield
-    _guard.faults.clear()
