@@ -42,6 +42,7 @@ def _row(item: QueryItem) -> dict[str, str]:
         "rows": "" if counts.rows is None else str(counts.rows),
         "read": "" if counts.bytes_read is None else size_text(counts.bytes_read),
         "written": "" if counts.bytes_written is None else size_text(counts.bytes_written),
+        "cost": ", ".join(f"{one.amount:.6g} {one.currency}" for one in item.record.costs),
         "who": ", ".join(who[:_NAMED]) + (f" and {len(who) - _NAMED} more" if len(who) > _NAMED else ""),
         "last seen": time_text(item.record.last) or "",
         "statement": kind.text or kind.fingerprint,

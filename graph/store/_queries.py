@@ -19,6 +19,7 @@ from graph.store.changes import Changes
 from graph.store.queries import (
     CALLERS,
     SAMPLES,
+    Cost,
     QueryCounts,
     QueryEntry,
     QueryFilter,
@@ -96,6 +97,10 @@ def _put_run(db: sqlite3.Connection, run: int, when: int, said: RunQueries) -> N
         [(key, run, _encode(one.samples)) for key, one in entries if one.samples],
     )
     db.executemany(
+        "INSERT INTO query_cost VALUES (?, ?, ?, ?)",
+        [(key, run, one.cost.currency, one.cost.billionths) for key, one in entries if one.cost is not None],
+    )
+    db.executemany(
         "INSERT INTO query_caller VALUES (?, ?, ?, ?)",
         [(*caller, key, run) for key, one in entries for caller in _callers(one.samples)],
     )
@@ -115,6 +120,7 @@ def _forget_run(db: sqlite3.Connection, run: int) -> None:
             [(*caller, query, run) for caller in callers],
         )
         db.execute("DELETE FROM query_sample WHERE query = ? AND run = ?", (query, run))
+        db.execute("DELETE FROM query_cost WHERE query = ? AND run = ?", (query, run))
     db.execute("DELETE FROM query_run WHERE run = ?", (run,))
 
 
@@ -146,15 +152,20 @@ def find(
     keys = [row[0] for row in rows]
     jobs = nodes(db, {row[13] for row in rows})
     uses = _uses(db, keys)
+    costs = _costs(db, keys, where, values)
     return [
-        _record(row, jobs[row[13]], _samples(db, row[0], where, values), uses.get(row[0], ()))
+        _record(row, jobs[row[13]], _samples(db, row[0], where, values), uses.get(row[0], ()), costs[row[0]])
         for row in rows
         if row[13] in jobs
     ]
 
 
 def _record(
-    row: tuple[Any, ...], job: Node, samples: Samples, uses: Iterable[tuple[Node, Use]]
+    row: tuple[Any, ...],
+    job: Node,
+    samples: Samples,
+    uses: Iterable[tuple[Node, Use]],
+    costs: Iterable[Cost],
 ) -> QueryRecord:
     key, total, count, errors, cancelled, longest, rows, read, written, runs, first, last = row[:12]
     began, ended = moment(first), moment(last)
@@ -170,6 +181,7 @@ def _record(
         last=ended,
         samples=samples,
         uses=tuple(uses),
+        costs=tuple(costs),
     )
 
 
@@ -222,6 +234,22 @@ def _uses(db: sqlite3.Connection, keys: Collection[int]) -> dict[int, list[tuple
         if entity in names:
             found[query].append((names[entity], Use(use)))
     return {query: sorted(uses)[:_USES_SHOWN] for query, uses in found.items()}
+
+
+def _costs(
+    db: sqlite3.Connection, keys: Collection[int], where: str, values: Mapping[str, Any]
+) -> defaultdict[int, list[Cost]]:
+    """Return what the runs that were asked for cost by query, one sum for each currency."""
+    rows = db.execute(
+        "SELECT r.query, c.currency, total(c.cost) FROM json_each(:keys) AS k"
+        " CROSS JOIN query_cost AS c ON c.query = k.value JOIN query_run AS r USING (query, run)"
+        f" WHERE {where} GROUP BY r.query, c.currency ORDER BY r.query, c.currency",
+        {**values, "keys": json.dumps(list(keys))},
+    )
+    found: defaultdict[int, list[Cost]] = defaultdict(list)
+    for query, currency, cost in rows:
+        found[query].append(Cost(currency, int(cost)))
+    return found
 
 
 def _samples(db: sqlite3.Connection, query: int, where: str, values: Mapping[str, Any]) -> Samples:

@@ -7,7 +7,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import zlib
 from contextlib import closing
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,24 @@ def test_a_store_of_a_newer_release_is_refused_and_left_as_it_is(store: LineageS
             open_store(store.location, read_only=read_only)
     with closing(sqlite3.connect(store.location)) as other, other:
         assert other.execute("SELECT count(*) FROM event").fetchone() == (1,)
+
+
+def test_a_store_of_the_first_format_is_brought_up_to_date_with_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "lineage.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(resources.files("graph.store").joinpath("schema/0001_initial.sql").read_text())
+        old.execute("INSERT INTO dead_letter VALUES (x'01', 5, '[\"no JSON\"]', ?)", [zlib.compress(b"{")])
+        old.execute(f"PRAGMA application_id = {0x4C4E4752}")
+        old.execute("PRAGMA user_version = 1")
+        old.commit()
+
+    with pytest.raises(StoreError, match=r"has format 1.*open it once with write access"):
+        open_store(path, read_only=True)
+    with closing(open_store(path)) as store:
+        put(store, EVENT)
+    with closing(open_store(path, read_only=True)) as store:
+        assert feeds(store) == {"a -> b"}
+        assert [each.reasons for each in store.dead_letters()] == [("no JSON",)]
 
 
 def test_a_store_opened_for_reading_answers_and_refuses_to_be_written(store: LineageStore) -> None:
