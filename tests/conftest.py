@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,15 @@ def _nothing_stays(_own_places: None, _faults: None, _every_emitted_event_is_val
             producers.uninstall(name)
     if (delivery := sys.modules.get("lineage.attribution.delivery")) is not None:
         assert delivery.flush_queries(10), "queries are still untold"
+
+
+@pytest.fixture
+def told() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Give a function that returns the events of all queries that have ended in this test."""
+    from told_queries import told_events
+
+    with told_events() as take:
+        yield take
 
 
 @pytest.fixture

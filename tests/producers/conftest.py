@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 from postgres_server import PostgresServer, running_server, why_not
-from told_queries import Event, told_events
 
 from lineage import _guard
 
@@ -27,13 +26,6 @@ def postgres(_server: PostgresServer) -> PostgresServer:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
     return _server
-
-
-@pytest.fixture
-def told() -> Iterator[Callable[[], list[Event]]]:
-    """Give a function that returns the events of all queries that have ended in this test."""
-    with told_events() as take:
-        yield take
 
 
 @pytest.fixture

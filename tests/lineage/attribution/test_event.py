@@ -43,7 +43,7 @@ def milliseconds(event: Event, name: str) -> float:
 
 
 def test_every_event_has_the_required_fields_and_a_name_of_our_own(told: Told) -> None:
-    """DC-08, DC-09: the fixture holds all events of these tests against the published schema besides."""
+    """DC-08, DC-09: and `told` holds the events of every test that uses it against the published schema."""
     with trace_query("select 1", db_system="sqlite", client="sqlite3"):
         pass
     capture_query()
