@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
+from packaging.metadata import Metadata
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -85,6 +86,8 @@ def test_the_wheel_is_typed_licensed_and_described(
 ) -> None:
     """DC-60: for any platform, with types, schemas, licence, the README as its page, and the extras."""
     wheel, described = metadata
+    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    Metadata.from_email(wheel.read(name), validate=True)  # raises for what an index refuses
     names = set(wheel.namelist())
     assert {"lineage/py.typed", "producers/py.typed", "graph/py.typed"} <= names
     assert "lineage/schemas/QueryEvent.json" in names
