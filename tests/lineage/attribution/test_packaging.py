@@ -71,6 +71,23 @@ print(configure(service_name="shop").service_name)
     assert name == "shop"
 
 
+@pytest.mark.parametrize("library", ["duckdb", "pyarrow"])
+def test_the_demo_without_its_extra_names_it(library: str, tmp_path: Path) -> None:
+    """DC-01: a command of the program that needs an extra says which, and writes nothing."""
+    code = f"""
+import sys
+from graph.cli import main
+sys.modules[{library!r}] = None
+sys.argv = ["lineage", "demo", "--folder", {str(tmp_path / "demo")!r}]
+main()
+"""
+    done = run(code, ())
+    assert done.returncode != 0
+    assert f"{library} is needed for this: pip install 'lineage-graph[demo]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture(scope="module")
 def metadata(tmp_path_factory: pytest.TempPathFactory) -> tuple[zipfile.ZipFile, email.message.Message]:
     folder = tmp_path_factory.mktemp("dist")
