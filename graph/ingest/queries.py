@@ -87,7 +87,7 @@ def _entry(
     )
     first, last = (_time(one.get(name), time) for name in ("startedAt", "endedAt"))
     shape, place = placed(number) if number is not None else (None, 0)
-    cost = _cost(one.get("counts"), currency)
+    cost = _cost(one["counts"], currency)
     return QueryEntry(kind, counts, first, max(first, last), dict(_samples(one)), shape, place, cost)
 
 

@@ -6,23 +6,24 @@ import os
 from collections.abc import Mapping
 from contextvars import Token
 from types import FrameType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from lineage._guard import guard, logger
 from lineage.attribution.delivery import enclosing
 from lineage.attribution.plan import Plan
 from lineage.attribution.query import Query, Source, status_of
 from lineage.attribution.record import Record
+from lineage.attribution.systems import system_name, vendor_of
 from lineage.context.scopes import MAX_ATTRIBUTES
 from lineage.datasets import Dataset, parse_dataset
 from lineage.errors import InvalidNameError
-from lineage.operations.names import operation_name, system_name, vendor_of
+from lineage.operations.names import operation_name
 from lineage.operations.spans import tell_span
 from lineage.operations.values import count_of, is_reserved, refuse, scalar_of, text_of
 from lineage.redaction import redact_text
 
 if TYPE_CHECKING:
-    from lineage.attribution.statistics import QueryStatistics
+    from lineage.attribution.statistics import Counted, QueryStatistics
 
 MEASURES = (
     "rows_returned",
@@ -61,6 +62,8 @@ class Operation(Record):
     namespace: str | None = None
     dataset: Dataset | None = None
     inside_on_span = False
+    inner_ns = 0
+    queries_cost: float | None = None
     _span: Any = None
     _told: Token[Any] | None = None
 
@@ -72,6 +75,7 @@ class Operation(Record):
         self.measures: dict[str, int] = {}
         self.inner: dict[str, int] = {}
         self.in_queries: dict[str, int] = {}
+        self.queries_in: list[tuple[QueryStatistics, Counted]] = []
 
     @property
     def target(self) -> str | None:
@@ -184,6 +188,7 @@ class Operation(Record):
             return
         if isinstance(record, Operation):
             if record.kind == self.kind and record.system == self.system:
+                self.inner_ns += record.duration_ns
                 for name in {*record.measures, *record.inner}:
                     within = max(record.measures.get(name, 0), record.inner.get(name, 0))
                     self.inner[name] = self.inner.get(name, 0) + within
@@ -194,10 +199,21 @@ class Operation(Record):
         elif not isinstance(record, Record) and self.kind == "database":
             found = {name: getattr(record, name) for name in _OF_QUERIES}
             self._hold_query({name: count for name, count in found.items() if count is not None})
+            cast("Any", record).inside = self
 
     def _hold_query(self, found: Mapping[str, int]) -> None:
         for name, count in found.items():
             self.in_queries[name] = self.in_queries.get(name, 0) + count
+
+    def queries_counted(self, run: QueryStatistics, counted: Counted, cost: float | None) -> None:
+        """Take note of what a query inside this one costs by itself, and of what it was counted to.
+
+        Two different ones are enough to know that nobody can tell which of them an operation's cost is of.
+        """
+        if cost is not None:
+            self.queries_cost = (self.queries_cost or 0.0) + cost
+        if len(self.queries_in) < 2 and all(counted is not other for _, other in self.queries_in):
+            self.queries_in.append((run, counted))
 
     def own_measures(self) -> dict[str, int]:
         """Return what is counted of it: what operations on the same system inside it measured is theirs."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage.operations.names import registered_name
+from lineage.attribution.systems import registered_name
 
 if TYPE_CHECKING:
     from lineage.operations.operation import Operation

@@ -11,7 +11,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Tracer
 from told_queries import Event, told_events
 
-from lineage.operations import prices, values
+from lineage.attribution import prices
+from lineage.operations import values
 
 
 @pytest.fixture
