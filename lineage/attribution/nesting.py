@@ -39,9 +39,8 @@ _LONG = 100_000
 def hold(query: Query, frame: FrameType) -> None:
     """Have the query count as open only while a frame runs."""
     query.within = frame
-    greenlet = sys.modules.get("greenlet")
-    if greenlet is not None:
-        query.waits_in = ref(greenlet.getcurrent())
+    if "greenlet" in sys.modules:
+        query.waits_in = ref(sys.modules["greenlet"].getcurrent())
 
 
 def hold_in_generator(query: Query, frame: FrameType) -> None:
