@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
+
+from lineage.attribution.systems import system_name, vendor_of
+from lineage.operations.values import text_of
 
 
 class DBOperation(StrEnum):
@@ -51,6 +55,36 @@ def operation_name(kind: str, name: object) -> str:
         return word.upper() or "unknown"
     word = word.lower() or "unknown"
     return "publish" if kind == "messaging" and word == "send" else word
+
+
+def system_and_vendor(kind: str, told: object) -> tuple[str, str]:
+    """Return the one name of what a caller calls a system, whatever that is, and who charges for it."""
+    told = str.__str__(told) if isinstance(told, str) else told
+    return _known_system(kind, told) if _is_short(told) else _read_system(kind, told)
+
+
+def told_name(kind: str, told: object) -> str:
+    """Return the one name of what a caller calls an operation, whatever that is."""
+    told = str.__str__(told) if isinstance(told, str) else told
+    return _known_operation(kind, told) if _is_short(told) else _read_operation(kind, told)
+
+
+def _is_short(told: object) -> bool:
+    return type(told) is str and len(told) < 100
+
+
+def _read_system(kind: str, told: object) -> tuple[str, str]:
+    name = system_name(kind, text_of("system", told))
+    return name, vendor_of(name)
+
+
+def _read_operation(kind: str, told: object) -> str:
+    return operation_name(kind, text_of("operation", told))
+
+
+# Programs name the same few all the time.
+_known_system = lru_cache(maxsize=1024)(_read_system)
+_known_operation = lru_cache(maxsize=1024)(_read_operation)
 
 
 _READING = {
