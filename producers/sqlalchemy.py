@@ -111,8 +111,10 @@ def _do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> b
         return None
     dialect = context.dialect
     try:
-        others = dialect.dispatch.do_execute
-        if len(others) == 1 or not _is_done_behind(
+        last, others = None, dialect.dispatch.do_execute
+        for listener in others:
+            last = listener
+        if last is _do_execute or not _is_done_behind(
             _do_execute, others, cursor, statement, parameters, context
         ):
             dialect.do_execute(cursor, statement, parameters, context)
@@ -165,7 +167,7 @@ def _begin(statement: str, context: Any) -> Query | None:
         if begun is UNRECORDED:
             return None
         context._lineage_told = begun
-        begun.enter(sys._getframe(1))
+        begun.enter(frame)
     return begun
 
 
@@ -186,7 +188,7 @@ def _look_at(context: Any) -> _Known:
 def _run(query: Query, own: Any, listeners: Any, do: Any, cursor: Any, *work: Any) -> bool:
     """Do what SQLAlchemy does after this listener: ask the listeners behind it, else the dialect."""
     try:
-        if len(listeners) == 1 or not _is_done_behind(own, listeners, cursor, *work):
+        if not _is_done_behind(own, listeners, cursor, *work):
             do(cursor, *work)
     except BaseException as error:
         finish(query, None, error)

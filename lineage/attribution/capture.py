@@ -32,7 +32,7 @@ class TraceQuery:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._held:
-            self._left().__exit__(kind, error, trace)
+            self._left().end(error)
 
     async def __aenter__(self) -> Query:
         return self._entered(sys._getframe(1))
@@ -51,6 +51,8 @@ class TraceQuery:
 
     def _left(self) -> Query:
         """Return the query entered here: other tasks may have entered and not yet left the same object."""
+        if len(self._held) == 1:
+            return self._held.pop()
         here = open_query.get()
         for query in reversed(self._held):
             if query is here:

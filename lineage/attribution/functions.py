@@ -150,13 +150,12 @@ class Instrument:
             try:
                 result = function(*args, **kwargs)
             except BaseException as error:
-                query.leave()
                 query.end(error)
                 raise
-            query.leave()
             if type(result) in _PLAIN:
                 query.end()
                 return result
+            query.leave()
             followed = False
             with guard("following the result of a call"):
                 result, followed = follow(result, query)

@@ -117,7 +117,9 @@ class Query:
         the frame of the library's function that called it. In a `with` block Python itself ends it.
         """
         if not self._is_block:
-            nesting.hold(self, within or sys._getframe(1))
+            self.within = within or sys._getframe(1)
+            if "greenlet" in sys.modules:
+                nesting.note_greenlet(self)
         self._token = open_query.set(self)
 
     def leave(self) -> None:
@@ -170,22 +172,14 @@ class Query:
                 self.leave()
             if error is not None or status is not None:
                 self._conclude(error, status)
-            self._hand_on()
+            self.ended = True
+            take(self)
         if not self.ended:  # one part failed: what is known is told all the same
             with _ENDING:
                 self._conclude(error, status)
+            self.ended = True
             with _ENDING:
-                self._hand_on()
-
-    def _hand_on(self) -> None:
-        scope, outer = self.scope, self.outer
-        if scope is not None and scope.ended:
-            self.scope_ended = True
-        self.ended = True
-        if outer is None:
-            take(self)
-        elif not outer.ended:
-            outer.complete_from(self)
+                take(self)
 
     def _conclude(self, error: BaseException | None, status: str | None) -> None:
         if error is not None:
