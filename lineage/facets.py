@@ -81,7 +81,7 @@ class LineageGraphAttemptRunFacet(RunFacet):
 
 @attr.define
 class QueryCounts:
-    """How often queries of a kind ran and what they took; absent means unknown, 0 means none."""
+    """How often queries of a kind ran, what they took and cost; absent means unknown, 0 means none."""
 
     count: int
     errors: int
@@ -91,6 +91,7 @@ class QueryCounts:
     rows: int | None = None
     bytesRead: int | None = None
     bytesWritten: int | None = None
+    cost: float | None = None
 
 
 @attr.define
@@ -140,6 +141,7 @@ class LineageGraphQueryAttributionRunFacet(RunFacet):
     queries: list[AttributedQuery]
     total: QueryCounts
     omitted: QueryCounts | None = None
+    currency: str | None = None
 
     @staticmethod
     def _get_schema() -> str:
@@ -214,7 +216,7 @@ class LineageGraphOperationsRunFacet(RunFacet):
     omitted: OperationCounts | None = None
     cost: float | None = None
     currency: str | None = None
-    inQueries: dict[str, int] | None = None
+    inQueries: dict[str, float] | None = None
     metrics: dict[str, Any] | None = None
     outcome: dict[str, Any] | None = None
 

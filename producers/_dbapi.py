@@ -7,7 +7,6 @@ from typing import Any
 from lineage._guard import guard
 from lineage.attribution import UNRECORDED, Query
 
-_LEAVING = guard("leaving a query")
 _ENDING = guard("ending a query")
 
 
@@ -15,15 +14,14 @@ def finish(query: Query, cursor: Any, error: BaseException | None = None) -> Non
     """End a query that a cursor has run, with the rows that the cursor knows of. Never raises."""
     if query is UNRECORDED:
         return
-    with _LEAVING:
-        query.leave()
+    with _ENDING:
         if error is None:
-            query.rows = rows_of(cursor)
+            rows = getattr(cursor, "rowcount", None)
+            if isinstance(rows, int) and rows >= 0:  # drivers say -1 for what they do not know
+                query.rows = rows
+        query.end(error)
+        return
+    with _ENDING:  # one part failed: the others are done all the same
+        query.leave()
     with _ENDING:
         query.end(error)
-
-
-def rows_of(cursor: Any) -> int | None:
-    """Return how many rows a cursor speaks of; None where it does not know, which drivers say as -1."""
-    rows = getattr(cursor, "rowcount", None)
-    return rows if isinstance(rows, int) and rows >= 0 else None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from lineage._guard import guard
 from lineage.attribution import UNRECORDED, Query, Source, begin_query
@@ -25,11 +25,9 @@ from producers._dbapi import finish
 try:
     import sqlalchemy
     from sqlalchemy import event
-    from sqlalchemy.engine import Engine
+    from sqlalchemy.engine import Connection, Engine
 except ImportError as error:
     raise missing("sqlalchemy", "sqlalchemy", error) from error
-
-_TOLD = "_lineage_told"
 
 
 def source_of(url: Any, dialect: Any) -> Source:
@@ -77,6 +75,16 @@ class SQLAlchemyProducer(Producer):
             raise InstrumentError(self.name, f"give an engine, not {type(target).__name__}")
         return engine.dialect
 
+    def install(self, target: Any = None) -> None:
+        """As every producer; what was decided about dialects is decided anew."""
+        super().install(target)
+        _sources.clear()
+
+    def uninstall(self, target: Any = None) -> None:
+        """As every producer; what was decided about dialects is decided anew."""
+        super().uninstall(target)
+        _sources.clear()
+
     def version(self) -> str:
         """Return SQLAlchemy's version."""
         return module_version(sqlalchemy)
@@ -84,25 +92,37 @@ class SQLAlchemyProducer(Producer):
 
 PRODUCER = SQLAlchemyProducer()
 
-_sources: WeakKeyDictionary[Any, Source] = WeakKeyDictionary()
+_Known = tuple[Source | None, ref[Any]]
+_sources: dict[int, _Known] = {}
+"""By the id of a dialect: what is known of it, None for one that is not watched. Goes with the dialect."""
+
 _BEGINNING = guard("beginning an SQLAlchemy query")
 _TELLING = guard("telling of a failure to fetch")
 
-
-def _source(context: Any) -> Source:
-    found = _sources.get(context.dialect)
-    if found is None:
-        found = source_of(context.root_connection.engine.url, context.dialect)
-        _sources[context.dialect] = found
-    return found
+_EXECUTE = getattr(Connection.execute, "__code__", None)
+_DEPTH = 6
+"""How far from `_begin` its frame is: the four between it and our listener are SQLAlchemy's own, always."""
 
 
 def _do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool | None:
+    # The way of nearly every statement: `_run` written out, as each call costs the host.
     query = _begin(statement, context)
     if query is None:
         return None
-    others, do = context.dialect.dispatch.do_execute, context.dialect.do_execute
-    return _run(query, _do_execute, others, do, cursor, statement, parameters, context)
+    dialect = context.dialect
+    try:
+        last, others = None, dialect.dispatch.do_execute
+        for listener in others:
+            last = listener
+        if last is _do_execute or not _is_done_behind(
+            _do_execute, others, cursor, statement, parameters, context
+        ):
+            dialect.do_execute(cursor, statement, parameters, context)
+    except BaseException as error:
+        finish(query, None, error)
+        raise
+    finish(query, cursor)
+    return True
 
 
 def _do_executemany(cursor: Any, statement: str, parameters: Any, context: Any) -> bool | None:
@@ -122,48 +142,76 @@ def _do_execute_no_params(cursor: Any, statement: str, context: Any) -> bool | N
 
 
 def _begin(statement: str, context: Any) -> Query | None:
-    """Begin the query of a statement; None where SQLAlchemy goes on by itself.
+    """Begin the query of a statement, open while our caller runs; None where SQLAlchemy goes on by itself.
 
     Only statements of a transaction are the application's: it begins by itself with the first one. Those of
     a first connection come before, as does the BEGIN of an application that writes it itself.
     """
+    begun = None
     with _BEGINNING:
-        if (
-            context is not None
-            and (PRODUCER.everywhere or PRODUCER.watches(context.dialect))
-            and context.root_connection.in_transaction()
-        ):
-            query = begin_query(statement, _source(context), frame=sys._getframe(1))
-            return query if query is not UNRECORDED else None
-    return None
+        if context is None or not context.root_connection.in_transaction():
+            return None
+        known = _sources.get(id(context.dialect))
+        if known is None:
+            known = _look_at(context)
+        source = known[0]
+        if source is None:
+            return None
+        try:
+            frame = sys._getframe(_DEPTH)
+            if frame.f_code is not _EXECUTE:
+                frame = sys._getframe(2)
+        except ValueError:  # the stack is less deep: that of a coroutine, in a greenlet
+            frame = sys._getframe(2)
+        begun = begin_query(statement, source, frame=frame)
+        if begun is UNRECORDED:
+            return None
+        context._lineage_told = begun
+        begun.enter(frame)
+    return begun
+
+
+def _look_at(context: Any) -> _Known:
+    """Decide whether a dialect is watched, and remember what is known of its engine."""
+    dialect = context.dialect
+    number = id(dialect)
+    source = None
+    if PRODUCER.watches(dialect):
+        source = source_of(context.root_connection.engine.url, dialect)
+    known = source, ref(dialect, lambda _: _sources.pop(number, None))
+    _sources[number] = known
+    if PRODUCER.watches(dialect) is not (source is not None):  # in another thread, meanwhile
+        del _sources[number]
+    return known
 
 
 def _run(query: Query, own: Any, listeners: Any, do: Any, cursor: Any, *work: Any) -> bool:
     """Do what SQLAlchemy does after this listener: ask the listeners behind it, else the dialect."""
-    with _BEGINNING:
-        query.enter()
     try:
-        behind = False
-        for listener in listeners:
-            if behind and listener(cursor, *work):
-                break
-            behind = behind or listener is own
-        else:
+        if not _is_done_behind(own, listeners, cursor, *work):
             do(cursor, *work)
     except BaseException as error:
         finish(query, None, error)
         raise
     finish(query, cursor)
-    with _TELLING:
-        work[-1].__dict__[_TOLD] = query
     return True
+
+
+def _is_done_behind(own: Any, listeners: Any, *work: Any) -> bool:
+    """Whether a listener behind ours has done the work."""
+    behind = False
+    for listener in listeners:
+        if behind and listener(*work):
+            return True
+        behind = behind or listener is own
+    return False
 
 
 def _failed(failure: Any) -> None:
     """Tell of a statement whose rows could not be fetched: its execution was told as done."""
     with _TELLING:
         context = failure.execution_context
-        told: Query | None = context.__dict__.get(_TOLD) if context is not None else None
+        told: Query | None = getattr(context, "_lineage_told", None)
         if told is not None and failure.statement is None:
             query = begin_query(told.text, told.source, frame=sys._getframe(1))
             if query is not UNRECORDED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def shared() -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep every test away from the user's own store, outbox and OpenLineage configuration."""
     from lineage.config import reset_config
@@ -45,20 +45,44 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     monkeypatch.setenv("LINEAGE_OUTBOX", str(folder / "outbox"))
     reset_config()
     yield
-    _tell_of_queries()
     reset_config()
 
 
-def _tell_of_queries() -> None:
-    """Leave no captured query to the next test, and no library instrumented."""
-    if (delivery := sys.modules.get("lineage.attribution.delivery")) is not None:
-        delivery.flush_queries(10)
-    if (producers := sys.modules.get("producers")) is not None:
-        for name in producers.REGISTRY:
-            producers.uninstall(name)
+@pytest.fixture
+def _faults() -> Iterator[None]:
+    """Count the faults of each test alone; a folder that judges them has a fixture of this name."""
+    from lineage._guard import faults
+
+    faults.clear()
+    yield
+    faults.clear()
 
 
 @pytest.fixture(autouse=True)
+def _nothing_stays(_own_places: None, _faults: None, _every_emitted_event_is_valid: None) -> Iterator[None]:
+    """Leave no library instrumented and no captured query untold.
+
+    This comes before what it depends on is undone: events told at a test's end are checked as well, go to the
+    test's own outbox, and their faults are the test's.
+    """
+    yield
+    if (producers := sys.modules.get("producers")) is not None:
+        for name in producers.REGISTRY:
+            producers.uninstall(name)
+    if (delivery := sys.modules.get("lineage.attribution.delivery")) is not None:
+        assert delivery.flush_queries(10), "queries are still untold"
+
+
+@pytest.fixture
+def told() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Give a function that returns the events of all queries that have ended in this test."""
+    from told_queries import told_events
+
+    with told_events() as take:
+        yield take
+
+
+@pytest.fixture
 def _every_emitted_event_is_valid(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Check each event that a test emits in this process against the published schemas and our own."""
     from lineage.encoding import encode

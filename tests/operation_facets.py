@@ -1,4 +1,4 @@
-"""The operations facet of captured events."""
+"""What the facets of captured events say of operations, and of what queries cost."""
 
 from __future__ import annotations
 
@@ -21,4 +21,13 @@ def only(events: CapturedEvents) -> Event:
     """Return the only entry of the last event's facet."""
     (entry,) = facet(events)["operations"]
     found: Event = entry
+    return found
+
+
+def costs_by_statement(queries: list[Event]) -> dict[str, float | None]:
+    """Return what queries cost by statement, wherever in the code; None where it is not known."""
+    found: dict[str, float | None] = {}
+    for one in queries:
+        cost, before = one["counts"].get("cost"), found.get(one["query"])
+        found[one["query"]] = before if cost is None else cost + (before or 0)
     return found

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-TABLE = ROOT / "docs" / "features.md"
+from proof_tables import ROOT, Row, docstrings
+from proof_tables import rows as rows_of
 
 SECTIONS = {"DC": 60, "BT": 29, "DR": 21, "PV": 45, "DD": 26}
 EXPECTED = [f"{section}-{number:02}" for section, count in SECTIONS.items() for number in range(1, count + 1)]
 
 ROW_ID = re.compile(rf"\b(?:{'|'.join(SECTIONS)})-\d\d\b")
 OPENING = re.compile(rf"({ROW_ID.pattern}(?:, {ROW_ID.pattern})*):")
-TEST = re.compile(r"`(tests/[\w/]+\.py::\w+)`")
-
-
-@dataclass(frozen=True)
-class Row:
-    id: str
-    what: str
-    state: str
-    tests: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -35,29 +24,17 @@ class Proof:
 
 
 def rows() -> list[Row]:
-    found = []
-    for line in TABLE.read_text(encoding="utf-8").splitlines():
-        if ROW_ID.match(line.removeprefix("| ")):
-            id_, what, state, tests = (cell.strip() for cell in line.strip().strip("|").split("|"))
-            names = tuple(tests.split("<br>")) if tests else ()
-            assert all(TEST.fullmatch(name) for name in names), f"{id_}: write `path::test`, <br> between two"
-            found.append(Row(id_, what, state, tuple(name.strip("`") for name in names)))
-    return found
+    return rows_of(ROOT / "docs" / "features.md", ROW_ID)
 
 
 def proofs_on_disk() -> dict[str, Proof]:
     found = {}
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        module = ast.parse(path.read_text(encoding="utf-8"))
-        heading = ast.get_docstring(module) or ""
-        for node in ast.walk(module):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                text = ast.get_docstring(node) or ""
-                opening = OPENING.match(text)
-                found[f"{path.relative_to(ROOT).as_posix()}::{node.name}"] = Proof(
-                    proves=frozenset(ROW_ID.findall(opening.group(1)) if opening else ()),
-                    mentions=frozenset(ROW_ID.findall(f"{heading}\n{text}")),
-                )
+    for name, said in docstrings().items():
+        opening = OPENING.match(said.test)
+        found[name] = Proof(
+            proves=frozenset(ROW_ID.findall(opening.group(1)) if opening else ()),
+            mentions=frozenset(ROW_ID.findall(f"{said.module}\n{said.test}")),
+        )
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import typer
 
@@ -42,6 +43,7 @@ def _row(item: QueryItem) -> dict[str, str]:
         "rows": "" if counts.rows is None else str(counts.rows),
         "read": "" if counts.bytes_read is None else size_text(counts.bytes_read),
         "written": "" if counts.bytes_written is None else size_text(counts.bytes_written),
+        "cost": ", ".join(f"{_money(one.amount)} {one.currency}" for one in item.record.costs),
         "who": ", ".join(who[:_NAMED]) + (f" and {len(who) - _NAMED} more" if len(who) > _NAMED else ""),
         "last seen": time_text(item.record.last) or "",
         "statement": kind.text or kind.fingerprint,
@@ -51,6 +53,11 @@ def _row(item: QueryItem) -> dict[str, str]:
 def _duration(milliseconds: float) -> str:
     """Return a duration for people, also one of microseconds: `0.042 ms`."""
     return f"{milliseconds:.2g} ms" if 0 < milliseconds < 10 else duration_text(milliseconds)
+
+
+def _money(amount: float) -> str:
+    """Return an amount for people, also one far below a cent: `12.50`, `0.0000375`."""
+    return f"{amount:.2f}" if amount >= 1 else format(Decimal(f"{amount:.3g}"), "f")
 
 
 def print_readers(answer: Answer, table: Table = print_table) -> None:

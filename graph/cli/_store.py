@@ -51,9 +51,17 @@ def opened(store: str | None) -> Iterator[Opened]:
         raise StoreError(location, "there is no such file: ingest something first, or give another --store")
     deadline = time.monotonic() + SECONDS
     with closing(open_store(location, patience=SECONDS)) as reader:
+        if reader.early_bodies(1) and not reader.read_only:
+            _take_in_early(reader)
         drained = _drain(reader, waiting, deadline)
         derived = _derive(reader, deadline)
         yield Opened(reader, incomplete=not (drained and derived))
+
+
+def _take_in_early(store: LineageStore) -> None:
+    from graph.ingest import take_in_early
+
+    take_in_early(store)
 
 
 def _drain(store: LineageStore, waiting: list[Path], deadline: float) -> bool:

@@ -52,7 +52,7 @@ def queries(
     json: Json = False,
     store: Store = None,
 ) -> None:
-    """List the queries that programs ran: which code, for whom, how often and how long.
+    """List the queries that programs ran: which code, for whom, how often, how long and at what cost.
 
     The longest time in all comes first. All that is given must be true of what is listed.
     """

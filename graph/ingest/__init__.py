@@ -9,6 +9,7 @@ from graph.ingest.batch import IngestCounts, apply_bodies, ingest
 from graph.ingest.dead_letters import retry_dead_letters
 from graph.ingest.derive import Derived, derive
 from graph.ingest.drain import Drained, drain
+from graph.ingest.early import take_in_early
 from graph.ingest.renewal import renew
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "ingest",
     "renew",
     "retry_dead_letters",
+    "take_in_early",
 ]

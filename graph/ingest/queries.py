@@ -11,7 +11,7 @@ import msgspec
 from graph import nodes
 from graph.ingest.event import Event
 from graph.nodes import hash63
-from graph.store.queries import SAMPLES, QueryCounts, QueryEntry, QueryKind, RunQueries
+from graph.store.queries import SAMPLES, Cost, QueryCounts, QueryEntry, QueryKind, RunQueries
 from lineage.event_id import parse_time
 from lineage.redaction import shape_sql
 from lineage.sql.named import statements_of
@@ -40,15 +40,16 @@ def run_queries(event: Event, placed: Placed) -> RunQueries | None:
         return None
     job = nodes.job(event.job.namespace, event.job.name).key
     about = (job, _text(facet.get("service")) or "unknown", _text(facet.get("environment")) or "unknown")
+    currency = _text(facet.get("currency"))
     statements = statements_of(event.job.facets)
     merged: dict[int, QueryEntry] = {}
     for one in listed[:_ENTRIES_KEPT]:
         if not isinstance(one, dict):
             continue
-        entry = _entry(one, about, statements, placed, event.time)
+        entry = _entry(one, about, statements, placed, event.time, currency)
         if entry is not None:
             merged.setdefault(entry.kind.key, entry)
-    digest = hash63(_encode([facet.get("service"), facet.get("environment"), listed]))
+    digest = hash63(_encode([facet.get("service"), facet.get("environment"), listed, currency]))
     return RunQueries(digest, tuple(merged[key] for key in sorted(merged)))
 
 
@@ -58,6 +59,7 @@ def _entry(
     statements: list[dict[str, str]],
     placed: Placed,
     time: int,
+    currency: str | None,
 ) -> QueryEntry | None:
     counts = _counts(one.get("counts"))
     if counts is None:
@@ -85,7 +87,8 @@ def _entry(
     )
     first, last = (_time(one.get(name), time) for name in ("startedAt", "endedAt"))
     shape, place = placed(number) if number is not None else (None, 0)
-    return QueryEntry(kind, counts, first, max(first, last), dict(_samples(one)), shape, place)
+    cost = _cost(one["counts"], currency)
+    return QueryEntry(kind, counts, first, max(first, last), dict(_samples(one)), shape, place, cost)
 
 
 def _statement_text(text: Any, statement: Mapping[str, str] | None) -> str | None:
@@ -111,6 +114,14 @@ def _counts(value: Any) -> QueryCounts | None:
         _count(said.get("bytesRead")),
         _count(said.get("bytesWritten")),
     )
+
+
+def _cost(counts: Mapping[str, Any], currency: str | None) -> Cost | None:
+    """Return a cost as whole billionths, so that sums do not depend on their order."""
+    value = counts.get("cost")
+    if currency is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return Cost(currency, round(value * 1e9)) if 0 <= value < _MOST / 1e9 else None
 
 
 def _microseconds(value: Any) -> int:

@@ -80,6 +80,7 @@ class QueryItem:
             "rows": counts.rows,
             "bytesRead": counts.bytes_read,
             "bytesWritten": counts.bytes_written,
+            "costs": {one.currency: one.amount for one in self.record.costs} or None,
             "runs": self.record.runs,
             "firstSeen": _time(self.record.first),
             "lastSeen": _time(self.record.last),

@@ -156,11 +156,13 @@ class PostgresqlDatabase:
 
 
 class _ListDumper(Dumper):
-    """Writes lists without a type, which the cast beside each gives: psycopg's takes that of the first list."""
+    """Writes lists without a type, which a cast gives: psycopg would take that of the first list."""
 
     def dump(self, obj: list[Any]) -> bytes:
         """Return the text of an array of integers or texts."""
-        return ("{" + ",".join([str(each) if type(each) is int else _quoted(each) for each in obj]) + "}").encode()
+        return (
+            "{" + ",".join([str(each) if type(each) is int else _quoted(each) for each in obj]) + "}"
+        ).encode()
 
 
 def _quoted(text: str) -> str:

@@ -18,6 +18,7 @@ from graph.store.database import Database
 from graph.store.queries import (
     CALLERS,
     SAMPLES,
+    Cost,
     QueryCounts,
     QueryEntry,
     QueryFilter,
@@ -97,6 +98,10 @@ def _put_run(db: Database, run: int, when: int, said: RunQueries) -> None:
         [(key, run, _encode(one.samples)) for key, one in entries if one.samples],
     )
     db.executemany(
+        "INSERT INTO query_cost VALUES (?, ?, ?, ?)",
+        [(key, run, one.cost.currency, one.cost.billionths) for key, one in entries if one.cost is not None],
+    )
+    db.executemany(
         "INSERT INTO query_caller VALUES (?, ?, ?, ?)",
         [(*caller, key, run) for key, one in entries for caller in _callers(one.samples)],
     )
@@ -116,6 +121,7 @@ def _forget_run(db: Database, run: int) -> None:
             [(*caller, query, run) for caller in callers],
         )
         db.execute("DELETE FROM query_sample WHERE query = ? AND run = ?", (query, run))
+        db.execute("DELETE FROM query_cost WHERE query = ? AND run = ?", (query, run))
     db.execute("DELETE FROM query_run WHERE run = ?", (run,))
 
 
@@ -144,15 +150,20 @@ def find(db: Database, asked: QueryFilter, after: tuple[int, int] | None, limit:
     keys = [row[0] for row in rows]
     jobs = nodes(db, {row[13] for row in rows})
     uses = _uses(db, keys)
+    costs = _costs(db, keys, where, values)
     return [
-        _record(row, jobs[row[13]], _samples(db, row[0], where, values), uses.get(row[0], ()))
+        _record(row, jobs[row[13]], _samples(db, row[0], where, values), uses.get(row[0], ()), costs[row[0]])
         for row in rows
         if row[13] in jobs
     ]
 
 
 def _record(
-    row: tuple[Any, ...], job: Node, samples: Samples, uses: Iterable[tuple[Node, Use]]
+    row: tuple[Any, ...],
+    job: Node,
+    samples: Samples,
+    uses: Iterable[tuple[Node, Use]],
+    costs: Iterable[Cost],
 ) -> QueryRecord:
     key, total, count, errors, cancelled, rows, read, written, longest, runs, first, last = row[:12]
     began, ended = moment(first), moment(last)
@@ -168,6 +179,7 @@ def _record(
         last=ended,
         samples=samples,
         uses=tuple(uses),
+        costs=tuple(costs),
     )
 
 
@@ -220,6 +232,23 @@ def _uses(db: Database, keys: Collection[int]) -> dict[int, list[tuple[Node, Use
         if entity in names:
             found[query].append((names[entity], Use(use)))
     return {query: sorted(uses)[:_USES_SHOWN] for query, uses in found.items()}
+
+
+def _costs(
+    db: Database, keys: Collection[int], where: str, values: Mapping[str, Any]
+) -> defaultdict[int, list[Cost]]:
+    """Return what the runs that were asked for cost by query, one sum for each currency."""
+    rows = db.execute(
+        "SELECT r.query, c.currency, sum(CAST(c.cost AS DOUBLE PRECISION)) FROM each_key(:keys) AS k"
+        " CROSS JOIN query_cost AS c ON c.query = k.value"
+        " CROSS JOIN query_run AS r ON r.query = c.query AND r.run = c.run"
+        f" WHERE {where} GROUP BY r.query, c.currency ORDER BY r.query, c.currency",
+        {**values, "keys": list(keys)},
+    )
+    found: defaultdict[int, list[Cost]] = defaultdict(list)
+    for query, currency, cost in rows:
+        found[query].append(Cost(currency, int(cost)))
+    return found
 
 
 def _samples(db: Database, query: int, where: str, values: Mapping[str, Any]) -> Samples:

@@ -176,6 +176,12 @@ class LineageStore(LineageReader, Protocol):
     def bodies(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
         """Return (number, event as received) in the order of arrival, starting behind the number `after`."""
 
+    def early_bodies(self, limit: int) -> list[tuple[int, bytes]]:
+        """Return (number, event) of the first events that an earlier format left to be taken in again."""
+
+    def forget_early(self, until: int) -> None:
+        """Forget early events up to a number: they have been taken in."""
+
     def dead_letters(self, *, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
         """Return what was rejected, the latest first, starting behind the letter whose id is `after`."""
 

@@ -95,10 +95,24 @@ Samples = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What queries cost, as far as prices are known, in billionths of a currency; 0 is free."""
+
+    currency: str
+    billionths: int
+
+    @property
+    def amount(self) -> float:
+        """The cost in whole units of the currency."""
+        return self.billionths / 1e9
+
+
+@dataclass(frozen=True, slots=True)
 class QueryEntry:
     """The queries of one kind in one run. Times are nanoseconds since the epoch.
 
     `shape` and `place` say which statement of which shape it was; None where the statement is not known.
+    `cost` is None where it is not known.
     """
 
     kind: QueryKind
@@ -108,6 +122,7 @@ class QueryEntry:
     samples: Samples = field(default_factory=dict)
     shape: int | None = None
     place: int = 0
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +159,8 @@ class QueryFilter:
 class QueryRecord:
     """The queries of a kind that were asked for, summed over runs. Times are UTC.
 
-    `uses` has by node what the statement does with it. `samples` are those of the latest runs.
+    `uses` has by node what the statement does with it. `samples` are those of the latest runs. `costs` has
+    one for each currency, and none where no run knows what its queries cost.
     """
 
     key: int
@@ -156,3 +172,4 @@ class QueryRecord:
     last: datetime
     samples: Samples = field(default_factory=dict)
     uses: tuple[tuple[Node, Use], ...] = ()
+    costs: tuple[Cost, ...] = ()

@@ -13,6 +13,7 @@ from graph.errors import StoreError
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
 from graph.store import _deriving as deriving
+from graph.store import _early as early
 from graph.store import _history as past
 from graph.store import _queries as ran
 from graph.store import _reading as read
@@ -230,6 +231,16 @@ class SqlStore:
         """See LineageStore."""
         with self._errors():
             return self._log.bodies(after, limit)
+
+    def early_bodies(self, limit: int) -> list[tuple[int, bytes]]:
+        """See LineageStore."""
+        with self._errors():
+            return early.bodies(self._db, limit)
+
+    def forget_early(self, until: int) -> None:
+        """See LineageStore."""
+        with self._transaction():
+            early.forget(self._db, until)
 
     def dead_letters(self, *, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
         """See LineageStore."""

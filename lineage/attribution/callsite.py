@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType, FrameType
@@ -44,11 +45,16 @@ class Application:
         self.frames = sys.maxsize if config.callsite_frames is None else config.callsite_frames
         self.limit = sys.maxsize if config.callsite_frames is None else MAX_LOOKED_AT
         self.between = sys.maxsize if config.callsite_frames is None else MAX_BETWEEN + 1
-        self.files: dict[str, bool] = {}
+        self.files: dict[str, bool | None] = {}
 
-    def judge(self, path: str) -> bool:
-        """Decide whether a file is the application's."""
-        verdict = self._is_application(path)
+    def judge(self, path: str) -> bool | None:
+        """Decide whether a file is the application's; None where it is if it is the main module.
+
+        What a library made from text is not the application's, what `python -c` was given is.
+        """
+        verdict: bool | None = self._is_application(path)
+        if verdict and path == "<string>":
+            verdict = None
         if len(self.files) >= MAX_PLACES:  # code made at run time under ever new names
             self.files.clear()
         self.files[path] = verdict
@@ -69,27 +75,33 @@ class Application:
         return not absolute.startswith(_STANDARD)
 
 
-def application_spots(frame: FrameType | None, application: Application) -> tuple[Spot, ...]:
+def application_spots(frame: FrameType, application: Application) -> Sequence[Spot]:
     """Return where the application is, from the innermost frame outwards, as far as the settings allow."""
+    # Each query of the host waits for this loop: it calls nothing that it can do without.
     found: list[Spot] = []
-    add, known, wanted = found.append, application.files.get, application.frames
-    left, between = application.limit, application.between
-    while frame is not None and left:
-        left -= 1
+    files, wanted, left = application.files, application.frames, application.limit
+    while True:
         code = frame.f_code
-        verdict = known(code.co_filename)
-        if (verdict or (verdict is None and application.judge(code.co_filename))) and not _made(frame):
-            add((code, frame.f_lasti))
-            if len(found) == wanted:
-                break
-            left = between
-        frame = frame.f_back or around_greenlet(frame)
-    return tuple(found)
-
-
-def _made(frame: FrameType) -> bool:
-    """Whether a library made the frame's function from text; that of `python -c` is the main module's."""
-    return frame.f_code.co_filename == "<string>" and frame.f_globals.get("__name__") != "__main__"
+        try:
+            verdict = files[code.co_filename]
+        except KeyError:
+            verdict = application.judge(code.co_filename)
+        if verdict or (verdict is None and frame.f_globals.get("__name__") == "__main__"):
+            found.append((code, frame.f_lasti))
+            wanted -= 1
+            left = application.between
+            if not wanted:
+                return found
+        else:
+            left -= 1
+            if not left:
+                return found
+        outside = frame.f_back
+        if outside is None:
+            outside = around_greenlet(frame)
+            if outside is None:
+                return found
+        frame = outside
 
 
 def around_greenlet(frame: FrameType) -> FrameType | None:
@@ -101,7 +113,7 @@ def around_greenlet(frame: FrameType) -> FrameType | None:
     if greenlet is None:
         return None
     current = greenlet.getcurrent()
-    if not type(current).__module__.startswith("sqlalchemy.") or current.parent is None:
+    if current.parent is None or not type(current).__module__.startswith("sqlalchemy."):
         return None
     return _frame_of(current.parent, frame)
 
@@ -116,10 +128,10 @@ def _frame_of(greenlet: Any, below: FrameType) -> FrameType | None:
     return frame
 
 
-_lines: dict[tuple[int, ...], tuple[tuple[Spot, ...], tuple[Line, ...]]] = {}
+_lines: dict[tuple[int, ...], tuple[Sequence[Spot], tuple[Line, ...]]] = {}
 
 
-def lines_of(spots: tuple[Spot, ...]) -> tuple[Line, ...]:
+def lines_of(spots: Sequence[Spot]) -> tuple[Line, ...]:
     """Return the places as lines of sources."""
     key = tuple([number for code, offset in spots for number in (id(code), offset)])
     known = _lines.get(key)

@@ -12,8 +12,7 @@ from typing import Any, TypeVar, cast
 from lineage._calls import around_calls
 from lineage._guard import guard
 from lineage.attribution.nesting import GENERATOR, hold_in_generator, open_query
-from lineage.attribution.plan import active_plan
-from lineage.attribution.query import UNRECORDED, Query, begin_planned, begin_query
+from lineage.attribution.query import UNRECORDED, Query, begin_query
 from lineage.attribution.source import Source
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,7 +32,7 @@ class TraceQuery:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._held:
-            self._left().__exit__(kind, error, trace)
+            self._left().end(error)
 
     async def __aenter__(self) -> Query:
         return self._entered(sys._getframe(1))
@@ -52,6 +51,8 @@ class TraceQuery:
 
     def _left(self) -> Query:
         """Return the query entered here: other tasks may have entered and not yet left the same object."""
+        if len(self._held) == 1:
+            return self._held.pop()
         here = open_query.get()
         for query in reversed(self._held):
             if query is here:
@@ -86,10 +87,7 @@ def trace_query(
     origin = Source(db_system, client, **source) if source else _source(db_system, client)
 
     def begin(frame: FrameType, function: CodeType | None) -> Query:
-        plan = active_plan()
-        if plan is None:
-            return UNRECORDED
-        begun = begin_planned(plan, query, origin, frame, function)
+        begun = begin_query(query, origin, frame=frame, function=function)
         if begun is not UNRECORDED:
             if include_query_text is not None or include_raw_query_text is not None:
                 begun.include_text, begun.include_raw = include_query_text, include_raw_query_text

@@ -52,7 +52,14 @@ enclosing: ContextVar[Any] = ContextVar("lineage_enclosing", default=None)
 
 
 def deliver(query: Query) -> None:
-    """Take over a finished query; returns at once."""
+    """Take over a finished query; returns at once. One that was seen further out already completes that."""
+    scope, outer = query.scope, query.outer
+    if scope is not None and scope.ended:
+        query.scope_ended = True
+    if outer is not None:
+        if not outer.ended:
+            outer.complete_from(query)
+        return
     if (around := enclosing.get()) is not None:
         with guard("telling an operation of a query inside it"):
             around.hold(query)

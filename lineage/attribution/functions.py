@@ -15,7 +15,7 @@ from typing import Any
 from lineage._calls import around_calls, follow
 from lineage._guard import guard
 from lineage.attribution.plan import active_plan
-from lineage.attribution.query import UNRECORDED, Query, begin_planned
+from lineage.attribution.query import UNRECORDED, Query, begin_query
 from lineage.attribution.source import Source
 from lineage.errors import InstrumentError
 
@@ -133,7 +133,7 @@ class Instrument:
             query: object = None
             with _READING:
                 query = query_of(args, kwargs)
-            return begin_planned(plan, query, source, sys._getframe(1), code)
+            return begin_query(query, source, frame=sys._getframe(1), function=code, plan=plan)
 
         if (
             inspect.iscoroutinefunction(function)
@@ -150,13 +150,12 @@ class Instrument:
             try:
                 result = function(*args, **kwargs)
             except BaseException as error:
-                query.leave()
                 query.end(error)
                 raise
-            query.leave()
             if type(result) in _PLAIN:
                 query.end()
                 return result
+            query.leave()
             followed = False
             with guard("following the result of a call"):
                 result, followed = follow(result, query)

@@ -36,9 +36,8 @@ _LONG = 100_000
 """Statements longer than this are the same only when they are equal: reading them takes the host's time."""
 
 
-def hold(query: Query, frame: FrameType) -> None:
-    """Have the query count as open only while a frame runs."""
-    query.within = frame
+def note_greenlet(query: Query) -> None:
+    """Note in which greenlet a query was entered open while a frame runs: that greenlet may wait."""
     greenlet = sys.modules.get("greenlet")
     if greenlet is not None:
         query.waits_in = ref(greenlet.getcurrent())
@@ -51,7 +50,8 @@ def hold_in_generator(query: Query, frame: FrameType) -> None:
     """
     caller = frame.f_back
     if caller is None or caller.f_globals.get("__name__") != "contextlib":
-        hold(query, frame)
+        query.within = frame
+        note_greenlet(query)
 
 
 def is_open(outer: Query, frame: FrameType, pid: int) -> bool:

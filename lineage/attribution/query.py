@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Token
 from threading import get_ident
@@ -15,11 +15,13 @@ from typing import Any
 from lineage._guard import guard
 from lineage.attribution import nesting
 from lineage.attribution.callsite import Line, Spot, application_spots, lines_of
+from lineage.attribution.nesting import open_query
 from lineage.attribution.plan import Plan, active_plan
 from lineage.attribution.source import Source as Source
-from lineage.attribution.tracing import Trace, trace_of
+from lineage.attribution.tracing import Trace, may_be_in_span, trace_of
 from lineage.config import Config
 from lineage.context import RunIdentity, Scope, active_run, current_scope
+from lineage.context.scopes import active_scope
 from lineage.context.traces import current_span
 from lineage.redaction import redact_text, statement_text
 
@@ -46,6 +48,7 @@ class Query:
     """
 
     # Defaults of the class: making a query sets only what is its own.
+    text: str | None = None
     rows: int | None = None
     bytes_read: int | None = None
     bytes_written: int | None = None
@@ -55,7 +58,7 @@ class Query:
     attributes: tuple[tuple[str, Any], ...] = ()
     include_text: bool | None = None
     include_raw: bool | None = None
-    spots: tuple[Spot, ...] = ()
+    spots: Sequence[Spot] = ()
     scope: Scope | None = None
     scope_ended = False
     run: RunIdentity | None = None
@@ -69,7 +72,7 @@ class Query:
     started_ns: int | None = None
     ended_at: int | None = None
     duration_ns = 0
-    own_client: str | None = None
+    own_source: Source | None = None
     outer: Query | None = None
     within: object = None
     waits_in: Any = None
@@ -78,11 +81,19 @@ class Query:
 
     def __init__(self, plan: Plan, source: Source) -> None:
         self.plan = plan
-        self.config: Config = plan.config
-        self.text: str | None = None
         self.source = source
         self.pid = _pid
         self.thread = get_ident()
+
+    @property
+    def config(self) -> Config:
+        """The settings under which it began."""
+        return self.plan.config
+
+    @property
+    def own_client(self) -> str | None:
+        """What runs it itself, whatever runs inside."""
+        return (self.own_source or self.source).client
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -91,7 +102,7 @@ class Query:
 
     def __enter__(self) -> Query:
         self._is_block = True
-        self._token = nesting.open_query.set(self)
+        self._token = open_query.set(self)
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -106,8 +117,10 @@ class Query:
         the frame of the library's function that called it. In a `with` block Python itself ends it.
         """
         if not self._is_block:
-            nesting.hold(self, within or sys._getframe(1))
-        self._token = nesting.open_query.set(self)
+            self.within = within or sys._getframe(1)
+            if "greenlet" in sys.modules:
+                nesting.note_greenlet(self)
+        self._token = open_query.set(self)
 
     def leave(self) -> None:
         """Be open no more, without an end: while the application works on rows that came already."""
@@ -116,10 +129,10 @@ class Query:
         if token is None:
             return
         try:
-            nesting.open_query.reset(token)
+            open_query.reset(token)
         except (ValueError, RuntimeError):  # left in another task or thread than entered
-            if nesting.open_query.get() is self:
-                nesting.open_query.set(None)
+            if open_query.get() is self:
+                open_query.set(None)
 
     def set(self, **known: Any) -> None:
         """Set `rows`, `bytes_read`, `bytes_written`, `query_id` or `attributes`; None is not known."""
@@ -143,32 +156,30 @@ class Query:
     ) -> None:
         """Tell the end: ok, an error, or cancelled. Only the first end counts.
 
-        `took` are the nanoseconds it took and `status` is how it ended, where that is known better.
+        It is left, too, where it is still open. `took` are the nanoseconds it took and `status` is how it
+        ended, where that is known better.
         """
         if self.ended or self.pid != _pid:
+            with _ENDING:
+                self.leave()
             return
         with _ENDING:
             if took is not None:
                 self.duration_ns = max(took, 0)
             elif self.started_ns is not None:
                 self.duration_ns = perf_counter_ns() - self.started_ns
+            if self._token is not None:
+                self.leave()
             if error is not None or status is not None:
                 self._conclude(error, status)
-            self._hand_on()
+            self.ended = True
+            take(self)
         if not self.ended:  # one part failed: what is known is told all the same
             with _ENDING:
                 self._conclude(error, status)
+            self.ended = True
             with _ENDING:
-                self._hand_on()
-
-    def _hand_on(self) -> None:
-        if self.scope is not None and self.scope.ended:
-            self.scope_ended = True
-        self.ended = True
-        if self.outer is None:
-            take(self)
-        elif not self.outer.ended:
-            self.outer.complete_from(self)
+                take(self)
 
     def _conclude(self, error: BaseException | None, status: str | None) -> None:
         if error is not None:
@@ -188,6 +199,7 @@ class Query:
         for name in ("rows", "bytes_read", "bytes_written", "query_id"):
             if getattr(self, name) is None:
                 setattr(self, name, getattr(inner, name))
+        self.own_source = self.own_source or self.source
         self.source = self.source.completed(inner.source)
         self.attributes = (*inner.attributes, *self.attributes)
 
@@ -234,59 +246,63 @@ UNRECORDED: Query = _Unrecorded()
 
 def capture_nothing_here() -> None:
     """Capture no query of this thread any more: a sink that asks a database must not feed itself."""
-    nesting.open_query.set(UNRECORDED)
+    open_query.set(UNRECORDED)
 
 
 @contextmanager
 def capturing_nothing() -> Iterator[None]:
     """Capture no query of the code inside."""
-    token = nesting.open_query.set(UNRECORDED)
+    token = open_query.set(UNRECORDED)
     try:
         yield
     finally:
-        nesting.open_query.reset(token)
+        open_query.reset(token)
 
 
 def begin_query(
-    query: object, source: Source, *, frame: FrameType | None = None, function: CodeType | None = None
+    query: object,
+    source: Source,
+    *,
+    frame: FrameType | None = None,
+    function: CodeType | None = None,
+    plan: Plan | None = None,
 ) -> Query:
     """Begin to measure a query: a statement in any form that drivers take, or None where it is not known.
 
     `frame` is where to look for the application from; its callers count, and the caller's by default. Where
-    none of them is the application's (a pool's thread), the place is that of `function`, if given.
+    none of them is the application's (a pool's thread), the place is that of `function`, if given. `plan` is
+    what the settings mean, where it was looked up already.
     Returns a query that does nothing when lineage is disabled. Never raises.
     """
-    plan = active_plan()
     if plan is None:
-        return UNRECORDED
-    return begin_planned(plan, query, source, frame or sys._getframe(1), function)
-
-
-def begin_planned(
-    plan: Plan, query: object, source: Source, frame: FrameType, function: CodeType | None
-) -> Query:
-    """Begin a query under settings that were looked up already; else as `begin_query`."""
-    outer = nesting.open_query.get()
+        plan = active_plan()
+        if plan is None:
+            return UNRECORDED
+    outer = open_query.get()
     if outer is UNRECORDED:
         return UNRECORDED
+    if frame is None:
+        frame = sys._getframe(1)
+    # Every captured call of the host waits for what follows: as few calls as can be, one fence for all of it.
     begun = Query(plan, source)
-    is_whole = False
+    is_whole, in_span = False, True
     with _BEGINNING:
         begun.started_at = time_ns()
         begun.started_ns = perf_counter_ns()
         begun.text = query if type(query) is str else statement_text(query)
-        begun.own_client = source.client
         if outer is not None and nesting.is_open(outer, frame, _pid):
             if nesting.is_same(outer, begun):
                 begun.outer = outer
                 return begun
             begun.parent = outer
-        attribute(begun)
+        if active_scope.get() is not None or active_run.get() is not None:
+            attribute(begun)
         begun.spots = application_spots(frame, plan.application) or _spot_of(plan, function)
+        in_span = _OPENTELEMETRY in sys.modules and may_be_in_span()
         is_whole = True
     if not is_whole:
         _begin_in_parts(begun, query, frame, function)
-    if _OPENTELEMETRY in sys.modules:
+    if in_span:
         with _TRACING:
             span = current_span()
             begun.trace = trace_of(span)
@@ -298,7 +314,7 @@ _OPENTELEMETRY = "opentelemetry.trace"
 
 
 def _spot_of(plan: Plan, function: CodeType | None) -> tuple[Spot, ...]:
-    if function is not None and plan.application.judge(function.co_filename):
+    if function is not None and plan.application.judge(function.co_filename) is not False:
         return ((function, -1),)
     return ()
 

@@ -11,6 +11,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +20,7 @@ from lineage.attribution.callsite import callsite
 from lineage.attribution.operation_names import operation_of
 from lineage.attribution.query import Query
 from lineage.attribution.statistics import QueryStatistics
-from lineage.context import RunIdentity
+from lineage.context import RunIdentity, process_parent
 
 if TYPE_CHECKING:
     from lineage.events import RunFacts
@@ -37,7 +38,7 @@ MAX_WINDOWS = 500
 """Implicit runs of a window that name a run of another process; what is beyond that names none."""
 
 _Window = tuple[str, str, RunIdentity | None]
-"""The namespace and name of an implicit run's job, and the run of another process it was done for."""
+"""The namespace and name of an implicit run's job, and its parent: see `tell_implicit_runs`."""
 
 
 class _Counting(NamedTuple):
@@ -47,13 +48,20 @@ class _Counting(NamedTuple):
     counted: QueryStatistics
 
 
+class _Ended(NamedTuple):
+    """A run that has ended; its queries that end later name it as their parent, and its root as theirs."""
+
+    run: RunIdentity
+    root: RunIdentity | None
+
+
 class _Counts:
     """What has been counted and not been told yet."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.runs: OrderedDict[str, _Counting] = OrderedDict()
-        self.ended: OrderedDict[int, RunIdentity] = OrderedDict()
+        self.ended: OrderedDict[int, _Ended] = OrderedDict()
         self.windows: dict[_Window, QueryStatistics] = {}
         self.forgotten: list[_Counting] = []
         self.operations: set[str] = set()
@@ -74,16 +82,19 @@ def count_to_runs(queries: Iterable[Query]) -> None:
 
 def _statistics_of(query: Query) -> QueryStatistics:
     run = query.run
-    if run is not None and id(run) not in _counts.ended:
+    ended = _counts.ended.get(id(run)) if run is not None else None
+    if run is not None and ended is None:
         found = _counts.runs.get(run.run_id)
         if found is None:
             found = _counts.runs[run.run_id] = _Counting(run, QueryStatistics())
             _bound_runs()
         return found.counted
-    around = run or query.remote_run
+    started = process_parent()
+    outermost = started.identity if started is not None else None
+    around = replace(ended.run, root=ended.root) if ended is not None else query.remote_run or outermost
     window = (query.config.namespace, _job_name(query), around)
     if window not in _counts.windows and len(_counts.windows) >= MAX_WINDOWS:
-        window = (*window[:2], None)
+        window = (*window[:2], outermost)
     found_window = _counts.windows.get(window)
     if found_window is None:
         kinds = _counts.kinds.setdefault(window[1], set())
@@ -94,13 +105,13 @@ def _statistics_of(query: Query) -> QueryStatistics:
 def _bound_runs() -> None:
     while len(_counts.runs) > MAX_RUNS:
         _, oldest = _counts.runs.popitem(last=False)
-        _mark_ended(oldest.run)
+        _mark_ended(oldest.run, None)
         _counts.forgotten.append(oldest)
 
 
-def _mark_ended(run: RunIdentity) -> None:
+def _mark_ended(run: RunIdentity, root: RunIdentity | None) -> None:
     # The object itself, not its id's text: tests with fixed ids have many runs of one id.
-    _counts.ended[id(run)] = run
+    _counts.ended[id(run)] = _Ended(run, root)
     if len(_counts.ended) > MAX_RUNS:
         _counts.ended.popitem(last=False)
 
@@ -108,7 +119,7 @@ def _mark_ended(run: RunIdentity) -> None:
 def complete(facts: RunFacts) -> None:
     """Give a run that ends what its queries come to: the facet, and their statements for lineage."""
     with _counts.lock:
-        _mark_ended(facts.identity)
+        _mark_ended(facts.identity, facts.root)
         found = _counts.runs.pop(facts.identity.run_id, None)
     if found is not None:
         _put(found.counted, facts)
@@ -131,7 +142,11 @@ def _put(counted: QueryStatistics, facts: RunFacts) -> None:
 
 
 def tell_implicit_runs() -> None:
-    """Emit START and COMPLETE of the runs that the queries outside any run came to since the last time."""
+    """Emit START and COMPLETE of the runs that the queries outside any run came to since the last time.
+
+    Their parent is the run that they outlived, the run of another process that a carrier told of, or the run
+    that started this process; they have its root.
+    """
     with _counts.lock:
         windows, _counts.windows = _counts.windows, {}
         forgotten, _counts.forgotten = _counts.forgotten, []
@@ -148,7 +163,10 @@ def _tell(namespace: str, name: str, parent: RunIdentity | None, counted: QueryS
 
     started_at = datetime.fromtimestamp(counted.started_at / 1e9, UTC)
     facts = events.RunFacts(
-        RunIdentity(events.sources.run_id(), namespace, name), started_at=started_at, parent=parent
+        RunIdentity(events.sources.run_id(), namespace, name),
+        started_at=started_at,
+        parent=parent,
+        root=parent.root if parent is not None else None,
     )
     facts.job_facets["jobType"] = events.service_job_type_facet()
     events.emit(events.run_event(facts, events.RunState.START, started_at))

@@ -10,8 +10,10 @@ from lineage import facets as own
 from lineage.attribution.callsite import callsite
 from lineage.attribution.event import time_text
 from lineage.attribution.operation_names import operation_of
+from lineage.attribution.prices import RunPrices
 from lineage.attribution.query import Query
 from lineage.attribution.record import Record
+from lineage.attribution.systems import system_name, vendor_of
 from lineage.redaction import mask_sql, shape_sql
 
 if TYPE_CHECKING:
@@ -31,12 +33,13 @@ _Key = tuple[Any, ...]
 
 
 class Counted:
-    """Queries of one kind: count, errors, durations in milliseconds, rows and bytes."""
+    """Queries of one kind: count, errors, durations in milliseconds, rows, bytes and what they cost."""
 
     __slots__ = (
         "bytes_read",
         "bytes_written",
         "cancelled",
+        "cost",
         "count",
         "errors",
         "max_ms",
@@ -50,9 +53,10 @@ class Counted:
         self.rows: int | None = None
         self.bytes_read: int | None = None
         self.bytes_written: int | None = None
+        self.cost: float | None = None
 
-    def add(self, query: Query) -> None:
-        """Count one query."""
+    def add(self, query: Query, cost: float | None) -> None:
+        """Count one query; a cost of None is not known."""
         took = query.duration_ns / 1e6
         self.count += 1
         self.errors += query.status == "error"
@@ -61,6 +65,12 @@ class Counted:
         if took > self.max_ms:
             self.max_ms = took
         self._add_measured(query)
+        self.add_cost(cost)
+
+    def add_cost(self, cost: float | None) -> None:
+        """Count what they cost besides; None is not known."""
+        if cost is not None:
+            self.cost = (self.cost or 0.0) + cost
 
     def _add_measured(self, measured: Query | Counted) -> None:
         if measured.rows is not None:
@@ -78,6 +88,7 @@ class Counted:
         self.total_ms += other.total_ms
         self.max_ms = max(self.max_ms, other.max_ms)
         self._add_measured(other)
+        self.add_cost(other.cost)
 
     def wire(self) -> own.QueryCounts:
         """Return the counts as the facet has them."""
@@ -90,6 +101,7 @@ class Counted:
             self.rows,
             self.bytes_read,
             self.bytes_written,
+            None if self.cost is None else round(self.cost, 12),
         )
 
 
@@ -124,8 +136,8 @@ class _Entry:
         self.counted = Counted()
         self.samples: dict[str, dict[str, None]] = {}
 
-    def add(self, query: Query) -> None:
-        self.counted.add(query)
+    def add(self, query: Query, cost: float | None) -> None:
+        self.counted.add(query, cost)
         self.started_at = min(self.started_at, query.started_at)
         self.ended_at = max(self.ended_at, query.started_at + query.duration_ns)
         who = query.scope.attribution if query.scope is not None else None
@@ -179,6 +191,16 @@ class RunPart(Protocol):
         """Give the run that ends what was counted."""
 
 
+class Inside(Protocol):
+    """What a query was done inside of."""
+
+    def queries_counted(self, run: QueryStatistics, counted: Counted, cost: float | None) -> None:
+        """Take note of what a query was counted to, and of what it costs by itself."""
+
+
+_PRICED = ("bytes_read", "bytes_written")
+
+
 class QueryStatistics:
     """What the queries of one run come to."""
 
@@ -192,6 +214,7 @@ class QueryStatistics:
         self._config: Config | None = None
         self.started_at = 0
         self.ended_at = 0
+        self.prices = RunPrices()
         self.others: dict[str, RunPart] = {}
         """What the run comes to besides queries, by kind of record."""
 
@@ -210,11 +233,27 @@ class QueryStatistics:
             return
         if self._config is None:
             self._config = query.config
+        cost = self._cost(query)
         entry = self._entry(query)
         if entry is None:
-            self._omitted.add(query)
+            self._omitted.add(query, cost)
         else:
-            entry.add(query)
+            entry.add(query, cost)
+        inside: Inside | None = getattr(query, "inside", None)
+        if inside is not None:
+            inside.queries_counted(self, self._omitted if entry is None else entry.counted, cost)
+
+    def _cost(self, query: Query) -> float | None:
+        """Return what a query costs by what is known of it; None where no price is for any of that."""
+        path = query.config.prices
+        if path is None:
+            return None
+        shape, _ = shape_sql(query.text, dialect=query.source.dialect)
+        operation = shape.split(None, 1)[:1] if shape is not None else []
+        system = system_name("database", query.source.db_system)
+        known = {"count": 1, "duration_ns": query.duration_ns}
+        known |= {name: count for name in _PRICED if (count := getattr(query, name)) is not None}
+        return self.prices.cost(path, vendor_of(system), system, tuple(map(str.upper, operation)), known)
 
     def _entry(self, query: Query) -> _Entry | None:
         source = query.source
@@ -272,12 +311,14 @@ class QueryStatistics:
         for entry in self._entries.values():
             place = _placed(entry.statement, statements) if entry.statement is not None else None
             entries.append(entry.wire(place))
+        total = self._total().wire()
         return own.LineageGraphQueryAttributionRunFacet(
             service=self._config.service_name if self._config is not None else "unknown",
             environment=self._config.environment if self._config is not None else "unknown",
             queries=entries,
-            total=self._total().wire(),
+            total=total,
             omitted=self._omitted.wire() if self._omitted.count else None,
+            currency=self.prices.currency if total.cost is not None else None,
             producer=producer,
         )
 

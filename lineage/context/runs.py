@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class RunIdentity:
-    """The id of a run and the name of its job."""
+    """The id of a run and the name of its job; and the outermost run it is nested in, where that is known.
+
+    Two of one id and job are equal, whatever is known of the outermost run.
+    """
 
     run_id: str
     job_namespace: str
     job_name: str
+    root: RunIdentity | None = field(default=None, compare=False, repr=False)
 
 
 class ActiveRun(Protocol):
@@ -48,7 +52,7 @@ class RemoteRun:
     around = None
 
     def __init__(self, identity: RunIdentity, root: RunIdentity | None = None) -> None:
-        self.identity = identity
+        self.identity = replace(identity, root=root)
         self.root = root or identity
         self._process = os.getpid()
 

@@ -1,4 +1,7 @@
-"""Operations, metrics and outcomes as flat events: what sinks get beside the events of queries."""
+"""Operations, metrics and outcomes as flat events: what sinks get beside the events of queries.
+
+Their schemas are OperationEvent.json, MetricsEvent.json and OutcomeEvent.json in `lineage/schemas`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
 EVENT_NAME = "lineage.operation"
 
-_OF_QUERIES_ALONE = ("db_system", "client", "query_fingerprint")
+_OF_QUERIES_ALONE = ("db_system", "client", "query_fingerprint", "query_text")
 
 
 def event_of_operation(operation: Operation) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextvars import Token
-from types import FrameType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from types import FrameType, MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from lineage._guard import guard, logger
 from lineage.attribution.delivery import enclosing
@@ -16,13 +16,13 @@ from lineage.attribution.record import Record
 from lineage.context.scopes import MAX_ATTRIBUTES
 from lineage.datasets import Dataset, parse_dataset
 from lineage.errors import InvalidNameError
-from lineage.operations.names import operation_name, system_name, vendor_of
+from lineage.operations.names import system_and_vendor, told_name
 from lineage.operations.spans import tell_span
 from lineage.operations.values import count_of, is_reserved, refuse, scalar_of, text_of
 from lineage.redaction import redact_text
 
 if TYPE_CHECKING:
-    from lineage.attribution.statistics import QueryStatistics
+    from lineage.attribution.statistics import Counted, QueryStatistics
 
 MEASURES = (
     "rows_returned",
@@ -38,7 +38,9 @@ MEASURES = (
     "output_tokens",
 )
 
+_MEASURES = frozenset(MEASURES)
 _NO_SOURCE = Source()
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 _TELLING = guard("telling a span of an operation")
 _SETTING = guard("taking over what is known of an operation")
 
@@ -61,17 +63,19 @@ class Operation(Record):
     namespace: str | None = None
     dataset: Dataset | None = None
     inside_on_span = False
+    inner_ns = 0
+    inner: Mapping[str, int] = _NOTHING
+    in_queries: Mapping[str, int] = _NOTHING
+    queries_cost: float | None = None
+    queries_in: tuple[tuple[QueryStatistics, Counted], ...] = ()
     _span: Any = None
     _told: Token[Any] | None = None
 
     def __init__(self, plan: Plan, system: object, operation: object) -> None:
         super().__init__(plan, _NO_SOURCE)
-        self.system = system_name(self.kind, text_of("system", system))
-        self.operation_name = operation_name(self.kind, text_of("operation", operation))
-        self.vendor = vendor_of(self.system)
+        self.system, self.vendor = system_and_vendor(self.kind, system)
+        self.operation_name = told_name(self.kind, operation)
         self.measures: dict[str, int] = {}
-        self.inner: dict[str, int] = {}
-        self.in_queries: dict[str, int] = {}
 
     @property
     def target(self) -> str | None:
@@ -114,8 +118,8 @@ class Operation(Record):
         if not self._open_for("what is known of it"):
             return
         for name, value in known.items():
-            if name in MEASURES:
-                if (count := count_of(name, value)) is not None:
+            if name in _MEASURES:
+                if value is not None and (count := count_of(name, value)) is not None:
                     self.measures[name] = count
             elif name == "query_id":
                 self.query_id = text_of(name, value) or self.query_id
@@ -184,20 +188,30 @@ class Operation(Record):
             return
         if isinstance(record, Operation):
             if record.kind == self.kind and record.system == self.system:
-                for name in {*record.measures, *record.inner}:
-                    within = max(record.measures.get(name, 0), record.inner.get(name, 0))
-                    self.inner[name] = self.inner.get(name, 0) + within
+                self.inner_ns += record.duration_ns
+                found = {
+                    name: max(record.measures.get(name, 0), record.inner.get(name, 0))
+                    for name in {*record.measures, *record.inner}
+                }
+                self.inner = _added(self.inner, found)
                 also = record.also_in_queries()
-                self._hold_query(
-                    {name: count - also.get(name, 0) for name, count in record.in_queries.items()}
-                )
+                found = {name: count - also.get(name, 0) for name, count in record.in_queries.items()}
+                self.in_queries = _added(self.in_queries, found)
         elif not isinstance(record, Record) and self.kind == "database":
-            found = {name: getattr(record, name) for name in _OF_QUERIES}
-            self._hold_query({name: count for name, count in found.items() if count is not None})
+            said = {name: getattr(record, name) for name in _OF_QUERIES}
+            found = {name: count for name, count in said.items() if count is not None}
+            self.in_queries = _added(self.in_queries, found)
+            cast("Any", record).inside = self
 
-    def _hold_query(self, found: Mapping[str, int]) -> None:
-        for name, count in found.items():
-            self.in_queries[name] = self.in_queries.get(name, 0) + count
+    def queries_counted(self, run: QueryStatistics, counted: Counted, cost: float | None) -> None:
+        """Take note of what a query inside this one costs by itself, and of what it was counted to.
+
+        Two different ones are enough to know that nobody can tell which of them an operation's cost is of.
+        """
+        if cost is not None:
+            self.queries_cost = (self.queries_cost or 0.0) + cost
+        if len(self.queries_in) < 2 and all(counted is not other for _, other in self.queries_in):
+            self.queries_in += ((run, counted),)
 
     def own_measures(self) -> dict[str, int]:
         """Return what is counted of it: what operations on the same system inside it measured is theirs."""
@@ -229,8 +243,16 @@ class Operation(Record):
 
     def _name(self, attribute: str, value: Any) -> None:
         """Take over one of the names of what it is done to."""
-        if self._open_for(attribute) and (text := text_of(attribute, value)) is not None:
+        if (
+            value is not None
+            and self._open_for(attribute)
+            and (text := text_of(attribute, value)) is not None
+        ):
             setattr(self, attribute, text)
+
+
+def _added(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    return {**counts, **{name: counts.get(name, 0) + count for name, count in more.items()}}
 
 
 def _forget_after_fork() -> None:

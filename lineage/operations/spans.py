@@ -8,9 +8,10 @@ Names are the stable ones of the semantic conventions (https://opentelemetry.io/
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lineage.operations.names import registered_name
+from lineage.attribution.systems import registered_name
 
 if TYPE_CHECKING:
     from lineage.operations.operation import Operation
@@ -68,9 +69,9 @@ def tell_span(span: Any, operation: Operation) -> None:
 
 def attributes_of(operation: Operation) -> dict[str, Any]:
     """Return an operation as attributes: what is not known is absent, 0 is 0."""
-    found = _names_of(operation)
+    found = _NAMES_OF[operation.kind](operation)
     found[_VENDOR] = operation.vendor
-    found.update(measures_as_attributes(operation.measures, operation.query_id))
+    _add_measures(found, operation.measures, operation.query_id)
     if operation.status != "ok":
         found["lineage.operation.status"] = operation.status
     if operation.config.otel_old_names:
@@ -80,11 +81,17 @@ def attributes_of(operation: Operation) -> dict[str, Any]:
     return found
 
 
-def measures_as_attributes(measures: dict[str, int], query_id: str | None) -> dict[str, Any]:
-    """Return measures and a warehouse's query id under the names of attributes."""
-    found: dict[str, Any] = {_MEASURES[name]: count for name, count in measures.items()}
+def _add_measures(found: dict[str, Any], measures: dict[str, int], query_id: str | None) -> None:
+    for name, count in measures.copy().items():  # other threads may still say more
+        found[_MEASURES[name]] = count
     if query_id is not None:
         found[_QUERY_ID] = query_id
+
+
+def measures_as_attributes(measures: dict[str, int], query_id: str | None) -> dict[str, Any]:
+    """Return measures and a warehouse's query id under the names of attributes."""
+    found: dict[str, Any] = {}
+    _add_measures(found, measures, query_id)
     return found
 
 
@@ -100,32 +107,49 @@ def _add_old_names(found: dict[str, Any], operation: Operation) -> None:
             found[name] = value
 
 
-def _names_of(operation: Any) -> dict[str, Any]:
-    system, name = registered_name(operation.system), operation.operation_name
-    if operation.kind == "database":
-        found = {
-            "db.system.name": system,
-            "db.operation.name": name,
-            "db.namespace": "|".join(filter(None, (operation.database, operation.schema))) or None,
-            "db.collection.name": operation.table,
-        }
-    elif operation.kind == "storage":
-        found = {
-            "lineage.storage.system": operation.system,
-            "lineage.storage.operation": name,
-            "lineage.storage.bucket": operation.bucket,
-        }
-    elif operation.kind == "messaging":
-        found = {
-            "messaging.system": system,
-            "messaging.operation.name": name,
-            "messaging.operation.type": _OPERATION_TYPES.get(name),
-            "messaging.destination.name": operation.destination,
-        }
-    else:
-        found = {
-            "gen_ai.provider.name": operation.system,
-            "gen_ai.operation.name": name,
-            "gen_ai.request.model": operation.model,
-        }
-    return {key: value for key, value in found.items() if value is not None}
+def _add(found: dict[str, Any], name: str, value: str | None) -> None:
+    if value is not None:
+        found[name] = value
+
+
+def _of_database(operation: Any) -> dict[str, Any]:
+    found = {
+        "db.system.name": registered_name(operation.system),
+        "db.operation.name": operation.operation_name,
+    }
+    database, schema = operation.database, operation.schema
+    if database or schema:
+        found["db.namespace"] = f"{database}|{schema}" if database and schema else database or schema
+    _add(found, "db.collection.name", operation.table)
+    return found
+
+
+def _of_storage(operation: Any) -> dict[str, Any]:
+    found = {
+        "lineage.storage.system": operation.system,
+        "lineage.storage.operation": operation.operation_name,
+    }
+    _add(found, "lineage.storage.bucket", operation.bucket)
+    return found
+
+
+def _of_messaging(operation: Any) -> dict[str, Any]:
+    name = operation.operation_name
+    found = {"messaging.system": registered_name(operation.system), "messaging.operation.name": name}
+    _add(found, "messaging.operation.type", _OPERATION_TYPES.get(name))
+    _add(found, "messaging.destination.name", operation.destination)
+    return found
+
+
+def _of_llm(operation: Any) -> dict[str, Any]:
+    found = {"gen_ai.provider.name": operation.system, "gen_ai.operation.name": operation.operation_name}
+    _add(found, "gen_ai.request.model", operation.model)
+    return found
+
+
+_NAMES_OF: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "database": _of_database,
+    "storage": _of_storage,
+    "messaging": _of_messaging,
+    "llm": _of_llm,
+}

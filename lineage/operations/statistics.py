@@ -7,7 +7,6 @@ late, the latest ones when the run ends: what is said of them after their block 
 from __future__ import annotations
 
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineage import facets as own
@@ -15,7 +14,6 @@ from lineage._guard import guard, logger
 from lineage.operations.datasets import dataset_of
 from lineage.operations.names import reads, writes
 from lineage.operations.operation import MEASURES, Operation
-from lineage.operations.prices import NO_PRICES, Prices, prices_at
 
 if TYPE_CHECKING:
     from lineage.attribution.statistics import QueryStatistics
@@ -39,7 +37,7 @@ def operations_of(statistics: QueryStatistics) -> OperationStatistics:
     """Return where the operations of a run are counted."""
     found = statistics.others.get("operations")
     if not isinstance(found, OperationStatistics):
-        found = statistics.others["operations"] = OperationStatistics()
+        found = statistics.others["operations"] = OperationStatistics(statistics)
     return found
 
 
@@ -119,7 +117,8 @@ _WIRE = {name: _camel(name) for name in MEASURES}
 class OperationStatistics:
     """What the operations of one run come to, and what was said of the run."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: QueryStatistics) -> None:
+        self._run = run
         self._open: deque[Operation] = deque()
         self._entries: dict[_Key, _Counted] = {}
         self._vendors: dict[str, _Counted] = {}
@@ -129,8 +128,7 @@ class OperationStatistics:
         self._in_queries: dict[str, int] = {}
         self._said: dict[str, dict[str, Any]] = {}
         self._naming: dict[tuple[Any, ...], Operation] = {}
-        self._prices: dict[Path | None, Prices] = {}
-        self._currency: str | None = None
+        self._cost_in_queries: float | None = None
         self._too_many = False
 
     def add(self, operation: Operation) -> None:
@@ -167,6 +165,7 @@ class OperationStatistics:
             actor = operation.scope.attribution.actor if operation.scope is not None else None
             if actor is not None and (his := _of(self._actors, actor, MAX_ACTORS)) is not None:
                 his.add(operation, measures, cost)
+            self._share_cost(operation, cost)
             for name, value in operation.also_in_queries().items():
                 self._in_queries[name] = self._in_queries.get(name, 0) + value
             if _moved_data(operation):
@@ -184,17 +183,28 @@ class OperationStatistics:
             logger.warning("A run names over %s datasets in operations; the rest is left out.", MAX_DATASETS)
 
     def _cost(self, operation: Operation, measures: dict[str, int]) -> float | None:
-        path = operation.config.prices
-        prices = self._prices.get(path)
-        if prices is None:
-            prices = self._prices[path] = prices_at(path)
-        if prices is NO_PRICES:
-            return None
         within = tuple(filter(None, (operation.target, operation.operation_name)))
-        cost = prices.cost(operation.vendor, operation.system, within, {**measures, "count": 1})
-        if cost is not None:
-            self._currency = prices.currency
-        return cost
+        own_ns = max(0, operation.duration_ns - operation.inner_ns)
+        priced = {**measures, "count": 1, "duration_ns": own_ns}
+        path, vendor, system = operation.config.prices, operation.vendor, operation.system
+        return self._run.prices.cost(path, vendor, system, within, priced)
+
+    def _share_cost(self, operation: Operation, cost: float | None) -> None:
+        """Have the queries inside an operation cost what it cost: it knows more, as the bytes scanned.
+
+        Where they are of several kinds nobody can tell which of them cost it: each costs what it knows.
+        """
+        if cost is None or not operation.queries_in:
+            return
+        known = operation.queries_cost
+        run, counted = operation.queries_in[0]
+        if len(operation.queries_in) == 1 and run is self._run:
+            counted.add_cost(max(0.0, cost - (known or 0.0)))
+        elif known is None:
+            return
+        else:
+            cost = min(cost, known)
+        self._cost_in_queries = (self._cost_in_queries or 0.0) + cost
 
     def _put_datasets(self, facts: RunFacts) -> None:
         from lineage.events import DatasetFacts
@@ -224,12 +234,18 @@ class OperationStatistics:
             or None,
             omitted=self._omitted.wire() if self._omitted.count else None,
             cost=self._total.rounded_cost(),
-            currency=self._currency,
-            inQueries=_camels(self._in_queries) if self._in_queries else None,
+            currency=self._run.prices.currency if self._total.cost is not None else None,
+            inQueries=self._also_in_queries() or None,
             metrics=_camels(metrics) if metrics else None,
             outcome=_camels(outcome) if outcome else None,
             producer=PRODUCER,
         )
+
+    def _also_in_queries(self) -> dict[str, float]:
+        found: dict[str, float] = _camels(self._in_queries)
+        if self._cost_in_queries is not None:
+            found["cost"] = round(self._cost_in_queries, 12)
+        return found
 
 
 def _of(table: dict[Any, _Counted], key: Any, limit: int) -> _Counted | None:

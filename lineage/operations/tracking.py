@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter_ns, time_ns
 from types import FrameType
 from typing import Any, Generic, TypeVar, cast
@@ -43,12 +44,14 @@ class Tracked(Generic[T]):
         return self._enter(sys._getframe(1))
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        here = enclosing.get()
         # Tasks and threads that share this object leave in any order, each its own operation.
-        mine = next((one for one in self._held if one is here), self._held[-1] if self._held else None)
-        if mine is not None:
-            self._held.remove(mine)
-            mine.__exit__(kind, error, trace)
+        here, held = enclosing.get(), self._held
+        if here in held:
+            held.remove(here)
+            here.__exit__(kind, error, trace)
+        elif held:
+            with suppress(IndexError):  # another thread took the last one
+                held.pop().__exit__(kind, error, trace)
 
     async def __aenter__(self) -> T:
         return self._enter(sys._getframe(1))

@@ -77,9 +77,10 @@ def shape_sql(text: str | bytes | None, dialect: str | None = None) -> tuple[str
 
 
 def redact_text(text: str | bytes, *, limit: int = 2000) -> str:
-    """An error message, log line or status without passwords, keys, addresses and quoted data.
+    """An error message, log line or status without passwords, keys, quoted data and what names a person.
 
-    Exception names, table and column names, line numbers and plain words stay. At most `limit`
+    That is e-mail addresses, payment card numbers, IBANs and international phone numbers. Exception names,
+    table and column names, addresses of hosts, other numbers and plain words stay. At most `limit`
     characters, the last of them an ellipsis where more was there.
     """
     return redact(as_text(text), limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from lineage.redaction.masking import mask
+from lineage.redaction.personal import without_personal_numbers
 from lineage.redaction.urls import HIDDEN, redact_headers, redact_url
 
 _PRIVATE_KEY = re.compile(
@@ -88,7 +89,7 @@ def _prose(text: str) -> str:
     text = _AUTHORIZATION.sub(rf"\1{HIDDEN}", text)
     text = redact_headers(text)
     text = _QUOTE.sub(_quoted, text)
-    return _EMAIL.sub(HIDDEN, text)
+    return without_personal_numbers(_EMAIL.sub(HIDDEN, text))
 
 
 def _quoted(found: re.Match[str]) -> str:

@@ -94,6 +94,7 @@ class TestNastyInputs:
     def test_a_backslash_before_a_quote_leaks_nothing(
         self, rendering: Callable[..., str], dialect: str | None
     ) -> None:
+        """DC-48: in every dialect that reads backslashes, and where none is named."""
         rendered = rendering(r"SELECT a FROM t WHERE a='it\'s secret' AND b='other'", dialect=dialect)
         assert "secret" not in rendered
         assert "other" not in rendered
@@ -108,6 +109,7 @@ class TestNastyInputs:
         assert "AND q" in mask_sql(statement, dialect="postgres")
 
     def test_different_tables_have_different_shapes(self) -> None:
+        """DC-48: names in quotes are names, with their case and their spaces."""
         first = normalize_sql('SELECT "First Name" FROM "User Table" WHERE x=1')
         second = normalize_sql('SELECT "Last Name" FROM "Admin Table" WHERE x=1')
         assert first == 'select "First Name" from "User Table" where x = ?'
@@ -116,11 +118,13 @@ class TestNastyInputs:
         assert normalize_sql("SELECT a FROM db.2020_t") != normalize_sql("SELECT a FROM db.2021_t")
 
     def test_bytes_are_read_as_the_text_they_hold(self) -> None:
+        """DC-48: not one shape for all queries in bytes."""
         assert normalize_sql(b"select * from a where x = 'q'") == "select * from a where x = ?"
         assert mask_sql(b"drop table b\xff") == "drop table b\ufffd"
         assert redact_text(b"password=hunter2") == "password=***"
 
     def test_whitespace_and_case_make_no_difference_to_the_shape(self) -> None:
+        """DC-48: spaces become one, words small letters."""
         assert normalize_sql("SELECT  COUNT ( * )\nFROM T where A=1 ;") == normalize_sql(
             "select count(*) from t WHERE a = 2"
         )
@@ -631,6 +635,7 @@ class TestTime:
     def test_twice_the_text_takes_twice_the_steps(
         self, rendering: Callable[[str, str | None], str], piece: str
     ) -> None:
+        """DC-48: no text of any size makes it backtrack, such as a list without commas."""
         for before in ("SELECT a FROM t WHERE x IN (", ""):
             once = _steps(lambda text=before + piece * 60: rendering(text, None))  # type: ignore[misc]
             twice = _steps(lambda text=before + piece * 120: rendering(text, None))  # type: ignore[misc]

@@ -166,6 +166,7 @@ class TestTime:
                 assert _is_within(lambda: rendering(text, dialect=dialect), 300)  # noqa: B023
 
     def test_a_literal_of_a_megabyte_takes_under_50_ms(self) -> None:
+        """DC-48: nor does a long one in bulk inserts."""
         text = "SELECT a FROM t WHERE b = '" + "x" * (CHARACTERS - 40) + "'"
         for dialect in (None, "postgres", "mysql"):
             for rendering in (mask_sql, normalize_sql):

@@ -70,6 +70,7 @@ class TestTexts:
         "query", [None, 5, 5.5, {"a": 1}, ["SELECT 1"], object(), datetime.date(2024, 1, 1)]
     )
     def test_what_is_no_statement_is_not_known(self, query: object) -> None:
+        """DC-48: None is not the statement `none`."""
         assert statement_text(query) is None
         assert shape_sql(statement_text(query))[0] == "<unknown>"
 
@@ -104,7 +105,7 @@ class TestComposed:
     def test_another_table_has_another_fingerprint_and_another_value_has_not(
         self, module: str, attribute: str
     ) -> None:
-        """DC-12: not one fingerprint for each arity of a composed query."""
+        """DC-12, DC-48: not one fingerprint for each arity of a composed query."""
         _, query = _composed(module, attribute)
         one = fingerprint_sql(statement_text(query("orders", 1)) or "")
         assert one == fingerprint_sql(statement_text(query("orders", "x")) or "")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 from postgres_server import PostgresServer, running_server, why_not
-from told_queries import Event, told_events
 
-import producers
 from lineage import _guard
-from lineage.attribution import flush_queries
 
 
 @pytest.fixture(scope="session")
@@ -32,29 +29,13 @@ def postgres(_server: PostgresServer) -> PostgresServer:
 
 
 @pytest.fixture
-def told() -> Iterator[Callable[[], list[Event]]]:
-    """Give a function that returns the events of all queries that have ended in this test."""
-    with told_events() as take:
-        yield take
-
-
-@pytest.fixture
 def faults_expected() -> None:
     """Of tests that break something of ours."""
 
 
-@pytest.fixture(autouse=True)
-def _no_fault_is_hidden(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test during which something of ours failed behind the fence."""
-    before = _guard.faults.copy()
+@pytest.fixture
+def _faults(_faults: None, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test during which, or at whose end, something of ours failed behind the fence."""
     yield
     if "faults_expected" not in request.fixturenames:
-        assert _guard.faults - before == {}
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays() -> Iterator[None]:
-    yield
-    for name in producers.REGISTRY:
-        producers.uninstall(name)
-    flush_queries(10)
+        assert not _guard.faults

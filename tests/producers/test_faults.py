@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from psycopg.types import TypeInfo
 from psycopg.types.composite import CompositeInfo, register_composite
 
 import producers
-from lineage import context
+from lineage import configure, context
 
 Connection = psycopg.Connection[Any]
 Told = Callable[[], list[dict[str, Any]]]
@@ -140,7 +141,7 @@ def test_procedures_are_statements(connection: Connection, told: Told) -> None:
 
 
 def test_the_flagship_example_captures_its_queries(connection: Connection, told: Told) -> None:
-    """DC-28: fault 3-1: native cursors are instrumented, and asynchronous ones are measured to their end."""
+    """DC-28: fault 3-1: cursors that take no attributes are instrumented, with the driver's own rows."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM orders")
         cursor.executemany("UPDATE orders SET note = %s WHERE id = %s", [("a", 1), ("b", 2)])
@@ -171,3 +172,33 @@ def test_a_query_joins_the_trace_there_is(connection: Connection, told: Told, tr
 
     assert {one.get("trace_id") for one in told()} == expected
     assert len(told()) == 2
+
+
+def seconds_of_a_query(connection: sa.Connection, depth: int) -> float:
+    """Return the shortest time that a query takes below that many frames, of a hundred times ten."""
+    if depth:
+        return seconds_of_a_query(connection, depth - 1)
+    best = float("inf")
+    statement = sa.text("SELECT 1")
+    for _ in range(100):
+        start = time.perf_counter()
+        for _ in range(10):
+            connection.execute(statement).scalar()
+        best = min(best, time.perf_counter() - start)
+    return best / 10
+
+
+def test_a_query_costs_microseconds_however_deep_the_stack_is() -> None:
+    """fault 2.3-6: what SQLAlchemy on SQLite takes is not many times as long, nor longer below 60 frames."""
+    configure(sink=lambda event: None)
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection:
+        bare = {depth: seconds_of_a_query(connection, depth) for depth in (0, 60)}
+        producers.install("sqlalchemy", engine)
+        watched = {depth: seconds_of_a_query(connection, depth) for depth in (0, 60)}
+    producers.uninstall("sqlalchemy", engine)
+    engine.dispose()
+
+    extra = {depth: watched[depth] - bare[depth] for depth in bare}
+    assert extra[0] < 100e-6
+    assert extra[60] < 2 * extra[0] + 20e-6

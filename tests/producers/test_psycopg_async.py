@@ -39,7 +39,7 @@ def run(postgres: PostgresServer) -> Callable[[Callable[[AsyncConnection], Await
 
 
 def test_a_query_lasts_until_it_has_been_awaited(run: Any, told: Told) -> None:
-    """DC-28: fault 2.1.3-2: the event comes after the await and has its time."""
+    """DC-28: fault 2.1.3-2, fault 3-1: the event comes after the await and has its time."""
 
     async def body(connection: AsyncConnection) -> Any:
         awaiting = connection.execute("SELECT pg_sleep(0.1), 'x'")

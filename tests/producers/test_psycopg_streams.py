@@ -90,7 +90,7 @@ def test_copying_out_ends_with_its_block(connection: Connection, told: Told) -> 
         assert told() == []
 
     event = only(told)
-    assert (event["query_text"], event["status"]) == ("copy orders to stdout", "ok")
+    assert (event["query_text"], event["status"], event["rows"]) == ("copy orders to stdout", "ok", 5)
 
 
 @pytest.mark.parametrize("how", ["write", "write_row"])

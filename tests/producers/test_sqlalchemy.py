@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from sqlalchemy.engine import Engine
 
 import producers
 from lineage import context, trace_query
+from producers import sqlalchemy as producer
 
 Told = Callable[[], list[dict[str, Any]]]
 
@@ -157,6 +159,34 @@ def test_an_engine_is_watched_with_all_its_forms(engine: Engine, told: Told) -> 
     other.dispose()
 
     assert len(told()) == 2
+
+
+def test_an_engine_is_captured_until_it_is_uninstalled_whatever_others_are(told: Told) -> None:
+    """fault 2.3-5: what was decided about an engine is decided anew when others come and go."""
+    mine, other = sa.create_engine("sqlite://"), sa.create_engine("sqlite://")
+    with mine.connect() as one, other.connect() as two:
+        producers.install("sqlalchemy", mine)
+        assert [one.exec_driver_sql("select 1").scalar(), two.exec_driver_sql("select 2").scalar()] == [1, 2]
+        producers.install("sqlalchemy", other)
+        assert [one.exec_driver_sql("select 3").scalar(), two.exec_driver_sql("select 4").scalar()] == [3, 4]
+        producers.uninstall("sqlalchemy", mine)
+        assert [one.exec_driver_sql("select 5").scalar(), two.exec_driver_sql("select 6").scalar()] == [5, 6]
+    assert len(told()) == 4
+
+
+def test_nothing_is_kept_of_an_engine_that_is_gone(told: Told) -> None:
+    """What is known of an engine goes with it: a later one at the same place in memory is another one."""
+    producers.install("sqlalchemy")
+    for number in range(3):
+        engine = sa.create_engine("sqlite://")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"select {number}")
+        assert len(producer._sources) == 1
+        engine.dispose()
+        del engine, connection
+        gc.collect()
+        assert not producer._sources
+    assert len(told()) == 3
 
 
 def test_the_line_is_the_application_s(engine: Engine, told: Told) -> None:

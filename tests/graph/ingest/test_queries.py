@@ -36,6 +36,7 @@ def told(
     window: bool = False,
     job: str = "shop.GET /orders",
     event_type: str = "COMPLETE",
+    currency: Any = None,
 ) -> dict[str, Any]:
     listed = [
         {"query": one, "dialect": "postgres", "namespace": PG, "database": "shop"} for one in statements
@@ -43,7 +44,7 @@ def told(
     facets: dict[str, Any] = {"lineageGraph_statements": {"statements": listed}}
     if window:
         facets["jobType"] = {"processingType": "SERVICE", "jobType": "OPERATION"}
-    facet = {"service": "shop", "environment": "test", "queries": list(entries)}
+    facet = {"service": "shop", "environment": "test", "queries": list(entries), "currency": currency}
     run_facets = {"lineageGraph_queryAttribution": facet}
     return run_event(run, event_type, time, job=job, job_facets=facets, run_facets=run_facets)
 
@@ -122,6 +123,48 @@ def test_counts_are_sums_over_runs_and_what_is_not_known_is_not_added_as_none(st
 
     assert (record.counts.count, record.counts.rows, record.counts.bytes_read, record.runs) == (6, 5, None, 3)
     assert record.counts.total_us == 4500
+
+
+def priced(cost: Any, **more: Any) -> dict[str, Any]:
+    said = entry(**more)
+    said["counts"]["cost"] = cost
+    return said
+
+
+def costs(store: LineageStore, **asked: Any) -> dict[str, float]:
+    (record,) = found(store, **asked)
+    return {one.currency: one.amount for one in record.costs}
+
+
+def test_what_queries_cost_is_a_sum_over_runs_for_each_currency(store: LineageStore) -> None:
+    put(store, *(told(f"r{n}", n, priced(0.1), currency="USD", window=True) for n in range(10)))
+    put(store, told("e", 20, priced(2.5), currency="EUR"), told("n", 21, entry(), currency="EUR"))
+
+    assert costs(store) == {"EUR": 2.5, "USD": 1.0}
+    assert costs(store, since=datetime(2026, 1, 1, 0, 0, 20, tzinfo=UTC)) == {"EUR": 2.5}
+
+
+def test_what_is_free_costs_nothing_and_what_is_not_known_is_no_cost(store: LineageStore) -> None:
+    put(store, told("free", 1, priced(0), currency="USD"))
+    assert costs(store) == {"USD": 0.0}
+    put(store, told("free", 2, entry(), currency="USD"))
+    assert costs(store) == {}
+
+
+@pytest.mark.parametrize(
+    ("cost", "currency"),
+    [(1, None), (1, 7), (1, ""), (-1, "USD"), (True, "USD"), ("1", "USD"), (1e300, "USD"), (None, "USD")],
+)
+def test_what_is_no_cost_is_passed_over(store: LineageStore, cost: Any, currency: Any) -> None:
+    put(store, told("r", 1, priced(cost), currency=currency))
+
+    assert costs(store) == {}
+
+
+def test_costs_that_nobody_can_pay_are_added_up_nevertheless(store: LineageStore) -> None:
+    put(store, *(told(f"r{n}", n, priced(9_000_000), currency="USD") for n in range(1_100)))
+
+    assert costs(store) == {"USD": pytest.approx(9_000_000 * 1_100)}
 
 
 def test_the_latest_event_of_a_run_counts_and_a_duplicate_changes_nothing(store: LineageStore) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import zlib
 from contextlib import closing
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ from made_events import dump, feeds, put, run_event
 
 from graph import open_store
 from graph.errors import StoreError
-from graph.ingest import ingest
+from graph.ingest import IngestCounts, ingest, take_in_early
 from graph.store import LineageStore, default_location
 
 EVENT = run_event("r", "COMPLETE", 0, inputs=["a"], outputs=["b"])
@@ -115,6 +118,29 @@ def test_a_store_of_a_newer_release_is_refused_and_left_as_it_is(file_store: Lin
         assert other.execute("SELECT count(*) FROM event").fetchone() == (1,)
 
 
+def test_a_store_of_the_first_format_is_brought_up_to_date_with_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "lineage.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(
+            resources.files("graph.store").joinpath("schema/0001_initial.sqlite.sql").read_text()
+        )
+        old.execute("INSERT INTO dead_letter VALUES (x'01', 5, '[\"no JSON\"]', ?)", [zlib.compress(b"{")])
+        event = zlib.compress(json.dumps(EVENT).encode())
+        old.execute("INSERT INTO event VALUES (1, x'02', 0, 0, 1, 7, NULL, ?)", [event])
+        old.execute(f"PRAGMA application_id = {0x4C4E4752}")
+        old.execute("PRAGMA user_version = 1")
+        old.commit()
+
+    with pytest.raises(StoreError, match=r"has format 1.*open it once with write access"):
+        open_store(path, read_only=True)
+    with closing(open_store(path)) as store:
+        assert take_in_early(store) == IngestCounts(accepted=1)
+        assert take_in_early(store) == IngestCounts()
+    with closing(open_store(path, read_only=True)) as store:
+        assert feeds(store) == {"a -> b"}
+        assert [each.reasons for each in store.dead_letters()] == [("no JSON",)]
+
+
 def test_a_store_opened_for_reading_answers_and_refuses_to_be_written(store: LineageStore) -> None:
     put(store, EVENT)
     with closing(open_store(store.location, read_only=True)) as reader:
@@ -172,7 +198,7 @@ def test_many_processes_may_make_the_same_store_at_once(tmp_path: Path) -> None:
     code = f"""
 import json
 from graph import open_store
-from graph.ingest import ingest
+from graph.ingest import IngestCounts, ingest, take_in_early
 store = open_store({str(path)!r})
 print(ingest(store, [{str(EVENT)!r}.replace("'", '"').replace("None", "null").encode()]).total)
 """

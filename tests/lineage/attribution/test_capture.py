@@ -189,7 +189,7 @@ def test_times_taken_elsewhere_appear_as_they_were_given(told: Told, start: Any,
 
 
 def test_every_value_given_appears(told: Told) -> None:
-    """DC-24: also a duration that is not the difference of the times, and a status without an exception."""
+    """DC-24, DC-25: nothing is instrumented; also a duration of its own, a status without an exception."""
     capture_query(
         "select 1",
         started_at=START,

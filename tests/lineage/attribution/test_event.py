@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from told_queries import SCHEMA
 
 from lineage import capture_query, configure, trace_query, track_run
 from lineage.attribution import CallbackSink
@@ -43,7 +44,7 @@ def milliseconds(event: Event, name: str) -> float:
 
 
 def test_every_event_has_the_required_fields_and_a_name_of_our_own(told: Told) -> None:
-    """DC-08, DC-09: the fixture holds all events of these tests against the published schema besides."""
+    """DC-08, DC-09: and `told` holds the events of every test that uses it against the published schema."""
     with trace_query("select 1", db_system="sqlite", client="sqlite3"):
         pass
     capture_query()
@@ -178,11 +179,34 @@ def test_what_is_set_after_the_block_is_ignored(told: Told) -> None:
 def test_attributes_cannot_touch_the_other_fields(told: Told) -> None:
     """DC-21: fault 3-8: a team's own data stands apart, in any number and under any name."""
     capture_query("q", attributes={"status": "mine", "event_name": "mine", "event_id": "x"})
-    capture_query("q", attributes={f"k{number}": number for number in range(100)})
+    with use(attributes={f"around{number}": number for number in range(32)}):
+        capture_query("q", attributes={f"k{number}": number for number in range(100)})
     first, second = told()
     assert (first["status"], first["event_name"]) == ("ok", "lineage.query")
     assert first["attributes"] == {"status": "mine", "event_name": "mine", "event_id": "x"}
     assert len(second["attributes"]) == 32
+
+
+def test_attributes_are_short_and_of_four_types(told: Told) -> None:
+    """DC-21: fault 3-8: numbers, truths and texts of bounded length; what is none is told as its text."""
+    capture_query(
+        "q", attributes={"long": "x" * 100_000, "n": 1, "f": 1.5, "b": True, "list": [1], "x": None}
+    )
+    (event,) = told()
+    assert len(event["attributes"]["long"]) <= 256
+    assert {type(value) for value in event["attributes"].values()} <= {str, int, float, bool}
+    assert event["attributes"]["list"] == "[1]"
+
+
+def test_the_schema_of_events_has_the_version_that_events_name(told: Told) -> None:
+    """DC-21: the published file and the field say the same, and no field is told that it does not have."""
+    capture_query("q")
+    (event,) = told()
+    assert SCHEMA.name == "QueryEvent.json"
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    assert schema["properties"]["schema_version"] == {"const": event["schema_version"]}
+    assert schema["additionalProperties"] is False
+    assert set(schema["required"]) >= REQUIRED
 
 
 def test_the_event_of_a_usual_query_is_this_one(told: Told) -> None:

@@ -33,6 +33,7 @@ STEPS = {
     "the open query": (nesting, "is_open"),
     "the sameness of statements": (nesting, "is_same"),
     "the trace": (query_module, "current_span"),
+    "the context of the trace": (query_module, "may_be_in_span"),
     "the sanitizer": (event, "shape_sql"),
     "the error's redaction": (query_module, "redact_text"),
     "the status": (query_module, "status_of"),
@@ -73,6 +74,7 @@ def test_a_step_that_fails_costs_the_call_nothing_and_the_event_only_its_part(
 ) -> None:
     """DC-07, DC-58: fault 2.1.3-10, fault 3-6: required fields, status and context where known."""
     monkeypatch.setitem(sys.modules, "opentelemetry.trace", types.ModuleType("opentelemetry.trace"))
+    monkeypatch.delitem(sys.modules, "opentelemetry.context", raising=False)  # it would say: in no span
     owner, name = STEPS[step]
     monkeypatch.setattr(owner, name, broken)
     with use(request_id="r1"), trace_query("select 1 from outer_one"):

@@ -207,7 +207,7 @@ def test_a_future_stays_the_same_object_and_is_measured_to_its_end(app: Any, tol
 
 
 def test_a_generator_stays_one_and_ends_when_it_is_consumed(app: Any, told: Told) -> None:
-    """DC-05: nothing is consumed for the application (fault 2.1.3-6)."""
+    """DC-03, DC-05: nothing is consumed for the application (fault 2.1.3-6)."""
     instrument_function("shop_app.rows", query_arg="query")
     rows = app.rows(QUERY)
     assert inspect.isgenerator(rows)
@@ -216,6 +216,57 @@ def test_a_generator_stays_one_and_ends_when_it_is_consumed(app: Any, told: Told
     assert list(rows) == [2, 3]
     (event,) = told()
     assert event["status"] == "ok"
+
+
+def test_an_async_generator_stays_one_and_ends_when_it_is_consumed(app: Any, told: Told) -> None:
+    """DC-03, DC-05: one event, with the last row and with the time it took (fault 2.1.3-6)."""
+    instrument_function("shop_app.rows_async", query_arg="query")
+
+    async def main() -> list[int]:
+        rows = app.rows_async(QUERY)
+        assert inspect.isasyncgen(rows)
+        first = await anext(rows)
+        await asyncio.sleep(0.02)
+        assert told() == []
+        return [first, *[number async for number in rows]]
+
+    assert asyncio.run(main()) == [1, 2, 3]
+    (event,) = told()
+    assert event["status"] == "ok"
+    assert event["duration_ms"] >= 15
+
+
+def test_a_context_manager_comes_back_as_the_very_object(app: Any, told: Told) -> None:
+    """DC-05: neither entered nor left for the application, be it for `with` or for `async with`."""
+
+    class Cursor:
+        entered = 0
+
+        def __enter__(self) -> Cursor:
+            self.entered += 1
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        async def __aenter__(self) -> Cursor:
+            return self.__enter__()
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+    async def main() -> None:
+        async with app.later(QUERY) as opened:
+            assert opened is cursor
+
+    cursor = Cursor()
+    app.later = lambda query: cursor
+    instrument_function("shop_app.later", query_arg="query")
+    assert app.later(QUERY) is cursor
+    assert cursor.entered == 0
+    with app.later(QUERY) as opened:
+        assert opened is cursor
+    asyncio.run(main())
+    assert cursor.entered == 2
+    assert [event["status"] for event in told()] == ["ok"] * 3
 
 
 def test_an_async_generator_closed_early_is_no_error(app: Any, told: Told) -> None:

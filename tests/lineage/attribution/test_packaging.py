@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
+from packaging.metadata import Metadata
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -70,6 +71,23 @@ print(configure(service_name="shop").service_name)
     assert name == "shop"
 
 
+@pytest.mark.parametrize("library", ["duckdb", "pyarrow"])
+def test_the_demo_without_its_extra_names_it(library: str, tmp_path: Path) -> None:
+    """DC-01: a command of the program that needs an extra says which, and writes nothing."""
+    code = f"""
+import sys
+from graph.cli import main
+sys.modules[{library!r}] = None
+sys.argv = ["lineage", "demo", "--folder", {str(tmp_path / "demo")!r}]
+main()
+"""
+    done = run(code, ())
+    assert done.returncode != 0
+    assert f"{library} is needed for this: pip install 'lineage-graph[demo]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture(scope="module")
 def metadata(tmp_path_factory: pytest.TempPathFactory) -> tuple[zipfile.ZipFile, email.message.Message]:
     folder = tmp_path_factory.mktemp("dist")
@@ -85,6 +103,8 @@ def test_the_wheel_is_typed_licensed_and_described(
 ) -> None:
     """DC-60: for any platform, with types, schemas, licence, the README as its page, and the extras."""
     wheel, described = metadata
+    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    Metadata.from_email(wheel.read(name), validate=True)  # raises for what an index refuses
     names = set(wheel.namelist())
     assert {"lineage/py.typed", "producers/py.typed", "graph/py.typed"} <= names
     assert "lineage/schemas/QueryEvent.json" in names

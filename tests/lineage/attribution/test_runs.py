@@ -6,6 +6,8 @@ import asyncio
 import gc
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -182,7 +184,7 @@ def test_operations_named_after_everything_count_together_in_the_end(
 
 
 def test_what_is_done_for_a_run_of_another_process_has_it_as_parent(events: CapturedEvents) -> None:
-    with track_run("caller") as caller:
+    with track_run("dag", job_namespace="airflow://prod"), track_run("caller") as caller:
         carrier = dict(context.inject())
         caller_id = caller.run_id
     with context.attach(carrier), context.use(operation="consume"):
@@ -191,7 +193,69 @@ def test_what_is_done_for_a_run_of_another_process_has_it_as_parent(events: Capt
     (event,) = [each for each in ended(events) if each["job"]["name"] == "shop.consume"]
 
     assert event["run"]["facets"]["parent"]["run"]["runId"] == caller_id
+    assert above(event) == ["caller", "dag"]
     assert event["run"]["runId"] != caller_id
+
+
+def above(event: Any) -> list[str] | None:
+    """Return the jobs of a run's parent and root."""
+    parent = event["run"]["facets"].get("parent")
+    return parent and [parent["job"]["name"], parent["root"]["job"]["name"]]
+
+
+STARTED = """
+import json
+from lineage import configure, context, trace_query, track_run
+from lineage.attribution import flush_queries
+from lineage.testing import capture
+
+def ask(operation):
+    with context.use(operation=operation), trace_query("SELECT a FROM t"):
+        pass
+
+configure(service_name="shop")
+with capture(fixed=False) as events:
+    ask("alone")
+    with context.attach({}):
+        ask("attached")
+    with track_run("tracked"), context.use(operation="late"):
+        ask("counted")
+        late = trace_query("SELECT b FROM t")
+        late.__enter__()
+    late.__exit__(None, None, None)
+    flush_queries(10)
+parents = {event["job"]["name"]: event["run"]["facets"].get("parent") for event in events}
+print(json.dumps({name: parent and [parent["job"]["name"], parent["root"]["job"]["name"]]
+                  for name, parent in parents.items()}))
+"""
+
+
+def started(**variables: str) -> Any:
+    """Return the parents and roots of what a process tells that is started with these variables."""
+    done = subprocess.run(
+        [sys.executable, "-c", STARTED],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_queries_of_a_process_that_a_run_started_have_that_run_as_parent(events: CapturedEvents) -> None:
+    """What outlives a run of its own has that as parent; the root is that of who started the process."""
+    with track_run("dag", job_namespace="airflow://prod"), track_run("task"):
+        variables = {name: str(value) for name, value in context.inject(environment=True).items()}
+
+    told = started(**variables)
+
+    assert told == {
+        "shop.alone": ["task", "dag"],
+        "shop.attached": ["task", "dag"],
+        "shop.late": ["tracked", "dag"],
+        "tracked": ["task", "dag"],
+    }
+    assert started()["shop.alone"] is None
 
 
 def test_parents_without_number_do_not_make_runs_without_number(

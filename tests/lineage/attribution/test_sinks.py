@@ -44,15 +44,19 @@ def run(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 def test_nothing_is_printed_unless_it_was_asked_for() -> None:
     """DC-53: fault 3-7: standard output belongs to the program; `stdout` and `stderr` are a choice."""
-    code = "from lineage import configure, trace_query\n{}\nwith trace_query('select 1'): print('data')"
+    code = (
+        "from lineage import configure, trace_query\n{}\n"
+        "with trace_query('select 1'): print('data')\n"
+        "with trace_query('select a, b'): pass"
+    )
     default = run(code.format(""))
     assert (default.stdout, default.stderr, default.returncode) == ("data\n", "", 0)
     stdout = run(code.format("configure(sink='stdout')")).stdout.splitlines()
     assert stdout[0] == "data"
-    assert json.loads(stdout[1])["query_text"] == "select ?"
+    assert [json.loads(line)["query_text"] for line in stdout[1:]] == ["select ?", "select a, b"]
     stderr = run(code.format("configure(sink='stderr')"))
     assert stderr.stdout == "data\n"
-    assert [json.loads(line)["status"] for line in stderr.stderr.splitlines()] == ["ok"]
+    assert [json.loads(line)["status"] for line in stderr.stderr.splitlines()] == ["ok", "ok"]
 
 
 def test_a_stream_of_few_letters_takes_every_event() -> None:

@@ -18,10 +18,12 @@ HISTORY = [
         "PARTITIONS_SCANNED": 3,
         "PARTITIONS_TOTAL": 64,
         "CREDITS_USED_CLOUD_SERVICES": 0.000031,
+        "BYTES_SPILLED_TO_LOCAL_STORAGE": 2048,
+        "BYTES_SPILLED_TO_REMOTE_STORAGE": 0,
         "WAREHOUSE_NAME": "REPORTING",
         "QUERY_LOAD_PERCENT": None,
     },
-    {"QUERY_ID": "01b2-9999", "BYTES_SCANNED": 7},
+    {"QUERY_ID": "01b2-9999", "BYTES_SCANNED": 7, "QUERY_LOAD_PERCENT": 100},
     {"QUERY_ID": None, "BYTES_SCANNED": 8},
 ]
 
@@ -29,7 +31,7 @@ HISTORY = [
 def test_history_rows_are_joined_by_the_id_that_the_warehouse_gave(
     told: Callable[[], list[dict[str, Any]]],
 ) -> None:
-    """DC-44: bytes, partitions and credits come afterwards; 0 is told, what is not known is absent."""
+    """DC-44: bytes, partitions, spill and credits come afterwards; 0 is told, what is not known is absent."""
     capture_query("SELECT 1", query_id="01b2-0001", db_system="snowflake")
     capture_query("SELECT 2", query_id="01b2-0002", db_system="snowflake")
     capture_query("SELECT 3", db_system="snowflake")
@@ -42,6 +44,8 @@ def test_history_rows_are_joined_by_the_id_that_the_warehouse_gave(
         "partitions_scanned": 3,
         "partitions_total": 64,
         "credits": 0.000031,
+        "bytes_spilled_local": 2048,
+        "bytes_spilled_remote": 0,
         "warehouse": "REPORTING",
     }
     assert "warehouse" not in second

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from told_queries import Event, told_events
 
 from lineage.context import current, parents
 
@@ -42,13 +41,6 @@ def program(tmp_path: Path) -> Callable[..., Any]:
         return json.loads(done.stdout.splitlines()[-1])
 
     return run
-
-
-@pytest.fixture
-def told() -> Iterator[Callable[[], list[Event]]]:
-    """Give a function that returns the events of all queries that have ended in this test."""
-    with told_events() as take:
-        yield take
 
 
 @pytest.fixture(autouse=True)

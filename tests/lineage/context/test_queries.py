@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lineage import attach, bind, configure, trace_query
+from lineage import ContextThreadPoolExecutor, attach, bind, configure, trace_query
 from lineage.context import nobody, use
 
 Event = dict[str, Any]
@@ -29,6 +29,87 @@ def query(text: str = "select 1") -> int:
 
 def actors(events: list[Event]) -> list[str | None]:
     return [event.get("actor") for event in events]
+
+
+WHO = {
+    "operation": "checkout",
+    "actor": "ada",
+    "request_id": "r-1",
+    "job_id": "j-1",
+    "session_id": "s-1",
+    "agent": "copilot",
+}
+
+
+def said_of(event: Event) -> dict[str, Any]:
+    return {name: event[name] for name in (*WHO, "attributes") if name in event}
+
+
+def in_a_block() -> None:
+    with use(**WHO, attributes={"tenant": "acme"}):
+        query()
+
+
+def in_a_coroutine() -> None:
+    async def main() -> None:
+        async with use(**WHO, attributes={"tenant": "acme"}):
+            await asyncio.sleep(0)
+            await asyncio.create_task(asyncio.to_thread(query))
+
+    asyncio.run(main())
+
+
+def in_blocks_of_blocks() -> None:
+    first = dict(list(WHO.items())[:3])
+    second = dict(list(WHO.items())[3:])
+    with use(**{**first, "actor": "outer"}, attributes={"tenant": "outer"}):
+        with use(**second, actor="ada", attributes={"tenant": "acme"}):
+            query()
+        query()
+
+
+def in_threads() -> None:
+    with use(**WHO, attributes={"tenant": "acme"}), ContextThreadPoolExecutor(1) as pool:
+        pool.submit(query).result()
+        bound = bind(query)
+    thread = threading.Thread(target=bound)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("ask", [in_a_block, in_a_coroutine, in_blocks_of_blocks, in_threads])
+def test_a_query_says_all_that_was_said_of_the_work_around_it(told: Told, ask: Callable[[], None]) -> None:
+    """DC-19: operation, actor, request, job, session, agent and attributes: sync, async, nested, threads."""
+    ask()
+    query()
+
+    first, *_, outside = told()
+    assert said_of(first) == {**WHO, "attributes": {"tenant": "acme"}}
+    assert said_of(outside) == {}
+    if ask is in_blocks_of_blocks:
+        assert said_of(told()[1]) == {
+            "operation": "checkout",
+            "actor": "outer",
+            "request_id": "r-1",
+            "attributes": {"tenant": "outer"},
+        }
+
+
+def test_a_decorated_coroutine_has_its_context_at_every_step(told: Told) -> None:
+    """Fault 2.1.3-6: around a coroutine function, `use` holds while it runs, not while it is made."""
+
+    @use(actor="ada")
+    async def work() -> None:
+        query()
+        await asyncio.sleep(0)
+        query()
+
+    made = work()
+    query()
+    asyncio.run(made)
+    query()
+
+    assert actors(told()) == [None, "ada", "ada", None]
 
 
 def test_a_task_that_outlives_its_parent_says_so(told: Told) -> None:
@@ -120,7 +201,7 @@ def test_what_has_no_context_says_nothing_rather_than_something_stale(told: Told
     assert actors(told()) == [None, "first", "first", None, None, None]
 
 
-def test_two_threads_tell_of_their_own_requests(told: Told) -> None:
+def test_three_threads_tell_of_their_own_requests(told: Told) -> None:
     """DR-16: three explicit threads and the events of their queries."""
     together = threading.Barrier(3, timeout=10)
 
@@ -249,7 +330,7 @@ def test_code_in_a_folder_named_as_ours_has_its_callsite(
 
 def test_a_lost_parent_in_a_thread_pool_can_be_kept(told: Told) -> None:
     """fault 2.2-9: a query in a thread pool loses its parent, and keeps it with our executor."""
-    from lineage import ContextThreadPoolExecutor, track_run
+    from lineage import track_run
     from lineage.testing import capture
 
     with capture(fixed=False), track_run("load") as run, ContextThreadPoolExecutor(2) as pool:

@@ -11,6 +11,7 @@ import time
 import weakref
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextvars import ContextVar, copy_context
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,9 +71,12 @@ def test_the_explicit_way_is_public() -> None:
     """DR-12: no magic: functions anybody can call, exported and documented."""
     import lineage
 
+    page = (Path(__file__).resolve().parents[3] / "docs" / "context.md").read_text(encoding="utf-8")
     for name in ("bind", "ContextThreadPoolExecutor", "inject", "attach", "context"):
         assert name in lineage.__all__
         assert inspect.getdoc(getattr(lineage, name))
+        assert any(name in line for line in page.splitlines() if line.startswith("from lineage import"))
+    assert "context.run_with_context" in page
 
 
 def test_bind_leaves_a_function_what_it_was() -> None:

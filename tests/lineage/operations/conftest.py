@@ -11,9 +11,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Tracer
 from told_queries import Event, told_events
 
-from lineage._guard import faults
-from lineage.attribution import flush_queries
-from lineage.operations import prices, values
+from lineage.attribution import prices
+from lineage.operations import values
 
 
 @pytest.fixture
@@ -38,11 +37,7 @@ def tracer(spans: InMemorySpanExporter) -> Tracer:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_waits() -> Iterator[None]:
-    flush_queries(10)
-    faults.clear()
+def _nothing_is_known() -> None:
+    """Begin without what was told once or read before."""
     values._told.clear()
     prices._read.cache_clear()
-    yield
-    flush_queries(10)
-    values._told.clear()

@@ -102,16 +102,18 @@ def test_an_exception_is_recorded_by_itself_and_goes_on(track: Track, kind: str,
     assert "anna@" not in str(event)
 
 
+@pytest.mark.parametrize(("track", "kind"), TRACKS)
 def test_an_error_set_by_hand_is_recorded_and_leaves_the_block_as_it_is(
-    told: Told, lineage_events: CapturedEvents
+    track: Track, kind: str, told: Told, lineage_events: CapturedEvents
 ) -> None:
     """BT-07: by hand, for what the application handles itself."""
-    with track_run("job"), track_db_operation("pg", "SELECT") as db:
-        db.set_error(RefusedError("first"))
-        db.set_error(ValueError("second"))
+    with track_run("job"), track() as operation:
+        operation.set_error(RefusedError("first"))
+        operation.set_error(ValueError("second"))
 
     assert only(lineage_events)["counts"]["errors"] == 1
     (event,) = told()
+    assert (event["kind"], event["status"]) == (kind, "error")
     assert event["error"] == {"type": "RefusedError", "message": "first"}
 
 

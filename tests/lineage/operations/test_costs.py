@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from operation_facets import facet, only
+from operation_facets import costs_by_statement, facet, only
 
 from lineage import (
+    capture_query,
     configure,
     context,
     track_db_operation,
@@ -19,6 +21,7 @@ from lineage import (
     track_run,
     track_storage_operation,
 )
+from lineage.attribution import flush_queries
 from lineage.testing import CapturedEvents
 
 PRICES = """
@@ -221,3 +224,92 @@ def test_prices_that_are_not_there_are_said(
 
     assert "absent.toml" in caplog.text
     assert "cost" not in only(lineage_events)
+
+
+def capture(sql: str, **more: Any) -> None:
+    capture_query(sql, db_system="snowflake", **more)
+
+
+def costs_of_queries(events: CapturedEvents) -> dict[str, float | None]:
+    return costs_by_statement(events[-1]["run"]["facets"]["lineageGraph_queryAttribution"]["queries"])
+
+
+def test_the_queries_of_an_operation_cost_what_it_costs(prices: Path, lineage_events: CapturedEvents) -> None:
+    with track_run("job"):
+        for scanned in (10**12, 2 * 10**12):
+            with track_db_operation("snowflake", "SELECT") as db:
+                for _ in range(3):
+                    capture("SELECT a FROM b")
+                db.set_bytes_scanned(scanned)
+
+    assert costs_of_queries(lineage_events) == {"select a from b": pytest.approx(12.0)}
+    found = facet(lineage_events)
+    assert found["cost"] == found["inQueries"]["cost"] == pytest.approx(12.0)
+
+
+def test_what_an_operation_costs_is_not_given_to_one_of_several_queries(
+    prices: Path, lineage_events: CapturedEvents
+) -> None:
+    with track_run("job"), track_db_operation("snowflake", "SELECT") as db:
+        capture("SELECT a FROM b")
+        capture("SELECT c FROM d")
+        capture("SELECT a FROM b")
+        db.set_bytes_scanned(10**12)
+
+    assert costs_of_queries(lineage_events) == {"select a from b": None, "select c from d": None}
+    assert facet(lineage_events)["cost"] == pytest.approx(4.0)
+    assert "inQueries" not in facet(lineage_events)
+
+
+def test_what_a_query_costs_by_itself_is_not_counted_twice(
+    tmp_path: Path, lineage_events: CapturedEvents
+) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text('currency = "EUR"\n[snowflake]\nper_tb_scanned = 4\nper_1000_requests = 500\n')
+    configure(prices=path)
+    with track_run("job"):
+        with track_db_operation("snowflake", "SELECT") as db:
+            capture("SELECT a FROM b")
+            db.set_bytes_scanned(10**12)
+        with track_db_operation("snowflake", "SELECT"):
+            capture("SELECT a FROM b")
+            capture("SELECT c FROM d")
+
+    assert costs_of_queries(lineage_events) == pytest.approx(
+        {"select a from b": 4.5 + 0.5, "select c from d": 0.5}
+    )
+    found = facet(lineage_events)
+    assert found["cost"] == pytest.approx(5.0)
+    assert found["inQueries"]["cost"] == pytest.approx(5.0)
+
+
+def test_time_is_paid_once_by_operations_inside_each_other(
+    tmp_path: Path, lineage_events: CapturedEvents
+) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text('currency = "EUR"\n[snowflake]\nper_hour = 3600\n')
+    configure(prices=path)
+    with (
+        track_run("job"),
+        track_db_operation("snowflake", "TRANSACTION") as outer,
+        track_db_operation("snowflake", "SELECT"),
+    ):
+        time.sleep(0.02)
+
+    assert facet(lineage_events)["cost"] == pytest.approx(outer.duration_ns / 1e9)
+
+
+def test_a_query_of_another_run_has_no_part_in_what_an_operation_costs(
+    prices: Path, lineage_events: CapturedEvents
+) -> None:
+    with track_db_operation("snowflake", "SELECT") as db:
+        with track_run("inside"):
+            capture("SELECT a FROM b")
+        db.set_bytes_scanned(10**12)
+    assert flush_queries(10)
+
+    (inside,) = [one for one in lineage_events.of_job("inside") if one["eventType"] == "COMPLETE"]
+    (told,) = inside["run"]["facets"]["lineageGraph_queryAttribution"]["queries"]
+    assert "cost" not in told["counts"]
+    assert facet(lineage_events)["cost"] == pytest.approx(4.0)
+    assert "cost" not in facet(lineage_events).get("inQueries", {})

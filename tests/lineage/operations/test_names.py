@@ -7,7 +7,8 @@ from enum import StrEnum
 import pytest
 
 from lineage import DBOperation, MessagingOperation, StorageOperation
-from lineage.operations.names import operation_name, reads, registered_name, system_name, vendor_of, writes
+from lineage.attribution.systems import registered_name, system_name, vendor_of
+from lineage.operations.names import operation_name, reads, writes
 
 
 def words(constants: type[StrEnum]) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,10 +13,12 @@ from typing import Any
 
 import pytest
 from operation_facets import Event
+from typer.testing import CliRunner
 
 from graph import open_store
+from graph.cli import app
 from graph.ingest import derive, drain
-from graph.queries import downstream
+from graph.queries import downstream, impact
 from lineage import (
     DBOperation,
     MessagingOperation,
@@ -31,7 +35,17 @@ from lineage import (
     track_storage_operation,
 )
 
+RUNNER = CliRunner()
 BATCH = "batch-7"
+REVIEWS_TABLE = "snowflake://acme-shop/SHOP.PUBLIC.REVIEWS"
+SELECT = "SELECT id, text FROM REVIEWS"
+WAREHOUSE = {
+    "db_system": "snowflake",
+    "dialect": "snowflake",
+    "namespace": "snowflake://acme-shop",
+    "db_name": "SHOP",
+    "default_schema": "PUBLIC",
+}
 REVIEWS = [(1, "great"), (2, "poor"), (3, "great")]
 
 
@@ -89,7 +103,9 @@ async def analyse(database: sqlite3.Connection, bucket: Bucket, queue: Queue) ->
     """Do the whole pipeline, as an application writes it."""
     async with track_db_operation("Snowflake", DBOperation.SELECT, database="SHOP") as db:
         db.set_table("REVIEWS", schema="PUBLIC")
-        query_id, rows, scanned = await Warehouse().query("SELECT id, text FROM reviews")
+        with trace_query(SELECT, **WAREHOUSE) as query:
+            query_id, rows, scanned = await Warehouse().query(SELECT)
+            query.set(rows=len(rows))
         db.set_result(rows_returned=len(rows))
         set_warehouse_metrics(query_id=query_id, bytes_scanned=scanned, partitions_scanned=2)
 
@@ -136,7 +152,7 @@ def ran(tmp_path: Path) -> dict[str, Any]:
 
         @track_lineage(name="score_reviews", inputs="s3://lake/reviews/raw", tags={"event_id": BATCH})
         async def workflow() -> int:
-            with context.use(actor="anna", attributes={"customer_id": "c-1"}):
+            with context.use(operation="score", actor="anna", attributes={"customer_id": "c-1"}):
                 return await analyse(database, bucket, queue)
 
         assert asyncio.run(workflow()) == 3
@@ -146,11 +162,13 @@ def ran(tmp_path: Path) -> dict[str, Any]:
         derive(store)
         events = [json.loads(body) for _, body in store.bodies()]
         reached = {one.node.name for one in downstream(store, "s3://lake/reviews/raw").nodes}
+        readers = impact(store, REVIEWS_TABLE).readers
     complete = next(event for event in events if event["eventType"] == "COMPLETE")
     return {
         "facets": complete["run"]["facets"],
         "complete": complete,
         "reached": reached,
+        "readers": readers,
         "written": sum(map(len, bucket.objects.values())),
         "sent": queue.sent,
         "stored": stored,
@@ -215,8 +233,35 @@ def test_the_ids_of_the_pipeline_are_those_of_the_warehouse(ran: dict[str, Any])
     assert [one["queryIds"] for one in facet["operations"] if "queryIds" in one] == [["01b-000177"]]
     assert BATCH not in json.dumps(facet)
     assert facet["outcome"] == {"status": "success", "valueType": "reviews_scored", "valueAmount": 3}
-    assert facet["inQueries"] == {"rows": 3}
-    assert ran["facets"]["lineageGraph_queryAttribution"]["total"]["rows"] == 3
+    assert facet["inQueries"] == {"rows": 6, "cost": 0.02}
+    assert ran["facets"]["lineageGraph_queryAttribution"]["total"]["rows"] == 6
+
+
+def test_impact_names_who_read_the_warehouse_and_what_that_cost(ran: dict[str, Any]) -> None:
+    """BT-29: service, operation, code line, calls and cost of what read the table."""
+    (reader,) = ran["readers"]
+    lines, first = inspect.getsourcelines(analyse)
+    number = first + next(place for place, line in enumerate(lines) if "trace_query(SELECT" in line)
+
+    said = reader.as_json()
+    assert (said["service"], said["operation"], said["count"]) == ("reviews", "score", 1)
+    assert reader.code == f"test_pipeline.py:{number} analyse"
+    assert said["costs"] == {"USD": 0.02}
+
+    shown = RUNNER.invoke(app, ["impact", REVIEWS_TABLE], catch_exceptions=False).stdout.partition(
+        "Read by:"
+    )[2]
+    assert re.search(rf"reviews +score +test_pipeline.py:{number} analyse +1 .* 0.02 USD +anna", shown)
+    listed = RUNNER.invoke(app, ["queries"], catch_exceptions=False).stdout
+    assert listed.count("0.02 USD") == 1
+
+
+def test_what_queries_cost_is_told_beside_what_operations_cost(ran: dict[str, Any]) -> None:
+    """BT-29: totals are right over both: what an operation and its query tell is said to be in both."""
+    facet = ran["facets"]["lineageGraph_queryAttribution"]
+    assert facet["currency"] == "USD"
+    assert facet["total"]["cost"] == 0.02
+    assert [one["counts"].get("cost") for one in facet["queries"]] == [0.02, None]
 
 
 def test_the_pipeline_is_lineage(ran: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from lineage import (
     track_messaging_operation,
     track_storage_operation,
 )
-from lineage.operations.names import system_name
+from lineage.attribution.systems import system_name
 
 Told = Callable[[], list[dict[str, Any]]]
 

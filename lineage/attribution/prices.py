@@ -1,4 +1,4 @@
-"""What operations cost, from the user's table of prices. Nothing is priced that the table does not name.
+"""What queries and operations cost, from the user's table of prices; what it does not name has no price.
 
 The table is a TOML file, named by the setting `prices`::
 
@@ -6,6 +6,9 @@ The table is a TOML file, named by the setting `prices`::
 
     [bigquery]
     per_tib_scanned = 6.25
+
+    [postgresql]
+    per_hour = 0.36
 
     [s3]
     per_gb_written = 0
@@ -40,10 +43,18 @@ UNITS = {
     "per_gb_transferred": ("bytes_transferred", 1e9),
     "per_million_input_tokens": ("input_tokens", 1e6),
     "per_million_output_tokens": ("output_tokens", 1e6),
+    "per_hour": ("duration_ns", 3.6e12),
     "per_1000_requests": ("count", 1e3),
     "per_million_messages": ("messages", 1e6),
 }
 """A price's name: the measure it is for, and how much of it the price buys."""
+
+
+Rate = tuple[str, float, float]
+"""A measure, a price, and how much of the measure it buys."""
+
+MAX_RATES = 1_000
+"""How many systems, operations and targets a run keeps the prices of; after so many it begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +64,17 @@ class Prices:
     currency: str = ""
     tables: Mapping[str, Any] = field(default_factory=dict)
 
-    def cost(
-        self, vendor: str, system: str, within: tuple[str, ...], measures: Mapping[str, int]
-    ) -> float | None:
-        """Return what measures cost; None where no price is known for any of them.
+    def rates(self, vendor: str, system: str, within: tuple[str, ...]) -> list[Rate]:
+        """Return the prices of what is done on a system.
 
         `within` are the names of the tables inside a system's that are asked first: operation and model.
         """
         tables = list(self._narrowest_first(vendor, system, within))
-        found = None
+        found = []
         for name, (measure, amount) in UNITS.items():
             price = next((table[name] for table in tables if name in table), None)
-            if price is not None and measure in measures:
-                found = (found or 0.0) + price * measures[measure] / amount
+            if price is not None:
+                found.append((measure, price, amount))
         return found
 
     def _narrowest_first(
@@ -78,6 +87,51 @@ class Prices:
                     if isinstance(inner := wide.get(name), Mapping):
                         yield inner
                 yield wide
+
+
+class RunPrices:
+    """The prices that hold for one run: read once, and all costs in one currency."""
+
+    def __init__(self) -> None:
+        self.currency: str | None = None
+        self._read: dict[Path, Prices] = {}
+        self._rates: dict[tuple[object, ...], list[Rate]] = {}
+
+    def cost(
+        self,
+        path: Path | None,
+        vendor: str,
+        system: str,
+        within: tuple[str, ...],
+        measures: Mapping[str, int],
+    ) -> float | None:
+        """Return what measures cost by the prices in a file; None where none is for any of them.
+
+        Prices in another currency than the first one that was used in the run are none.
+        """
+        if path is None:
+            return None
+        key = (path, vendor, system, within)
+        rates = self._rates.get(key)
+        if rates is None:
+            if len(self._rates) >= MAX_RATES:
+                self._rates.clear()
+            rates = self._rates[key] = self._usable(path).rates(vendor, system, within)
+        known = [
+            price * measures[measure] / amount for measure, price, amount in rates if measure in measures
+        ]
+        return sum(known) if known else None
+
+    def _usable(self, path: Path) -> Prices:
+        found = self._read.get(path)
+        if found is None:
+            found = prices_at(path)
+            if found.currency and found.currency != (self.currency or found.currency):
+                logger.warning("A run has costs in %s: the prices in %s are left out.", self.currency, path)
+                found = NO_PRICES
+            self._read[path] = found
+            self.currency = self.currency or found.currency or None
+        return found
 
 
 NO_PRICES = Prices()

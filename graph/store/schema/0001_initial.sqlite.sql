@@ -1,61 +1,15 @@
 -- Times are nanoseconds since the epoch, UTC. Keys are 63-bit hashes of identities or of content.
 
--- The log: see log_format.py. Events in the order in which they were committed.
--- One row: where the log ends, the latest time of any event, and how often something was taken out of it.
-CREATE TABLE log_end (
-    one INTEGER PRIMARY KEY,
-    seq INTEGER NOT NULL,
-    run INTEGER NOT NULL,
-    event_time INTEGER,
-    removals INTEGER NOT NULL
-);
-INSERT INTO log_end VALUES (0, 0, 0, NULL, 0);
-
+-- The log: every accepted event, as received (body: zlib).
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
+    event_id BLOB NOT NULL UNIQUE,
     event_time INTEGER NOT NULL,
-    form INTEGER NOT NULL,
-    run INTEGER,
-    rest BLOB NOT NULL
-);
-CREATE INDEX event_run ON event (run) WHERE run IS NOT NULL;
-
--- When the events from a number on were committed: a row for each batch.
-CREATE TABLE receipt (
-    seq INTEGER PRIMARY KEY,
-    received_at INTEGER NOT NULL
-);
-
--- The events that were ever accepted, by 63 bits of their id.
-CREATE TABLE accepted (
-    key INTEGER PRIMARY KEY,
-    seq INTEGER NOT NULL
-);
-
-CREATE TABLE content (
-    key INTEGER PRIMARY KEY,
-    body BLOB NOT NULL
-);
-
--- What an event says but for what is its own. owner: the job, or minus the dataset of a DatasetEvent.
--- declares: 1 for a JobEvent or DatasetEvent that speaks of lineage. sample: what filled the holes first.
-CREATE TABLE form (
-    key INTEGER PRIMARY KEY,
-    owner INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
     shape INTEGER NOT NULL,
-    declares INTEGER NOT NULL,
-    first_time INTEGER NOT NULL,
-    last_time INTEGER NOT NULL,
-    body BLOB NOT NULL,
-    sample BLOB NOT NULL
-);
-CREATE INDEX form_owner ON form (owner);
-
--- The ids of runs, as log_format.py has them, under small numbers; key: 63 bits of a hash.
-CREATE TABLE run_id (
-    number INTEGER PRIMARY KEY,
-    key INTEGER NOT NULL UNIQUE,
-    id BLOB NOT NULL
+    run INTEGER,
+    body BLOB NOT NULL
 );
 
 CREATE TABLE dead_letter (
@@ -176,36 +130,23 @@ CREATE TABLE schema_use (
 ) WITHOUT ROWID;
 CREATE INDEX schema_use_shape ON schema_use (shape);
 
--- The datasets and jobs that a form speaks of. role: `Role` in changes.py. said: the content of the facet
--- that history is kept of (the schema of a dataset, the code location of a job) where it counts.
-CREATE TABLE form_entity (
-    entity INTEGER NOT NULL,
-    form INTEGER NOT NULL,
-    role INTEGER NOT NULL,
-    said INTEGER,
-    PRIMARY KEY (entity, form, role)
-) WITHOUT ROWID;
-
--- state: 0 RUNNING, 1 COMPLETE, 2 ABORT, 3 FAIL. parent: the number of the run above it.
--- started_at: NULL where that is first_time; no_start: no event but ends. Times of what only the latest event
--- decides (..._time) are NULL where that is the end or, without one, the first event.
 CREATE TABLE run (
-    number INTEGER PRIMARY KEY,
+    key INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL,
     job INTEGER NOT NULL,
+    job_time INTEGER NOT NULL,
     first_time INTEGER NOT NULL,
-    state INTEGER NOT NULL,
+    state TEXT NOT NULL,
     started_at INTEGER,
-    no_start INTEGER NOT NULL,
     ended_at INTEGER,
-    is_window INTEGER NOT NULL,
-    parent INTEGER,
-    job_time INTEGER,
+    parent_run_id TEXT,
     parent_time INTEGER,
     error TEXT,
-    error_time INTEGER
+    error_time INTEGER,
+    window INTEGER NOT NULL
 );
+CREATE INDEX run_job ON run (job, first_time);
 CREATE INDEX run_first_time ON run (first_time);
-CREATE INDEX run_parent ON run (parent, job) WHERE parent IS NOT NULL;
 
 -- The sets of shapes that runs gave; most runs of a job give the same set.
 CREATE TABLE shape_set (
@@ -214,18 +155,20 @@ CREATE TABLE shape_set (
     PRIMARY KEY (shapes, shape)
 ) WITHOUT ROWID;
 
--- What a run said about a job; first_time, finished and claims_outputs repeat the run's.
+-- What a run said about a job; run_group, first_time, finished and claims_outputs repeat the run's.
 -- finished: 1 an ended run, 2 an ended window of a service's operation, which counts by day instead.
 CREATE TABLE job_run (
-    job INTEGER NOT NULL,
-    first_time INTEGER NOT NULL,
     run INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    run_group INTEGER NOT NULL,
+    first_time INTEGER NOT NULL,
     finished INTEGER NOT NULL,
     claims_outputs INTEGER NOT NULL,
     shapes INTEGER NOT NULL,
-    PRIMARY KEY (job, first_time, run)
+    PRIMARY KEY (run, job)
 ) WITHOUT ROWID;
-CREATE INDEX job_run_open ON job_run (job) WHERE finished = 0;
+CREATE INDEX job_run_latest ON job_run (job, finished, first_time, run_group, claims_outputs, shapes);
+CREATE INDEX job_run_group ON job_run (job, run_group, finished, claims_outputs, shapes);
 
 -- What the windows of a service's operation (a job) said on the latest days that it has any, by days since
 -- the epoch.
@@ -235,6 +178,13 @@ CREATE TABLE said_on_day (
     shape INTEGER NOT NULL,
     PRIMARY KEY (job, day, shape)
 ) WITHOUT ROWID;
+
+-- The latest declaration of a job (owner: its key) or dataset (owner: minus its key).
+CREATE TABLE declaration (
+    owner INTEGER PRIMARY KEY,
+    event_time INTEGER NOT NULL,
+    shape INTEGER NOT NULL
+);
 
 -- The current graph. owner: the job, or minus the dataset whose DatasetEvent declared the edge.
 -- origin: of edges between fields, where it comes from; else 0. kind 5: what a better origin overrules.
@@ -257,20 +207,15 @@ CREATE TABLE projected (
     digest BLOB NOT NULL
 );
 
--- The latest facet by event time, of two at the same time the one whose content has the greater key. Facets
--- that measure (content NULL) have their JSON text and their time here; of the others `event_time` is a time
--- at which it was said, and contested 1 where forms have said different things. gone: it was deleted.
+-- The latest facet by event time, of two at the same time the one with the greater digest.
 CREATE TABLE facet (
     entity INTEGER NOT NULL,
     name TEXT NOT NULL,
     event_time INTEGER NOT NULL,
-    content INTEGER,
+    digest INTEGER NOT NULL,
     body BLOB,
-    gone INTEGER NOT NULL,
-    contested INTEGER NOT NULL,
     PRIMARY KEY (entity, name)
-) WITHOUT ROWID;
-CREATE INDEX facet_contested ON facet (entity) WHERE contested = 1;
+);
 
 CREATE TABLE job_parent (
     job INTEGER PRIMARY KEY,
@@ -289,6 +234,25 @@ CREATE TABLE observation (
     PRIMARY KEY (run, entity, kind)
 ) WITHOUT ROWID;
 CREATE INDEX observation_tests ON observation (entity, event_time) WHERE kind = 2;
+
+-- What an owner (a job, or minus a dataset) said of a dataset or job, and from when to when (kinds: `Said`).
+-- A row for each thing that is different, however many events say it.
+CREATE TABLE saying (
+    entity INTEGER NOT NULL,
+    owner INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    digest INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    first_time INTEGER NOT NULL,
+    last_time INTEGER NOT NULL,
+    PRIMARY KEY (entity, owner, kind, digest)
+) WITHOUT ROWID;
+
+-- One row: the latest time of any event.
+CREATE TABLE latest (
+    only INTEGER PRIMARY KEY,
+    event_time INTEGER NOT NULL
+);
 
 -- A kind of query: what its runs have in common. See `QueryKind` in queries.py.
 CREATE TABLE query (

@@ -1,0 +1,31 @@
+-- The tables of the first formats make room: everything but events and dead letters follows from the events,
+-- which are taken in again.
+ALTER TABLE event RENAME TO early_event;
+DROP TABLE node;
+DROP TABLE alias;
+DROP TABLE transformation;
+DROP TABLE shape;
+DROP TABLE shape_edge;
+DROP TABLE derivation;
+DROP TABLE derived_node;
+DROP TABLE statement_use;
+DROP TABLE schema_use;
+DROP TABLE run;
+DROP TABLE shape_set;
+DROP TABLE job_run;
+DROP TABLE said_on_day;
+DROP TABLE declaration;
+DROP TABLE edge;
+DROP TABLE projected;
+DROP TABLE facet;
+DROP TABLE job_parent;
+DROP TABLE observation;
+DROP TABLE saying;
+DROP TABLE latest;
+DROP TABLE query;
+DROP TABLE query_statement;
+DROP TABLE queries_of_run;
+DROP TABLE query_run;
+DROP TABLE query_sample;
+DROP TABLE query_caller;
+DROP TABLE query_cost;
