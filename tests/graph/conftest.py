@@ -48,7 +48,8 @@ def fresh_postgresql(postgresql_server: PostgresServer, _connection: Any) -> Cal
 def _empty(connection: psycopg.Connection[Any], schema: str) -> None:
     """Remove all rows of a schema, which is faster than to make its tables again."""
     tables = connection.execute(
-        "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename NOT IN ('store_state', 'log_end')",
+        "SELECT tablename FROM pg_tables WHERE schemaname = %s"
+        " AND tablename NOT IN ('store_state', 'log_end')",
         (schema,),
     ).fetchall()
     sequences = connection.execute(
