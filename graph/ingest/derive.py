@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import msgspec
@@ -71,7 +71,10 @@ def read_sql(content: bytes, store: LineageStore) -> Reading:
     statements = named_statements(texts, listed, columns_of=schemas, apart=True)
     columns = dict(schemas.seen)
     columns |= {dataset_node(*name)[0]: tuple(given) for name, given in listed if given}
-    return Reading(tuple(_derivation(each, job, columns) for each in statements), schemas.seen)
+    derivations = [_derivation(each, job, columns) for each in statements]
+    if not data["counted"]:  # only of statements of which queries are counted is asked who uses what
+        derivations = [replace(each, uses=frozenset()) for each in derivations]
+    return Reading(tuple(derivations), schemas.seen)
 
 
 class _Schemas:

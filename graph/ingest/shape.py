@@ -268,6 +268,7 @@ def _sql(event: Event) -> bytes | None:
     content = {
         "job": [event.job.namespace, event.job.name],
         "statements": statements,
+        "counted": STATEMENTS_FACET in event.job.facets,
         "datasets": [
             [node.namespace, node.name, list(column_names(entity.facets.get("schema", {}).get("fields")))]
             for entity in listed

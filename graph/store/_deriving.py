@@ -113,7 +113,11 @@ def _keep(db: Database, shape: int, reading: Reading, now: int) -> None:
         (shape, each.place, used.entity, int(used.use)) for each in reading.derivations for used in each.uses
     }
     db.executemany("INSERT INTO statement_use VALUES (?, ?, ?, ?)", uses)
-    db.executemany("INSERT INTO derived_node VALUES (?, ?)", [(shape, key) for key in named])
+    db.execute(
+        "INSERT INTO derived_node SELECT CAST(? AS BIGINT), n.key FROM each_key(?) AS k"
+        " CROSS JOIN node AS n ON n.key = k.value WHERE n.named = 0",
+        (shape, list(named)),
+    )
     db.executemany(
         "INSERT INTO schema_use VALUES (?, ?, ?)",
         [(dataset, shape, _digest(columns)) for dataset, columns in reading.schemas.items()],

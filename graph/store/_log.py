@@ -127,7 +127,7 @@ class LogBatch:
         unknown = [key for key in said if key not in self._memory.samples]
         if unknown:
             self._memory.samples.update(
-                (key, bytes(sample))
+                (key, content_of(bytes(sample)))
                 for key, sample in self._db.execute(
                     "SELECT f.key, f.sample FROM each_key(?) AS k CROSS JOIN form AS f ON f.key = k.value",
                     (unknown,),
@@ -139,7 +139,9 @@ class LogBatch:
             item, first, last = said.pop(key)
             sample = self._memory.samples[key] = holes_text(item.holes)
             times = (int(form.declares), first, last)
-            rows.append((key, form.owner, form.shape_key, *times, packed_form(form.text), sample))
+            rows.append(
+                (key, form.owner, form.shape_key, *times, packed_form(form.text), packed_content(sample))
+            )
         if rows:
             self._db.executemany("INSERT INTO form VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._db.executemany(
@@ -245,7 +247,7 @@ class LogReader:
 
     def _load_form(self, key: int) -> tuple[Form, bytes]:
         body, sample = self._db.execute("SELECT body, sample FROM form WHERE key = ?", (key,)).fetchone()
-        return form_of(bytes(body)), bytes(sample)
+        return form_of(bytes(body)), content_of(bytes(sample))
 
     def _facets_in(self, key: int) -> dict[Slot, int]:
         return facets_in(self._form(key)[0])

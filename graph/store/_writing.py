@@ -23,6 +23,7 @@ from graph.store._queries import RunsQueries
 from graph.store._run_rows import write_runs
 from graph.store.changes import Changes, Outcome, Part, Rejected, Shape, Status, Window
 from graph.store.database import Database
+from graph.store.log_format import packed_content
 
 _SAME_KEY = "another event has the same key: report this, the event is kept here"
 
@@ -133,7 +134,7 @@ def _put_shapes(db: Database, parts: Iterable[tuple[int, Part]], memory: Memory)
                 key,
                 wanted[key][0],
                 None if shape.covered is None else json.dumps(sorted(shape.covered)),
-                shape.sql,
+                packed_content(shape.sql) if shape.sql is not None else None,
                 int(shape.sql is not None),
             )
             for key, shape in shapes.items()

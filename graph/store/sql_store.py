@@ -24,6 +24,7 @@ from graph.store._log import LogReader, Memory
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.database import Database
 from graph.store.history import Assertions, JobRun, Version
+from graph.store.log_format import content_of
 from graph.store.queries import QueryFilter, QueryRecord
 
 
@@ -210,7 +211,7 @@ class SqlStore:
                 "SELECT key, sql FROM shape WHERE waiting = 1 AND key > ? ORDER BY key LIMIT ?",
                 (after, limit),
             )
-            return [Underived(key, sql) for key, sql in rows]
+            return [Underived(key, content_of(bytes(sql))) for key, sql in rows]
 
     def known_columns(self, datasets: Collection[int]) -> dict[int, tuple[str, ...]]:
         """See LineageStore."""

@@ -154,7 +154,7 @@ CREATE TABLE derivation (
 ) WITHOUT ROWID;
 CREATE INDEX derivation_by ON derivation (engine, version, release);
 
--- The nodes that the SQL of a shape names.
+-- The nodes that the SQL of a shape names and, when it was read, no event did.
 CREATE TABLE derived_node (
     shape INTEGER NOT NULL,
     node INTEGER NOT NULL,
@@ -162,7 +162,7 @@ CREATE TABLE derived_node (
 ) WITHOUT ROWID;
 CREATE INDEX derived_node_node ON derived_node (node);
 
--- What a statement does with datasets and fields (uses: `Use` in queries.py), also one that writes nothing.
+-- What a statement of which queries are counted does with datasets and fields (uses: `Use` in queries.py), also one that writes nothing.
 CREATE TABLE statement_use (
     shape INTEGER NOT NULL,
     place INTEGER NOT NULL,
@@ -251,10 +251,10 @@ CREATE TABLE edge (
     target INTEGER NOT NULL,
     owner INTEGER NOT NULL,
     transformation INTEGER NOT NULL,
-    origin INTEGER NOT NULL,
-    PRIMARY KEY (kind, source, target, owner, transformation, origin)
-) WITHOUT ROWID;
-CREATE INDEX edge_backwards ON edge (kind, target, source, owner, transformation, origin);
+    origin INTEGER NOT NULL
+);
+CREATE INDEX edge_forwards ON edge (source, kind);
+CREATE INDEX edge_backwards ON edge (target, kind);
 CREATE INDEX edge_owner ON edge (owner);
 
 -- Of what the edges of an owner were last made; the same again means that nothing is to be done.
