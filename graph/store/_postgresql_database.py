@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg
 from psycopg.adapt import Dumper
@@ -49,6 +49,7 @@ class PostgresqlDatabase:
         self._format = format
         self._patience = 0
         self._writing = False
+        self._given_back = False
         self.connection = self._connected()
 
     def execute(self, sql: str, values: Values = ()) -> Rows:
@@ -107,6 +108,7 @@ class PostgresqlDatabase:
 
     def close(self) -> None:
         """See `Database.close`."""
+        self._given_back = True
         self.connection.close()
 
     def _begin(self) -> None:
@@ -133,7 +135,7 @@ class PostgresqlDatabase:
         try:
             return run()
         except psycopg.OperationalError:
-            if not self.connection.closed:
+            if self._given_back or not self.connection.closed:
                 raise
         self.connection = self._connected()
         return run()
@@ -171,5 +173,5 @@ def _quoted(text: str) -> str:
 
 
 @lru_cache(maxsize=2000)
-def _translated(sql: str) -> Any:
+def _translated(sql: str) -> bytes:
     return translate(sql, _DIALECT).text.encode()

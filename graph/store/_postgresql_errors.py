@@ -69,6 +69,7 @@ _BY_WORDS = (
     ("connection to server", _UNREACHABLE),
     ("connection refused", _UNREACHABLE),
     ("connection failed", _UNREACHABLE),
+    ("connection is bad", _UNREACHABLE),
     ("could not translate host", _UNREACHABLE),
     ("resolve host", _UNREACHABLE),
     ("timeout", _UNREACHABLE),

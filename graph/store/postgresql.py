@@ -21,6 +21,9 @@ from lineage.redaction import redact_text, redact_url
 _APPLICATION = "lineage-graph"
 _OLDEST = 140000
 _CONNECT_SECONDS = 10
+_MIGRATING_SECONDS = 60
+"""How long to wait for others that write or upgrade, before the store is upgraded."""
+
 _MIGRATING = 0x4C4E4752
 """The advisory lock that is held while a store is made or upgraded: "LNGR"."""
 
@@ -169,6 +172,7 @@ def _migrate(connection: Connection, location: str, schema: str | None) -> None:
     """Run the scripts that are due as one transaction; another process may have run them meanwhile."""
     known = scripts("postgresql")
     with connection.transaction():
+        connection.execute(f"SET LOCAL lock_timeout = '{_MIGRATING_SECONDS}s'")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
         if schema is not None:
             connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,15 +11,9 @@ from graph.ingest import derive
 from graph.queries import impact, impact_of_changes, queries
 from graph.queries.readers import READERS_SHOWN
 from graph.queries.schema_changes import Add, Drop
-from graph.store import LineageStore, open_store
+from graph.store import LineageStore
 
 PG = "postgres://warehouse:5432"
-
-
-@pytest.fixture
-def store() -> Iterator[LineageStore]:
-    with closing(open_store(":memory:")) as opened:
-        yield opened
 
 
 def ran(

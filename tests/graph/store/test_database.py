@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from graph import open_store
+from graph.errors import StoreError
 from graph.store.database import Database, Dialect, translate
 
 PLAIN = Dialect(
@@ -122,6 +123,15 @@ def test_many_statements_may_have_lists(db: Database) -> None:
         "SELECT owner, digest FROM projected WHERE digest <> ? ORDER BY owner", (b"",)
     ).fetchall()
     assert found == [(1, b"x"), (2, b"x"), (5, b"y")]
+
+
+def test_a_store_that_was_closed_stays_closed(place: str) -> None:
+    store = open_store(place)
+    store.close()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="closed"):
+            store.counts()
+    store.close()
 
 
 def test_a_transaction_that_fails_leaves_nothing(db: Database) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,13 +16,6 @@ from graph.queries.diagnosis import Diagnosis, Kind
 from graph.store import LineageStore
 
 HOUR = 3600
-
-
-@pytest.fixture
-def store() -> Iterator[LineageStore]:
-    opened = open_store(":memory:")
-    yield opened
-    opened.close()
 
 
 def moment(seconds: int) -> datetime:

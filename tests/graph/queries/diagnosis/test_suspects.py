@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 from made_events import at, dataset, put, run_event, run_id
 
-from graph import open_store
 from graph.queries import diagnose_metric
 from graph.queries.diagnosis import Diagnosis, Kind
 from graph.store import LineageStore
 
 HOUR = 3600
-
-
-@pytest.fixture
-def store() -> Iterator[LineageStore]:
-    opened = open_store(":memory:")
-    yield opened
-    opened.close()
 
 
 def run(name: str, hour: float, end: str = "COMPLETE", **keys: Any) -> list[dict[str, Any]]:
