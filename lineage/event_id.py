@@ -66,29 +66,40 @@ def _nanoseconds(moment: datetime) -> int | None:
 def event_id(data: Mapping[str, Any], time: int) -> bytes:
     """Return the id of an event: a hash that equal events share, however they are written.
 
-    `time` is what `parse_time` makes of eventTime; nulls are left out, keys are sorted. Each facet stands as
-    its digest, so that a facet that many events carry has to be read only once.
+    `time` is what `parse_time` makes of eventTime; nulls are left out, keys are sorted. Jobs, datasets and
+    facets stand as their digests, so that one that many events carry has to be read only once.
     """
     canonical = {key: _part(value) for key, value in data.items() if value is not None}
     canonical["eventTime"] = time
+    for key in ("job", "dataset"):
+        if isinstance(data.get(key), dict):
+            canonical[key] = part_digest(canonical[key])
     for key in ("inputs", "outputs"):
-        if isinstance(listed := canonical.get(key), list):
-            canonical[key] = [_part(one) for one in listed]
+        if isinstance(listed := data.get(key), list):
+            canonical[key] = [
+                part_digest(_part(one)) if isinstance(one, dict) else _part(one) for one in listed
+            ]
     return identity(canonical)
 
 
 def identity(canonical: Mapping[str, Any]) -> bytes:
-    """Return the hash of an event of which each facet stands as its digest already."""
+    """Return the hash of an event of which jobs, datasets and facets stand as their digests already."""
     return hashlib.blake2b(_encode(canonical), digest_size=16).digest()
 
 
-def facet_digest(facet: Any, *, has_null: bool = True) -> str:
-    """Return what stands for a facet in the canonical form of an event: the same for equal facets.
+def part_digest(part: Mapping[str, Any]) -> str:
+    """Return what stands for a job or dataset; its facets stand as their digests already."""
+    return digest_of(_encode(part))
 
-    `has_null` may be False where the facet is known to hold none.
-    """
-    canonical = _without_nulls(facet) if has_null else facet
-    return hashlib.blake2b(_encode(canonical), digest_size=16).hexdigest()
+
+def facet_digest(facet: Any) -> str:
+    """Return what stands for a facet in the canonical form of an event: the same for equal facets."""
+    return digest_of(_encode(_without_nulls(facet)))
+
+
+def digest_of(canonical: bytes) -> str:
+    """Return the digest of a part of an event in its canonical form: JSON without nulls, keys sorted."""
+    return hashlib.blake2b(canonical, digest_size=16).hexdigest()
 
 
 FACETS = ("facets", "inputFacets", "outputFacets")

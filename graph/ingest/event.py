@@ -16,17 +16,19 @@ def _no_facets() -> Facets:
     return NO_FACETS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entity:
     """A job or dataset as an event names it, with its facets.
 
-    `extra` are an input's inputFacets or an output's outputFacets.
+    `extra` are an input's inputFacets or an output's outputFacets. Of a plain event `digest` stands for it in
+    the event's id.
     """
 
     namespace: str
     name: str
     facets: Facets = field(default_factory=_no_facets)
     extra: Facets = field(default_factory=_no_facets)
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from graph.nodes import hash63
-from lineage.event_id import facet_digest
+from lineage.event_id import digest_of, facet_digest
 
 MEASURING: Final = frozenset(
     {
@@ -37,6 +37,7 @@ MEASURING: Final = frozenset(
 )
 """Facets that are others in each run: remembering them would bring nothing."""
 
+_encode = msgspec.json.Encoder(order="deterministic").encode
 _REMEMBERED = 50_000
 _REMEMBERED_BYTES = 64_000_000
 
@@ -55,9 +56,10 @@ class Facet:
         self.raw = raw
         self._value = msgspec.json.decode(raw)
         self.quotes = quotes(raw)
-        if self.quotes != quotes(msgspec.json.encode(self._value)):
+        canonical = _encode(self._value)
+        if self.quotes != quotes(canonical):
             raise DoubleKeyError
-        self.digest = facet_digest(self._value, has_null=b"null" in raw)
+        self.digest = facet_digest(self._value) if b"null" in raw else digest_of(canonical)
         self._key: int | None = None
 
     @property

@@ -56,7 +56,15 @@ class _Taking:
         return kind, producer, url
 
     def entity(self, entity: Entity) -> log_format.Entity:
-        return entity.namespace, entity.name, self.facets(entity.facets), self.facets(entity.extra)
+        known = _known.get(entity)
+        if known is None:
+            before = len(self.contents), len(self.holes)
+            packed = (entity.namespace, entity.name, self.facets(entity.facets), self.facets(entity.extra))
+            if len(self.holes) == before[1]:
+                _remember(entity, packed, tuple(self.contents[before[0] :]))
+            return packed
+        self.contents += known[1]
+        return known[0]
 
     def entities(self, listed: tuple[Entity, ...] | None) -> tuple[log_format.Entity, ...] | None:
         return None if listed is None else tuple([self.entity(one) for one in listed])
@@ -80,3 +88,14 @@ class _Taking:
                 keys[name] = facet.key
                 self.contents.append(facet)
         return keys
+
+
+_known: dict[Entity, tuple[log_format.Entity, tuple[Facet, ...]]] = {}
+_REMEMBERED = 20_000
+
+
+def _remember(entity: Entity, packed: log_format.Entity, contents: tuple[Facet, ...]) -> None:
+    """Remember the parts of an entity without holes: of a plain event it is the same object in each run."""
+    if len(_known) >= _REMEMBERED:
+        _known.clear()
+    _known[entity] = packed, contents

@@ -5,15 +5,14 @@ Facets are not read here unless they are new. Whatever is odd about an event lea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from graph.ingest.event import EVENT_TYPES, Entity, Event, claimed_kind, is_name
-from graph.ingest.facets import NO_FACETS, DoubleKeyError, Facets, facet_of, quotes
+from graph.ingest.facets import MEASURING, NO_FACETS, DoubleKeyError, Facets, facet_of, quotes
 from graph.store.changes import EventKind
-from lineage.event_id import identity, parse_time, tagged_id
+from lineage.event_id import identity, parse_time, part_digest, tagged_id
 
 _RawFacets = dict[str, msgspec.Raw] | msgspec.UnsetType
 
@@ -43,10 +42,10 @@ class _PlainEvent(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     producer: str | msgspec.UnsetType = msgspec.UNSET
     schemaURL: str | msgspec.UnsetType = msgspec.UNSET
     run: _Run | msgspec.UnsetType = msgspec.UNSET
-    job: _Entity | msgspec.UnsetType = msgspec.UNSET
-    dataset: _Entity | msgspec.UnsetType = msgspec.UNSET
-    inputs: list[_Input] | msgspec.UnsetType = msgspec.UNSET
-    outputs: list[_Output] | msgspec.UnsetType = msgspec.UNSET
+    job: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    dataset: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    inputs: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+    outputs: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
 
 
 _DECODER = msgspec.json.Decoder(_PlainEvent)
@@ -56,26 +55,20 @@ def plain_event(body: bytes) -> Event | None:
     """Return an event of nothing but what the specification gives it; None for others, also bad ones."""
     try:
         data = _DECODER.decode(body)
-        reading = _PlainReading()
-        job = reading.entity(data.job) if data.job is not msgspec.UNSET else None
-        dataset = reading.entity(data.dataset) if data.dataset is not msgspec.UNSET else None
-        run_facets = reading.facets(data.run.facets) if data.run is not msgspec.UNSET else NO_FACETS
-        inputs = reading.entities(data.inputs, "inputFacets")
-        outputs = reading.entities(data.outputs, "outputFacets")
-    except (msgspec.DecodeError, RecursionError, DoubleKeyError, UnicodeDecodeError):
+        job = _ENTITIES.read(data.job) if data.job is not msgspec.UNSET else None
+        dataset = _ENTITIES.read(data.dataset) if data.dataset is not msgspec.UNSET else None
+        inputs = _INPUTS.read_all(data.inputs)
+        outputs = _OUTPUTS.read_all(data.outputs)
+        _, run_facets = _facets(data.run.facets) if data.run is not msgspec.UNSET else (0, NO_FACETS)
+    except (msgspec.DecodeError, RecursionError, DoubleKeyError, UnicodeDecodeError, _OddError):
         return None
     head = (data.eventTime, data.eventType, data.producer, data.schemaURL)
     time = parse_time(data.eventTime)
     kind = _kind_of_plain(data)
     event_type = "OTHER" if data.eventType is msgspec.UNSET else data.eventType.upper()
     run_id = data.run.runId if data.run is not msgspec.UNSET else ""
-    parts = 4 * sum(one is not msgspec.UNSET for one in head)
-    parts += 2 * sum(one is not msgspec.UNSET for one in (data.job, data.dataset, data.inputs, data.outputs))
-    parts += 6 if data.run is not msgspec.UNSET else 0
-    # A key that stands twice loses a value, so the text then has more quotes than its content needs.
     if (
-        reading.is_odd
-        or time is None
+        time is None
         or event_type not in EVENT_TYPES
         or (kind is EventKind.DATASET) is not (dataset is not None)
         or (kind is not EventKind.RUN and data.eventType is not msgspec.UNSET)
@@ -83,7 +76,7 @@ def plain_event(body: bytes) -> Event | None:
         or (kind is EventKind.DATASET) is not (job is None)
         or (kind is EventKind.RUN and not is_name(run_id))
         or (kind is EventKind.DATASET and (inputs is not None or outputs is not None))
-        or reading.quotes + parts != quotes(body)
+        or not _is_whole(body, data)
     ):
         return None
     tagged = tagged_id(run_facets, job.facets if job is not None else {})
@@ -104,41 +97,120 @@ def plain_event(body: bytes) -> Event | None:
     )
 
 
+def _is_whole(body: bytes, data: _PlainEvent) -> bool:
+    """Tell whether what was read of an event is all of its text: a key that stands twice loses a value.
+
+    Jobs, datasets and facets have been looked through on their own. Nearly every text is as long as a usual
+    writer makes it of its parts; only else the quotes of all of it are counted.
+    """
+    spaced = body[body.find(b'":') + 2 : body.find(b'":') + 3] == b" "
+    if len(body) == _written_length(data, 2 if spaced else 1):
+        return True
+    return quotes(body) == quotes(msgspec.json.encode(data))
+
+
+def _written_length(data: _PlainEvent, mark: int) -> int:
+    """Return how long the text of an event is where a comma or colon takes `mark` bytes."""
+    lengths = []
+    for name in _PLAIN_KEYS:
+        value = getattr(data, name)
+        if value is not msgspec.UNSET:
+            lengths.append(len(name) + 2 + mark + _value_length(value, mark))
+    return 2 + sum(lengths) + mark * (len(lengths) - 1)
+
+
+_PLAIN_KEYS = _PlainEvent.__struct_fields__
+
+
+def _value_length(value: Any, mark: int) -> int:
+    if type(value) is str:
+        return len(value) + 2
+    if type(value) is list:
+        return 2 + sum(map(_raw_length, value)) + mark * max(0, len(value) - 1)
+    if type(value) is _Run:
+        length = 2 + 7 + mark + len(value.runId) + 2
+        if value.facets is not msgspec.UNSET:
+            names = [len(name) + 2 + mark + _raw_length(raw) for name, raw in value.facets.items()]
+            length += mark + 8 + mark + 2 + sum(names) + mark * max(0, len(names) - 1)
+        return length
+    return _raw_length(value)
+
+
+def _raw_length(raw: msgspec.Raw) -> int:
+    return len(memoryview(raw))
+
+
 def _kind_of_plain(data: _PlainEvent) -> EventKind:
     if data.run is not msgspec.UNSET:
         return EventKind.RUN
     return EventKind.JOB if data.job is not msgspec.UNSET else EventKind.DATASET
 
 
-class _PlainReading:
-    """Reads the parts of a plain event and counts the quotes of what it reads."""
+def _facets(raw: _RawFacets) -> tuple[int, Facets]:
+    """Return facets and how many quotes their text has."""
+    if raw is msgspec.UNSET:
+        return 0, NO_FACETS
+    counted, whole = 2, {}
+    for name, text in raw.items():
+        facet = whole[name] = facet_of(name, bytes(text))
+        counted += 2 + facet.quotes
+    return counted, Facets(whole)
 
-    def __init__(self) -> None:
-        self.quotes = 0
-        self.is_odd = False
 
-    def facets(self, raw: _RawFacets) -> Facets:
-        if raw is msgspec.UNSET:
-            return NO_FACETS
-        self.quotes += 2
-        whole = {}
-        for name, text in raw.items():
-            facet = whole[name] = facet_of(name, bytes(text))
-            self.quotes += 2 + facet.quotes
-        return Facets(whole)
+class _OddError(ValueError):
+    """A name is none, or a key stands twice: the event is left to `decode`."""
 
-    def entity(self, data: _Entity, extra: str = "") -> Entity:
-        self.quotes += 8
-        self.is_odd = self.is_odd or not (is_name(data.namespace) and is_name(data.name))
-        further = self.facets(getattr(data, extra)) if extra else NO_FACETS
-        return Entity(data.namespace, data.name, self.facets(data.facets), further)
 
-    def entities(
-        self, listed: Sequence[_Entity] | msgspec.UnsetType, extra: str
-    ) -> tuple[Entity, ...] | None:
-        if listed is msgspec.UNSET:
-            return None
-        return tuple([self.entity(one, extra) for one in listed])
+class _Entities:
+    """Reads jobs or datasets, those that are the same in every run only once."""
+
+    def __init__(self, decoder: msgspec.json.Decoder[Any], extra: str) -> None:
+        self._decoder = decoder
+        self._extra = extra
+        self._known: dict[bytes, Entity] = {}
+        self._bytes = 0
+
+    def read_all(self, texts: list[msgspec.Raw] | msgspec.UnsetType) -> tuple[Entity, ...] | None:
+        return None if texts is msgspec.UNSET else tuple([self.read(text) for text in texts])
+
+    def read(self, text: msgspec.Raw) -> Entity:
+        raw = bytes(text)
+        known = self._known.get(raw)
+        if known is None:
+            known = self._entity(raw)
+            if not _measures(known):
+                self._remember(raw, known)
+        return known
+
+    def _entity(self, raw: bytes) -> Entity:
+        data = self._decoder.decode(raw)
+        if not (is_name(data.namespace) and is_name(data.name)):
+            raise _OddError
+        counted, facets = _facets(data.facets)
+        more, extra = _facets(getattr(data, self._extra)) if self._extra else (0, NO_FACETS)
+        if 8 + counted + more != quotes(raw):
+            raise _OddError
+        canonical: dict[str, Any] = {"namespace": data.namespace, "name": data.name}
+        canonical |= _digests("facets", facets) | _digests(self._extra, extra)
+        return Entity(data.namespace, data.name, facets, extra, part_digest(canonical))
+
+    def _remember(self, raw: bytes, entity: Entity) -> None:
+        if self._bytes > _REMEMBERED_BYTES:
+            self._known.clear()
+            self._bytes = 0
+        self._known[raw] = entity
+        self._bytes += len(raw) + 500
+
+
+def _measures(entity: Entity) -> bool:
+    """Tell whether an entity has facets that are others in each run."""
+    return not all(MEASURING.isdisjoint(facets.whole or ()) for facets in (entity.facets, entity.extra))
+
+
+_REMEMBERED_BYTES = 64_000_000
+_ENTITIES = _Entities(msgspec.json.Decoder(_Entity), "")
+_INPUTS = _Entities(msgspec.json.Decoder(_Input), "inputFacets")
+_OUTPUTS = _Entities(msgspec.json.Decoder(_Output), "outputFacets")
 
 
 def _identity(
@@ -157,26 +229,17 @@ def _identity(
     if run_id:
         canonical["run"] = {"runId": run_id, **_digests("facets", run_facets)}
     if job is not None:
-        canonical["job"] = _canonical(job, "")
+        canonical["job"] = job.digest
     if dataset is not None:
-        canonical["dataset"] = _canonical(dataset, "")
+        canonical["dataset"] = dataset.digest
     if inputs is not None:
-        canonical["inputs"] = [_canonical(one, "inputFacets") for one in inputs]
+        canonical["inputs"] = [one.digest for one in inputs]
     if outputs is not None:
-        canonical["outputs"] = [_canonical(one, "outputFacets") for one in outputs]
+        canonical["outputs"] = [one.digest for one in outputs]
     return identity(canonical)
 
 
 _HEAD = ("eventType", "producer", "schemaURL")
-
-
-def _canonical(entity: Entity, extra: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"namespace": entity.namespace, "name": entity.name}
-    if entity.facets.whole is not None:
-        found |= _digests("facets", entity.facets)
-    if entity.extra.whole is not None:
-        found |= _digests(extra, entity.extra)
-    return found
 
 
 def _digests(key: str, facets: Facets) -> dict[str, Any]:
