@@ -31,6 +31,7 @@ COMMANDS = {
     "ship": "Deliver the events in the outbox to the configured backend.",
     "deadletters": "Show, retry or drop events that were rejected or refused.",
     "export": "Write the graph, or the events, as text for other programs.",
+    "rebuild": "Make the graph anew from the log.",
 }
 """Each command and its line in the help; its module and the function or group in it have its name.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -36,14 +35,21 @@ FormatOption = Annotated[
     typer.Option("--format", help="events are those received, one a line, to be ingested elsewhere."),
 ]
 
+Events = Annotated[
+    bool, typer.Option("--events", help="Write the events received, and commands: as --format events.")
+]
+
 
 def export(
     name: Around = None,
     format_: FormatOption = ExportFormat.JSONL,
+    events: Events = False,
     depth: Depth = None,
     store: Store = None,
 ) -> None:
     """Write the whole graph, or what lies around a name, to standard output."""
+    if events:
+        format_ = ExportFormat.EVENTS
     if format_ is ExportFormat.EVENTS and name:
         raise typer.BadParameter("events are written as a whole: leave the name out", param_hint="NAME")
     if depth is not None and not name:
@@ -98,10 +104,10 @@ def _whole(asked: Opened, *, drawn: bool) -> tuple[Iterable[Node], Iterable[Answ
 
 
 def _write_events(asked: Opened) -> None:
+    """Write the log a page at a time; a line break in an event stands between two parts of its JSON."""
     after = 0
     while page := asked.reader.bodies(after=after):
         after = page[-1][0]
         for _, body in page:
-            line = body if b"\n" not in body else json_module.dumps(json_module.loads(body)).encode("ascii")
-            sys.stdout.buffer.write(line + b"\n")
+            sys.stdout.buffer.write(body.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n")
     sys.stdout.buffer.flush()

@@ -1,6 +1,7 @@
 """From OpenLineage events to the store: `ingest` files, `drain` the outbox, `derive` lineage from SQL.
 
-`renew` has SQL that an older version has read wait for `derive` again.
+`renew` has SQL that an older version has read wait for `derive` again, `rebuild` takes the whole log in
+again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from graph.ingest.dead_letters import retry_dead_letters
 from graph.ingest.derive import Derived, derive
 from graph.ingest.drain import Drained, drain
 from graph.ingest.early import take_in_early
+from graph.ingest.rebuild import rebuild
 from graph.ingest.renewal import renew
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "derive",
     "drain",
     "ingest",
+    "rebuild",
     "renew",
     "retry_dead_letters",
     "take_in_early",

@@ -6,8 +6,11 @@ store has one writer at a time.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+
+import msgspec
 
 from graph.store._claims import KeyCollisionError
 from graph.store.changes import Changes, EventForm, Status
@@ -79,7 +82,7 @@ class LogBatch:
 
         REJECTED is one that shares its key with another event: with 63 bits it may happen to somebody once.
         """
-        keys = [_event_key(item.event_id) for item in batch]
+        keys = [event_key(item.event_id) for item in batch]
         rows = self._db.execute(
             "SELECT a.key, e.event_time FROM each_key(?) AS k CROSS JOIN accepted AS a ON a.key = k.value"
             " LEFT JOIN event AS e ON e.seq = a.seq",
@@ -182,10 +185,14 @@ class LogBatch:
             self.seq += 1
             run = self.numbers[item.run.run_id] if item.run is not None else None
             rows.append((self.seq, item.event_time, item.form.key, run, self._rest(item)))
-            accepted.append((_event_key(item.event_id), self.seq))
+            accepted.append((event_key(item.event_id), self.seq))
         self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
         self._db.executemany("INSERT INTO accepted VALUES (?, ?)", accepted)
         self._db.execute("INSERT INTO receipt VALUES (?, ?)", (first, self._now))
+        self._end(batch)
+
+    def _end(self, batch: Sequence[Changes]) -> None:
+        """Keep where the log ends now."""
         times = [item.event_time for item in batch]
         latest = max(times) if self.latest is None else max(*times, self.latest)
         self._db.execute(
@@ -198,8 +205,14 @@ class LogBatch:
         return packed_rest(item.time_text, item.event_time, item.holes, self._memory.samples[item.form.key])
 
 
-def _event_key(event_id: bytes) -> int:
+def event_key(event_id: bytes) -> int:
+    """Return what `accepted` knows an event by."""
     return int.from_bytes(event_id[:8], "big") >> 1
+
+
+_LOGGED = """
+    e.seq, e.event_time, e.form, r.id, e.rest FROM event AS e LEFT JOIN run_id AS r ON r.number = e.run
+"""
 
 
 class LogReader:
@@ -210,14 +223,54 @@ class LogReader:
         self._form = lru_cache(maxsize=5_000)(self._load_form)
         self.facets_in = lru_cache(maxsize=5_000)(self._facets_in)
         self._contents: dict[int, bytes] = {}
+        self._removals = 0
+
+    def forget(self) -> None:
+        """Read everything again: something was taken out of the log."""
+        self._form.cache_clear()
+        self.facets_in.cache_clear()
+        self._contents.clear()
 
     def bodies(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Return (number, event as JSON) in the order of arrival, starting behind a number."""
-        rows = self._db.execute(
-            "SELECT e.seq, e.event_time, e.form, r.id, e.rest FROM event AS e"
-            " LEFT JOIN run_id AS r ON r.number = e.run WHERE e.seq > ? ORDER BY e.seq LIMIT ?",
-            (after, limit),
-        ).fetchall()
+        behind = f"SELECT {_LOGGED} WHERE e.seq > ? ORDER BY e.seq LIMIT ?"
+        while True:
+            removals = self._removals_now()
+            try:
+                found = self._restored(self._db.execute(behind, (after, limit)).fetchall())
+            except (LookupError, zlib.error, msgspec.DecodeError):
+                if removals == self._removals_now():
+                    raise
+            else:
+                if removals == self._removals_now():
+                    return found
+
+    def _removals_now(self) -> int:
+        """Return how often something was taken out of the log, and forget what that may have been."""
+        removals = int(self._db.execute("SELECT removals FROM log_end").fetchone()[0])
+        if removals != self._removals:
+            self.forget()
+            self._removals = removals
+        return removals
+
+    def bodies_of(self, runs: Collection[int], until: int) -> list[tuple[int, bytes]]:
+        """Return (number, event as JSON) of the events of these runs that are no later than a time."""
+        of_runs = f"{_LOGGED} WHERE e.run IN (SELECT value FROM each_key(?) AS k) AND e.event_time <= ?"
+        return self._restored(self._db.execute(f"SELECT {of_runs}", (list(runs), until)).fetchall())
+
+    def bodies_at(self, numbers: Collection[int]) -> list[tuple[int, bytes]]:
+        """Return (number, event as JSON) of the events with these numbers."""
+        at = f"{_LOGGED} WHERE e.seq IN (SELECT value FROM each_key(?) AS k)"
+        return self._restored(self._db.execute(f"SELECT {at}", (list(numbers),)).fetchall())
+
+    def example(self, key: int) -> bytes:
+        """Return an event of a form as JSON; its time, its run and what fills its holes are only examples."""
+        form, sample = self._form(key)
+        rest = bytes([0]) + sample
+        contents = self.contents({*keys_in(form), *keys_in_rest(rest, sample)})
+        return restored(form, sample, contents, 0, "", rest)
+
+    def _restored(self, rows: Sequence[tuple[int, int, int, bytes | None, bytes]]) -> list[tuple[int, bytes]]:
         wanted: set[int] = set()
         for _, _, key, _, rest in rows:
             if not is_whole(rest):
@@ -246,7 +299,10 @@ class LogReader:
         return self._contents
 
     def _load_form(self, key: int) -> tuple[Form, bytes]:
-        body, sample = self._db.execute("SELECT body, sample FROM form WHERE key = ?", (key,)).fetchone()
+        row = self._db.execute("SELECT body, sample FROM form WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise LookupError(f"the log has no form {key}")
+        body, sample = row
         return form_of(bytes(body)), content_of(bytes(sample))
 
     def _facets_in(self, key: int) -> dict[Slot, int]:

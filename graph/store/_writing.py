@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from graph.nodes import Node, NodeType, dataset
-from graph.records import EdgeKind
+from graph.records import EdgeKind, Origin
 from graph.store._claims import BY_EVENT, BY_LINEAGE, BY_SCHEMA, put_claims, put_nodes
 from graph.store._deriving import wait_again
 from graph.store._facet_rows import put_aliases, write_facets
@@ -47,7 +47,7 @@ def apply(
     _reject(db, letters, now)
     accepted = [item for item in events if known[id(item)] is Status.ACCEPTED]
     if accepted:
-        _accept(db, accepted, log, memory, reader)
+        accept(db, accepted, log, memory, reader)
     return outcomes
 
 
@@ -73,9 +73,8 @@ def remove_dead_letters(db: Database, ids: Iterable[str]) -> int:
     return db.executemany("DELETE FROM dead_letter WHERE digest = ?", rows)
 
 
-def _accept(
-    db: Database, events: Sequence[Changes], log: LogBatch, memory: Memory, reader: LogReader
-) -> None:
+def accept(db: Database, events: Sequence[Changes], log: LogBatch, memory: Memory, reader: LogReader) -> None:
+    """Write new events, and what they change."""
     runs = {item.run.run_id: None for item in events if item.run is not None}
     parents = {item.run.parent_run_id: None for item in events if item.run is not None}
     log.number_runs([run for run in (runs | parents) if run])
@@ -148,8 +147,22 @@ def _put_shapes(db: Database, parts: Iterable[tuple[int, Part]], memory: Memory)
             named[key] = named.get(key, 0) | by
     put_nodes(db, found, named)
     put_claims(db, [(key, claim) for key, shape in shapes.items() for claim in shape.claims])
+    _put_named(db, {key: (wanted[key][0], shape) for key, shape in shapes.items()})
     put_aliases(db, [alias for shape in shapes.values() for alias in shape.aliases])
     return {dataset(node.namespace, node.name).key for node in found.values() if node.type is NodeType.FIELD}
+
+
+def _put_named(db: Database, shapes: Mapping[int, tuple[int, Shape]]) -> None:
+    """Write the datasets and jobs that shapes name, by key with their owners, and do not list."""
+    rows = []
+    for key, (owner, shape) in shapes.items():
+        listed = [claim for claim in shape.claims if claim.origin is Origin.LISTED]
+        known = {abs(owner), *(claim.source for claim in listed), *(claim.target for claim in listed)}
+        of_fields = NodeType.FIELD
+        rows += [
+            (one, key) for one, node in shape.nodes.items() if node.type is not of_fields and one not in known
+        ]
+    db.executemany("INSERT INTO named_entity VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
 
 
 def _named(shape: Shape) -> dict[int, int]:

@@ -176,6 +176,19 @@ class LineageStore(LineageReader, Protocol):
     def bodies(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
         """Return (number, event as received) in the order of arrival, starting behind the number `after`."""
 
+    def rebuild(
+        self,
+        understand: Callable[[bytes], Changes | Rejected],
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Make everything that follows from the log anew, and return of how many events.
+
+        `understand` says what an event changes; `progress` is told how many were taken in so far. The events,
+        their numbers and when they were received stay, and so does what is known of removed ones. Until it is
+        done others read what there was before. All SQL waits to be read again. Raises StoreError where
+        `understand` rejects an event of the log.
+        """
+
     def early_bodies(self, limit: int) -> list[tuple[int, bytes]]:
         """Return (number, event) of the first events that an earlier format left to be taken in again."""
 

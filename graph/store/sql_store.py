@@ -17,6 +17,7 @@ from graph.store import _early as early
 from graph.store import _history as past
 from graph.store import _queries as ran
 from graph.store import _reading as read
+from graph.store import _replaying as replaying
 from graph.store import _run_reading as run_reading
 from graph.store import _writing as write
 from graph.store._claims import KeyCollisionError
@@ -233,6 +234,15 @@ class SqlStore:
         with self._errors():
             return self._log.bodies(after, limit)
 
+    def rebuild(
+        self,
+        understand: Callable[[bytes], Changes | Rejected],
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """See LineageStore."""
+        with self._transaction():
+            return replaying.replay(self._db, understand, time.time_ns(), self._memory, self._log, progress)
+
     def early_bodies(self, limit: int) -> list[tuple[int, bytes]]:
         """See LineageStore."""
         with self._errors():
@@ -270,6 +280,7 @@ class SqlStore:
                 yield
         except BaseException:
             self._memory.forget()
+            self._log.forget()
             raise
 
     @contextlib.contextmanager
@@ -279,3 +290,8 @@ class SqlStore:
                 yield
         except KeyCollisionError as error:
             raise StoreError(self.location, f"{error}: report this, nothing was kept of the batch") from error
+        except replaying.UnreadableLogError as error:
+            raise StoreError(
+                self.location,
+                f"{error}: nothing was changed; use the release that took it in, and report this",
+            ) from error

@@ -1,0 +1,151 @@
+"""The log taken in again: the projection made anew. Every function needs the transaction that writes it.
+
+Events stay where they are in the log. What they say is worked out again, and an event of which another form
+comes out than is kept is written in that form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from graph.store._log import LogBatch, LogReader, Memory, event_key
+from graph.store._writing import accept
+from graph.store.changes import Changes, EventForm, Rejected
+from graph.store.database import Database
+
+LOG = frozenset(
+    {
+        *("log_end", "event", "receipt", "accepted", "content", "form", "run_id", "used_content"),
+        *("early_event", "dead_letter"),
+    }
+)
+"""The tables that nothing else gives back."""
+
+PROJECTION = (
+    *("node", "alias", "transformation", "shape", "shape_edge", "shape_set", "form_entity", "named_entity"),
+    *("derivation", "derived_node", "statement_use", "schema_use"),
+    *("run", "job_run", "said_on_day", "job_parent", "facet", "edge", "projected", "observation"),
+    *(
+        "query",
+        "query_statement",
+        "queries_of_run",
+        "query_run",
+        "query_sample",
+        "query_caller",
+        "query_cost",
+    ),
+)
+"""The tables that follow from the log."""
+
+_PAGE = 500
+_FIRST, _LAST = -(2**63), 2**63 - 1
+
+Understand = Callable[[bytes], Changes | Rejected]
+
+
+class UnreadableLogError(ValueError):
+    """An event of the log is none for this release."""
+
+
+def replay(
+    db: Database,
+    understand: Understand,
+    now: int,
+    memory: Memory,
+    reader: LogReader,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Make the projection anew and return of how many events; `progress` is told how many so far."""
+    for table in PROJECTION:
+        db.execute(f"DELETE FROM {table}")
+    # A form that was not said yet begins after it ends; what it would fill the holes with is still needed.
+    db.execute("UPDATE form SET declares = 0, first_time = ?, last_time = ?", (_LAST, _FIRST))
+    db.execute("UPDATE log_end SET event_time = NULL, removals = removals + 1")
+    reader.forget()
+    after = done = 0
+    while page := reader.bodies(after, _PAGE):
+        after = page[-1][0]
+        batch = _ReplayBatch(db, memory, now, [number for number, _ in page])
+        accept(db, _understood(page, understand), batch, memory, reader)
+        done += len(page)
+        if progress is not None:
+            progress(done)
+    _drop_unused(db)
+    memory.forget()
+    reader.forget()
+    return done
+
+
+def _understood(page: Sequence[tuple[int, bytes]], understand: Understand) -> list[Changes]:
+    found = []
+    for number, body in page:
+        item = understand(body)
+        if isinstance(item, Rejected):
+            raise UnreadableLogError(f"event {number} of the log is none: {'; '.join(item.reasons)}")
+        found.append(item)
+    return found
+
+
+class _ReplayBatch(LogBatch):
+    """A batch of events that are in the log already; `seqs` are their numbers."""
+
+    def __init__(self, db: Database, memory: Memory, now: int, seqs: Sequence[int]) -> None:
+        super().__init__(db, memory, now)
+        self._seqs = seqs
+
+    def forms(self, batch: Sequence[Changes]) -> dict[int, EventForm]:
+        """Keep when each form was said; return those that were not said before in this replay."""
+        forms = {item.form.key: item.form for item in batch}
+        rows = self._db.execute(
+            "SELECT f.key, f.first_time, f.last_time FROM each_key(?) AS k"
+            " CROSS JOIN form AS f ON f.key = k.value",
+            (list(forms),),
+        )
+        unsaid = {key: forms[key] for key, first, last in rows if first > last}
+        self._db.executemany(
+            "UPDATE form SET owner = ?, shape = ?, declares = ? WHERE key = ?",
+            [(one.owner, one.shape_key, int(one.declares), key) for key, one in unsaid.items()],
+        )
+        return unsaid | super().forms(batch)
+
+    def contents(self, batch: Sequence[Changes]) -> None:
+        """Note the contents that are used, and keep those that are new."""
+        used = {key for item in batch for key in item.contents} - self._memory.contents
+        self._db.executemany(
+            "INSERT INTO used_content VALUES (?) ON CONFLICT DO NOTHING", [(key,) for key in used]
+        )
+        super().contents(batch)
+
+    def events(self, batch: Sequence[Changes]) -> None:
+        """Write the events that are kept in another way than they would be now."""
+        kept = set(
+            self._db.execute(
+                "SELECT e.seq, e.event_time, e.form, e.run FROM each_key(?) AS k"
+                " CROSS JOIN event AS e ON e.seq = k.value",
+                (list(self._seqs),),
+            )
+        )
+        others = []
+        for seq, item in zip(self._seqs, batch, strict=True):
+            run = self.numbers[item.run.run_id] if item.run is not None else None
+            if (seq, item.event_time, item.form.key, run) not in kept:
+                others.append((item.event_time, item.form.key, run, self._rest(item), seq))
+        self._db.executemany(
+            "UPDATE event SET event_time = ?, form = ?, run = ?, rest = ? WHERE seq = ?", others
+        )
+        self._db.executemany(
+            "INSERT INTO accepted VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [(event_key(item.event_id), seq) for seq, item in zip(self._seqs, batch, strict=True)],
+        )
+        self._end(batch)
+
+
+def _drop_unused(db: Database) -> None:
+    """Remove what no event of the log refers to any more."""
+    db.execute("DELETE FROM form WHERE first_time > last_time")
+    db.execute("DELETE FROM content WHERE key NOT IN (SELECT key FROM used_content)")
+    db.execute("DELETE FROM used_content")
+    db.execute(
+        "DELETE FROM run_id WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.run = run_id.number)"
+        " AND NOT EXISTS (SELECT 1 FROM run WHERE run.parent = run_id.number)"
+    )
