@@ -31,6 +31,11 @@ COMMANDS = {
     "ship": "Deliver the events in the outbox to the configured backend.",
     "deadletters": "Show, retry or drop events that were rejected or refused.",
     "export": "Write the graph, or the events, as text for other programs.",
+    "tag": "Tag a dataset, field or job.",
+    "owner": "Say who owns a dataset, field or job.",
+    "describe": "Describe a dataset, field or job.",
+    "delete": "Leave a dataset or job out of answers.",
+    "undelete": "Bring a deleted dataset or job back, or list what is deleted.",
     "rebuild": "Make the graph anew from the log.",
 }
 """Each command and its line in the help; its module and the function or group in it have its name.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Annotated
+from heapq import merge
+from operator import itemgetter
+from typing import Annotated, Protocol, TypeVar
 
 import typer
 
@@ -15,6 +17,8 @@ from graph.cli._store import Opened, opened
 from graph.nodes import Node, NodeType
 from graph.queries.answer import AnswerEdge, AnswerNode
 from graph.records import EdgeKind
+
+_T = TypeVar("_T", covariant=True)
 
 
 class ExportFormat(StrEnum):
@@ -104,10 +108,22 @@ def _whole(asked: Opened, *, drawn: bool) -> tuple[Iterable[Node], Iterable[Answ
 
 
 def _write_events(asked: Opened) -> None:
-    """Write the log a page at a time; a line break in an event stands between two parts of its JSON."""
-    after = 0
-    while page := asked.reader.bodies(after=after):
-        after = page[-1][0]
-        for _, body in page:
-            sys.stdout.buffer.write(body.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n")
+    """Write events and commands as they came; line breaks in an event stand between parts of its JSON."""
+    from graph.store.commands import line_of
+
+    events = _paged(asked.reader.bodies)
+    commands = ((number, line_of(command)) for number, command in _paged(asked.reader.commands))
+    for _, line in merge(events, commands, key=itemgetter(0)):
+        sys.stdout.buffer.write(line.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n")
     sys.stdout.buffer.flush()
+
+
+class _Reading(Protocol[_T]):
+    def __call__(self, *, after: int) -> list[tuple[int, _T]]: ...
+
+
+def _paged(read: _Reading[_T]) -> Iterator[tuple[int, _T]]:
+    after = 0
+    while page := read(after=after):
+        after = page[-1][0]
+        yield from page

@@ -1,12 +1,13 @@
 """From OpenLineage events to the store: `ingest` files, `drain` the outbox, `derive` lineage from SQL.
 
 `renew` has SQL that an older version has read wait for `derive` again, `rebuild` takes the whole log in
-again.
+again. `give` gives a command, such as to tag a dataset.
 """
 
 from __future__ import annotations
 
 from graph.ingest.batch import IngestCounts, apply_bodies, ingest
+from graph.ingest.commands import give
 from graph.ingest.dead_letters import retry_dead_letters
 from graph.ingest.derive import Derived, derive
 from graph.ingest.drain import Drained, drain
@@ -21,6 +22,7 @@ __all__ = [
     "apply_bodies",
     "derive",
     "drain",
+    "give",
     "ingest",
     "rebuild",
     "renew",

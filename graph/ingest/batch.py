@@ -11,6 +11,7 @@ from graph.ingest.decode import decode
 from graph.ingest.plan import plan
 from graph.store.base import LineageStore
 from graph.store.changes import Changes, Outcome, Rejected, Status
+from graph.store.commands import Command, InvalidCommandError, command_of, is_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,14 @@ def apply_bodies(store: LineageStore, bodies: Sequence[bytes]) -> list[Outcome]:
     return store.apply([understand(body) for body in bodies])
 
 
-def understand(body: bytes) -> Changes | Rejected:
-    """Return the changes that an event makes, or why it is none."""
+def understand(body: bytes) -> Changes | Rejected | Command:
+    """Return the changes that an event makes, the command that stands in its place, or why it is neither."""
     try:
-        return plan(decode(body))
+        return command_of(body) if is_command(body) else plan(decode(body))
     except InvalidEventError as error:
         return Rejected(body, tuple(error.problems))
+    except InvalidCommandError as error:
+        return Rejected(body, (str(error),))
 
 
 def _batches(bodies: Iterable[bytes], size: int) -> Iterator[list[bytes]]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
+from graph.store._hidden import visible
 from graph.store._log import Memory
 from graph.store._run_rows import load_sets
 from graph.store.database import Database
@@ -42,7 +43,7 @@ def refresh(db: Database, owners: Iterable[int], memory: Memory, *, changed: boo
         edges = understood(said)
         for saying, shapes in zip(counting, said, strict=True):
             edges |= project(shapes, saying.claims_outputs)
-        _replace(db, owner, edges)
+        _replace(db, owner, visible(db, owner, edges))
         db.execute(
             "INSERT INTO projected VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET digest = excluded.digest",
             (owner, digest),

@@ -21,6 +21,7 @@ from graph.records import (
     StoreCounts,
     Transformation,
 )
+from graph.store._hidden import SHOWN, shown
 from graph.store.changes import DeadLetter
 from graph.store.database import Database
 from graph.store.field_names import field_names
@@ -63,7 +64,7 @@ def all_nodes(db: Database, types: Collection[NodeType], after: int, limit: int)
         [
             _keyed(row)
             for row in db.execute(
-                f"SELECT {_NODE} WHERE n.type = {TYPE_NUMBER[type_]} AND n.key > ? ORDER BY n.key LIMIT ?",
+                f"SELECT {_NODE} WHERE n.type = {TYPE_NUMBER[type_]} AND n.key > ? AND {SHOWN} ORDER BY n.key LIMIT ?",
                 (after, limit),
             )
         ]
@@ -74,6 +75,11 @@ def all_nodes(db: Database, types: Collection[NodeType], after: int, limit: int)
 
 def lookup(db: Database, node: Node) -> Node | None:
     """See `LineageReader.lookup`."""
+    found = _found(db, node)
+    return found if found is not None and shown(db, {found.key: found}) else None
+
+
+def _found(db: Database, node: Node) -> Node | None:
     if nodes(db, [node.key]):
         return node
     if node.type is NodeType.JOB:
@@ -116,7 +122,9 @@ def _named(db: Database, where: str, values: tuple[str, ...], types: Collection[
         ).fetchall():
             if not nodes(db, [dataset(namespace, alias).key]):
                 keys.add(target)
-    return sorted(nodes(db, keys).values(), key=lambda node: (node.namespace, node.name, node.type))
+    return sorted(
+        shown(db, nodes(db, keys)).values(), key=lambda node: (node.namespace, node.name, node.type)
+    )
 
 
 def fields(db: Database, of: Node) -> list[Node]:

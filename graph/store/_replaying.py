@@ -8,39 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from graph.store._commands import apply_all
 from graph.store._log import LogBatch, LogReader, Memory, event_key
 from graph.store._writing import accept
 from graph.store.changes import Changes, EventForm, Rejected
+from graph.store.commands import Command
 from graph.store.database import Database
 
 LOG = frozenset(
     {
         *("log_end", "event", "receipt", "accepted", "content", "form", "run_id", "used_content"),
-        *("early_event", "dead_letter"),
+        *("early_event", "dead_letter", "command", "removal", "going", "going_run"),
     }
 )
 """The tables that nothing else gives back."""
 
 PROJECTION = (
-    *("node", "alias", "transformation", "shape", "shape_edge", "shape_set", "form_entity", "named_entity"),
+    *("node", "alias", "transformation"),
+    *("shape", "shape_edge", "shape_set", "form_entity"),
     *("derivation", "derived_node", "statement_use", "schema_use"),
     *("run", "job_run", "said_on_day", "job_parent", "facet", "edge", "projected", "observation"),
-    *(
-        "query",
-        "query_statement",
-        "queries_of_run",
-        "query_run",
-        "query_sample",
-        "query_caller",
-        "query_cost",
-    ),
+    *("query", "query_statement", "queries_of_run", "query_run", "query_sample", "query_caller"),
+    *("query_cost", "annotation", "hidden"),
 )
 """The tables that follow from the log."""
+
+FOLLOWING = frozenset[str]()
+"""The tables that triggers keep up with the projection."""
 
 _PAGE = 500
 _FIRST, _LAST = -(2**63), 2**63 - 1
 
-Understand = Callable[[bytes], Changes | Rejected]
+Understand = Callable[[bytes], Changes | Rejected | Command]
+"""Says what an event of the log changes."""
 
 
 class UnreadableLogError(ValueError):
@@ -70,6 +70,7 @@ def replay(
         done += len(page)
         if progress is not None:
             progress(done)
+    apply_all(db, memory)
     _drop_unused(db)
     memory.forget()
     reader.forget()
@@ -80,8 +81,9 @@ def _understood(page: Sequence[tuple[int, bytes]], understand: Understand) -> li
     found = []
     for number, body in page:
         item = understand(body)
-        if isinstance(item, Rejected):
-            raise UnreadableLogError(f"event {number} of the log is none: {'; '.join(item.reasons)}")
+        if not isinstance(item, Changes):
+            reasons = "; ".join(item.reasons) if isinstance(item, Rejected) else "it is a command"
+            raise UnreadableLogError(f"event {number} of the log is none: {reasons}")
         found.append(item)
     return found
 

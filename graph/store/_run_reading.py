@@ -24,7 +24,7 @@ def runs(
     limit: int,
 ) -> list[RunRecord]:
     """See `LineageReader.runs`."""
-    where, values = ["true"], list[Any]()
+    where, values = ["r.job NOT IN (SELECT entity FROM hidden)"], list[Any]()
     tables = "run AS r"
     if jobs:
         tables = (

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from graph.nodes import Node, NodeType, dataset
 from graph.records import EdgeKind, Origin
 from graph.store._claims import BY_EVENT, BY_LINEAGE, BY_SCHEMA, put_claims, put_nodes
+from graph.store._commands import bring_back, keep, known_commands
 from graph.store._deriving import wait_again
 from graph.store._facet_rows import put_aliases, write_facets
 from graph.store._log import LogBatch, LogReader, Memory
@@ -22,6 +23,7 @@ from graph.store._projecting import refresh, say_on_day
 from graph.store._queries import RunsQueries
 from graph.store._run_rows import write_runs
 from graph.store.changes import Changes, Outcome, Part, Rejected, Shape, Status, Window
+from graph.store.commands import Command
 from graph.store.database import Database
 from graph.store.log_format import packed_content
 
@@ -29,12 +31,14 @@ _SAME_KEY = "another event has the same key: report this, the event is kept here
 
 
 def apply(
-    db: Database, batch: Sequence[Changes | Rejected], now: int, memory: Memory, reader: LogReader
+    db: Database, batch: Sequence[Changes | Rejected | Command], now: int, memory: Memory, reader: LogReader
 ) -> list[Outcome]:
     """Write a batch and return what became of each event, in order."""
     log = LogBatch(db, memory, now)
     events = [item for item in batch if isinstance(item, Changes)]
     known = dict(zip(map(id, events), log.known(events), strict=True))
+    commands = [item for item in batch if isinstance(item, Command)]
+    known |= dict(zip(map(id, commands), known_commands(db, commands), strict=True))
     outcomes = []
     for item in batch:
         if isinstance(item, Rejected):
@@ -48,6 +52,8 @@ def apply(
     accepted = [item for item in events if known[id(item)] is Status.ACCEPTED]
     if accepted:
         accept(db, accepted, log, memory, reader)
+    if commands:
+        keep(db, [item for item in commands if known[id(item)] is Status.ACCEPTED], now, memory)
     return outcomes
 
 
@@ -107,6 +113,7 @@ def accept(db: Database, events: Sequence[Changes], log: LogBatch, memory: Memor
         queries.note(item, log.numbers)
     queries.flush(db)
     refresh(db, owners, memory)
+    bring_back(db, events, memory)
 
 
 def _say(db: Database, job: int, window: Window) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
+from graph.store.commands import Annotations, Command
 from graph.store.history import Assertions, JobRun, Version
 from graph.store.queries import QueryFilter, QueryRecord
 
@@ -119,6 +120,15 @@ class LineageReader(Protocol):
         `after` are the total in microseconds and the key of the kind that the page before ended with.
         """
 
+    def annotations(self, keys: Collection[int]) -> dict[int, Annotations]:
+        """Return the tags, owners and descriptions of datasets, fields and jobs, as facets and commands say.
+
+        What a command says of a tag, an owner or a description counts over what facets say of it.
+        """
+
+    def deleted(self) -> list[Node]:
+        """Return the datasets and jobs that are deleted and that no later event has named."""
+
     def counts(self) -> StoreCounts:
         """Return how much the store holds."""
 
@@ -141,8 +151,8 @@ class LineageStore(LineageReader, Protocol):
     patience: float
     """How many seconds a write waits for other processes that write before it fails. May be set."""
 
-    def apply(self, batch: Sequence[Changes | Rejected]) -> list[Outcome]:
-        """Keep a batch of events and bring the graph up to date; return what became of each, in order.
+    def apply(self, batch: Sequence[Changes | Rejected | Command]) -> list[Outcome]:
+        """Keep a batch of events and commands and bring the graph up to date; return what became of each, in order.
 
         Applying an event again changes nothing, and the order of events makes no difference to the graph.
         """
@@ -178,7 +188,7 @@ class LineageStore(LineageReader, Protocol):
 
     def rebuild(
         self,
-        understand: Callable[[bytes], Changes | Rejected],
+        understand: Callable[[bytes], Changes | Rejected | Command],
         progress: Callable[[int], None] | None = None,
     ) -> int:
         """Make everything that follows from the log anew, and return of how many events.
@@ -187,6 +197,12 @@ class LineageStore(LineageReader, Protocol):
         their numbers and when they were received stay, and so does what is known of removed ones. Until it is
         done others read what there was before. All SQL waits to be read again. Raises StoreError where
         `understand` rejects an event of the log.
+        """
+
+    def commands(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Command]]:
+        """Return (number, command) in the order of arrival, starting behind the number `after`.
+
+        Events and commands are numbered together.
         """
 
     def early_bodies(self, limit: int) -> list[tuple[int, bytes]]:

@@ -12,6 +12,7 @@ from typing import Any
 from graph.errors import StoreError
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
+from graph.store import _commands as commanding
 from graph.store import _deriving as deriving
 from graph.store import _early as early
 from graph.store import _history as past
@@ -23,6 +24,7 @@ from graph.store import _writing as write
 from graph.store._claims import KeyCollisionError
 from graph.store._log import LogReader, Memory
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
+from graph.store.commands import Annotations, Command
 from graph.store.database import Database
 from graph.store.history import Assertions, JobRun, Version
 from graph.store.log_format import content_of
@@ -184,6 +186,21 @@ class SqlStore:
         with self._errors():
             return ran.find(self._db, asked, after, limit)
 
+    def annotations(self, keys: Collection[int]) -> dict[int, Annotations]:
+        """See LineageReader."""
+        with self._errors():
+            return commanding.annotations(self._db, keys)
+
+    def deleted(self) -> list[Node]:
+        """See LineageReader."""
+        with self._errors():
+            return commanding.deleted(self._db)
+
+    def commands(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Command]]:
+        """See LineageStore."""
+        with self._errors():
+            return commanding.kept(self._db, after, limit)
+
     def counts(self) -> StoreCounts:
         """See LineageReader."""
         with self._errors():
@@ -200,7 +217,7 @@ class SqlStore:
 
     # What ingest writes.
 
-    def apply(self, batch: Sequence[Changes | Rejected]) -> list[Outcome]:
+    def apply(self, batch: Sequence[Changes | Rejected | Command]) -> list[Outcome]:
         """See LineageStore."""
         with self._transaction():
             return write.apply(self._db, batch, time.time_ns(), self._memory, self._log)
@@ -236,7 +253,7 @@ class SqlStore:
 
     def rebuild(
         self,
-        understand: Callable[[bytes], Changes | Rejected],
+        understand: Callable[[bytes], Changes | Rejected | Command],
         progress: Callable[[int], None] | None = None,
     ) -> int:
         """See LineageStore."""

@@ -66,3 +66,61 @@ def test_an_event_of_several_lines_is_exported_as_one(lineage: Lineage, tmp_path
     file.write_text(json.dumps(event, indent=2).replace("\n", "\r\n"), "utf-8", newline="")
     assert lineage("ingest", file).code == 0
     assert [json.loads(line) for line in lineage("export", "--events").out.splitlines()] == [event]
+
+
+ORDERS = "shop.raw.orders"
+
+
+@pytest.mark.usefixtures("warehouse")
+def test_what_a_person_says_is_shown_and_taken_back(lineage: Lineage) -> None:
+    assert lineage("tag", ORDERS, "--add", "pii", "--add", "tier=gold").code == 0
+    assert lineage("owner", ORDERS, "--add", "team:sales=MAINTAINER").code == 0
+    (item,) = lineage("describe", ORDERS, "--text", "All orders.", "--json").items["items"]
+    assert item["tags"] == [{"name": "pii", "value": ""}, {"name": "tier", "value": "gold"}]
+    assert {"name": "team:sales", "type": "MAINTAINER"} in item["owners"]
+    assert item["description"] == "All orders."
+
+    assert "pii" in lineage("tag", ORDERS).out
+    (item,) = lineage("tag", ORDERS, "--remove", "pii", "--json").items["items"]
+    assert item["tags"] == [{"name": "tier", "value": "gold"}]
+    assert lineage("tag", ORDERS, "--add", "=x").code == 2
+
+
+@pytest.mark.usefixtures("warehouse")
+def test_what_is_deleted_is_unknown_until_it_is_brought_back(lineage: Lineage) -> None:
+    before = sorted(lineage("export").out.splitlines())
+    assert lineage("delete", ORDERS).code == 0
+    assert lineage("downstream", ORDERS).code == 2
+    assert ORDERS not in lineage("export").out
+    (listed,) = lineage("undelete", "--json").items["items"]
+    assert listed["id"].endswith(ORDERS)
+    assert lineage("undelete", "nothing like it").code == 2
+    assert lineage("undelete", ORDERS, "--json").items["items"] == [{**listed, "deleted": False}]
+    assert lineage("undelete").out == ""
+    assert sorted(lineage("export").out.splitlines()) == before
+
+
+def test_commands_move_with_the_events(lineage: Lineage, ways: tuple[str, str]) -> None:
+    old, new = ways
+    assert lineage("ingest", FIXTURES / "airflow.jsonl", FIXTURES / "dbt.jsonl", "--store", old).code == 0
+    for words in (
+        ["tag", ORDERS, "--add", "pii"],
+        ["delete", "shop.mart.top"],
+        ["describe", ORDERS, "--text", "ü\n"],
+    ):
+        assert lineage(*words, "--store", old).code == 0
+    assert lineage("ingest", FIXTURES / "shop_changes.jsonl", "--store", old).code == 0
+
+    moved = lineage("export", "--events", "--store", old).out
+    assert lineage("ingest", "-", "--store", new, input=moved).code == 0
+
+    assert sum('"lineageCommand"' in line for line in moved.splitlines()) == 3
+    assert dumped(new) == dumped(old)
+    assert (
+        lineage("tag", ORDERS, "--json", "--store", new).items
+        == lineage("tag", ORDERS, "--json", "--store", old).items
+    )
+    assert lineage("undelete", "--store", new).out == lineage("undelete", "--store", old).out != ""
+    assert sorted(lineage("export", "--events", "--store", new).out.splitlines()) == sorted(
+        moved.splitlines()
+    )

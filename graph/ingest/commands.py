@@ -1,0 +1,35 @@
+"""Commands that are given here and now."""
+
+from __future__ import annotations
+
+import getpass
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from graph.nodes import Node
+from graph.store.base import LineageStore
+from graph.store.commands import Command, CommandKind
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def give(store: LineageStore, kind: CommandKind, node: Node, name: str = "", value: str = "") -> Command:
+    """Give a command about a dataset, field or job, in the name of the user of this process.
+
+    What is deleted comes back when an event that is later than the deletion names it; a deletion is therefore
+    no earlier than what the store has heard of it. Raises StoreError when the store cannot be written.
+    """
+    now = time.time_ns()
+    if kind is CommandKind.DELETE and (heard := store.last_heard([node.key]).get(node.key)) is not None:
+        now = max(now, ((heard - _EPOCH) // timedelta(microseconds=1) + 1) * 1000)
+    command = Command(str(uuid.uuid4()), now, kind, node, name, value, _user())
+    store.apply([command])
+    return command
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return ""

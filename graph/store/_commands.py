@@ -1,0 +1,215 @@
+"""Commands: kept in the log and brought to bear. What writes runs inside an open transaction.
+
+Of two commands about one thing the later one counts, of two at the same time the one with the greater id:
+the order in which they come makes no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from graph.nodes import Node, NodeType, dataset
+from graph.store._hidden import hidden_of
+from graph.store._log import Memory
+from graph.store._projecting import refresh
+from graph.store._reading import facets, nodes
+from graph.store.changes import Changes, Status
+from graph.store.commands import Annotations, Command, CommandKind, Label, command_of, line_of
+from graph.store.database import Database
+
+_KIND = {
+    CommandKind.TAG: "tag",
+    CommandKind.UNTAG: "tag",
+    CommandKind.OWN: "owner",
+    CommandKind.DISOWN: "owner",
+    CommandKind.DESCRIBE: "description",
+    CommandKind.DELETE: "deletion",
+    CommandKind.UNDELETE: "deletion",
+}
+_TAKES_BACK = {CommandKind.UNTAG, CommandKind.DISOWN, CommandKind.UNDELETE}
+_PAGE = 1000
+
+
+def known_commands(db: Database, batch: Sequence[Command]) -> list[Status]:
+    """Return for each command ACCEPTED where it is new, DUPLICATE where log or batch have it already."""
+    if not batch:
+        return []
+    known = {
+        id_
+        for (id_,) in db.execute(
+            "SELECT c.id FROM each_text(?) AS k CROSS JOIN command AS c ON c.id = k.value",
+            ([one.id for one in batch],),
+        )
+    }
+    statuses = []
+    for one in batch:
+        statuses.append(Status.DUPLICATE if one.id in known else Status.ACCEPTED)
+        known.add(one.id)
+    return statuses
+
+
+def keep(db: Database, new: Sequence[Command], now: int, memory: Memory) -> None:
+    """Append commands to the log and apply them."""
+    (seq,) = db.execute("SELECT seq FROM log_end").fetchone()
+    db.executemany(
+        "INSERT INTO command VALUES (?, ?, ?, ?)",
+        [(seq + place, one.id, now, line_of(one)) for place, one in enumerate(new, 1)],
+    )
+    db.execute("UPDATE log_end SET seq = ?", (seq + len(new),))
+    _apply(db, new, memory)
+
+
+def kept(db: Database, after: int, limit: int) -> list[tuple[int, Command]]:
+    """See `LineageReader.commands`."""
+    rows = db.execute("SELECT seq, body FROM command WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+    return [(seq, command_of(bytes(body))) for seq, body in rows]
+
+
+def apply_all(db: Database, memory: Memory) -> None:
+    """Apply the commands of the log to a projection that has none of them."""
+    after = 0
+    while page := kept(db, after, _PAGE):
+        after = page[-1][0]
+        _apply(db, [command for _, command in page], memory)
+
+
+def _apply(db: Database, commands: Sequence[Command], memory: Memory) -> None:
+    latest: dict[tuple[int, str, str], Command] = {}
+    for one in commands:
+        kind = _KIND[one.kind]
+        slot = (one.node.key, kind, one.name if kind in {"tag", "owner"} else "")
+        known = latest.get(slot, one)
+        latest[slot] = max(one, known, key=lambda each: (each.time, each.id))
+    db.executemany(
+        """
+        INSERT INTO annotation VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (entity, kind, name) DO UPDATE
+        SET value = excluded.value, gone = excluded.gone, time = excluded.time, command = excluded.command
+        WHERE (excluded.time, excluded.command) > (annotation.time, annotation.command)
+        """,
+        [(*slot, one.value, int(one.kind in _TAKES_BACK), one.time, one.id) for slot, one in latest.items()],
+    )
+    settle(db, {entity for entity, kind, _ in latest if kind == "deletion"}, memory)
+
+
+def bring_back(db: Database, events: Iterable[Changes], memory: Memory) -> None:
+    """Show those deleted datasets and jobs again that these events, which are in the log, name."""
+    settle(db, hidden_of(db, {one.entity for item in events for one in item.form.mentions}), memory)
+
+
+def settle(db: Database, entities: Collection[int], memory: Memory) -> None:
+    """Hide those of the datasets and jobs that are deleted and were not heard of since; show the others."""
+    if not entities:
+        return
+    rows = db.execute(
+        """
+        SELECT a.entity FROM each_key(?) AS k
+        CROSS JOIN annotation AS a ON a.entity = k.value AND a.kind = 'deletion' AND a.gone = 0
+        WHERE NOT EXISTS (
+            SELECT 1 FROM form_entity AS m JOIN form AS f ON f.key = m.form
+            WHERE m.entity = a.entity AND f.last_time > a.time)
+        """,
+        (list(entities),),
+    )
+    hide = {entity for (entity,) in rows}
+    were = hidden_of(db, entities)
+    db.executemany("DELETE FROM hidden WHERE entity = ?", [(entity,) for entity in were - hide])
+    db.executemany("INSERT INTO hidden VALUES (?)", [(entity,) for entity in hide - were])
+    if hide != were:
+        refresh(db, _owners(db, hide ^ were), memory, changed=True)
+
+
+def _owners(db: Database, entities: Collection[int]) -> set[int]:
+    """Return the owners of edges that these datasets and jobs have to do with."""
+    keys = list(entities)
+    rows = db.execute(
+        """
+        WITH ends AS (
+            SELECT value AS key FROM each_key(:keys) AS k
+            UNION SELECT n.key FROM node AS n WHERE n.dataset IN (SELECT value FROM each_key(:keys) AS d)
+        ), shapes AS (
+            SELECT shape FROM shape_edge WHERE source IN (SELECT key FROM ends)
+            UNION SELECT shape FROM shape_edge WHERE target IN (SELECT key FROM ends)
+        )
+        SELECT owner FROM shape WHERE key IN (SELECT shape FROM shapes)
+        UNION SELECT owner FROM form WHERE shape IN (SELECT shape FROM shapes)
+        """,
+        {"keys": keys},
+    )
+    return {owner for (owner,) in rows} | set(
+        owner
+        for (owner,) in db.execute(
+            "SELECT DISTINCT f.owner FROM each_key(?) AS k CROSS JOIN form AS f ON f.owner = k.value", (keys,)
+        )
+    )
+
+
+def deleted(db: Database) -> list[Node]:
+    """See `LineageReader.deleted`."""
+    keys = [entity for (entity,) in db.execute("SELECT entity FROM hidden")]
+    return sorted(nodes(db, keys).values())
+
+
+def annotations(db: Database, keys: Collection[int]) -> dict[int, Annotations]:
+    """See `LineageReader.annotations`."""
+    of = nodes(db, keys)
+    whole = {
+        key: dataset(node.namespace, node.name).key if node.type is NodeType.FIELD else key
+        for key, node in of.items()
+    }
+    told = {
+        name: facets(db, whole.values(), name) for name in ("tags", "ownership", "documentation", "schema")
+    }
+    given: dict[int, dict[str, dict[str, str | None]]] = {key: {} for key in of}
+    for entity, kind, name, value, gone in db.execute(
+        "SELECT a.entity, a.kind, a.name, a.value, a.gone FROM each_key(?) AS k"
+        " CROSS JOIN annotation AS a ON a.entity = k.value",
+        (list(of),),
+    ):
+        given[entity].setdefault(kind, {})[name] = None if gone else value
+    return {
+        key: _united({name: by.get(whole[key], {}) for name, by in told.items()}, node.field, given[key])
+        for key, node in of.items()
+    }
+
+
+def _united(
+    told: Mapping[str, Mapping[str, Any]], field: str | None, given: Mapping[str, Mapping[str, str | None]]
+) -> Annotations:
+    """Return what facets say of a dataset or job, or of one field of it, and what commands say over it."""
+    tags = {
+        _text(one.get("key")): _text(one.get("value"))
+        for one in _objects(told["tags"].get("tags"))
+        if (one.get("field") or None) == field
+    }
+    owners, description = dict[str, str](), ""
+    if field is None:
+        owners = {
+            _text(one.get("name")): _text(one.get("type"))
+            for one in _objects(told["ownership"].get("owners"))
+        }
+        description = _text(told["documentation"].get("description"))
+    else:
+        for one in _objects(told["schema"].get("fields")):
+            if one.get("name") == field:
+                description = _text(one.get("description"))
+    said = next(iter(given.get("description", {}).values()), None)
+    return Annotations(
+        _labels(tags, given.get("tag", {})),
+        _labels(owners, given.get("owner", {})),
+        said or description or None,
+    )
+
+
+def _labels(told: Mapping[str, str], given: Mapping[str, str | None]) -> tuple[Label, ...]:
+    return tuple(
+        sorted(Label(name, value) for name, value in {**told, **given}.items() if name and value is not None)
+    )
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
