@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.adapt import Dumper
@@ -14,7 +14,9 @@ from psycopg.types.numeric import Int8BinaryDumper
 from graph.errors import StoreError
 from graph.store._migrations import require_known
 from graph.store._postgresql_errors import postgresql_errors
+from graph.store._postgresql_full_text import PostgresqlFullText
 from graph.store.database import Dialect, Row, Rows, Values, translate
+from graph.store.full_text import FullText
 
 Connection = psycopg.Connection[Row]
 _T = TypeVar("_T")
@@ -44,6 +46,7 @@ class PostgresqlDatabase:
     """
 
     def __init__(self, connect: Callable[[], Connection], location: str, format: int) -> None:
+        self.full_text: FullText = PostgresqlFullText()
         self._connect = connect
         self._location = location
         self._format = format

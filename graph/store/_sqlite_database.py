@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from graph.errors import StoreError
+from graph.store._sqlite_full_text import SqliteFullText
 from graph.store.database import Dialect, Row, Rows, Statement, Values, translate
+from graph.store.full_text import FullText
 
 _REASONS = (
     ("locked", "another process has been writing all the while; try again when it is done"),
@@ -47,6 +49,7 @@ class SqliteDatabase:
 
     def __init__(self, connection: sqlite3.Connection, location: str) -> None:
         self.connection = connection
+        self.full_text: FullText = SqliteFullText()
         self._location = location
 
     def execute(self, sql: str, values: Values = ()) -> Rows:

@@ -17,6 +17,7 @@ from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected,
 from graph.store.commands import Annotations, Command
 from graph.store.history import Assertions, JobRun, Version
 from graph.store.queries import QueryFilter, QueryRecord
+from graph.store.search import SearchHit, SearchPlace
 
 
 class LineageReader(Protocol):
@@ -120,6 +121,30 @@ class LineageReader(Protocol):
         `after` are the total in microseconds and the key of the kind that the page before ended with.
         """
 
+    def search(
+        self,
+        text: str,
+        *,
+        types: Collection[NodeType] = (),
+        namespaces: Collection[str] = (),
+        tags: Collection[str] = (),
+        owners: Collection[str] = (),
+        after: SearchPlace | None = None,
+        limit: int = 100,
+    ) -> list[SearchHit]:
+        """Return up to `limit` hits, the best first, starting behind the place `after`.
+
+        A hit has every word of `text`, or words that begin so; nothing in it is syntax. `types` are datasets
+        and jobs when empty. It is in one of the namespaces, and has all the tags (`key` or `key=value`; of a
+        field, its dataset may have them) and owners. `text` may be empty where a tag or owner is given.
+        Raises InvalidQueryError when nothing is searched for, or more than 16 words.
+
+        What `unindexed` counts is not found yet, or found by what it said before.
+        """
+
+    def unindexed(self) -> int:
+        """Return of how many datasets and jobs search does not know the current texts."""
+
     def annotations(self, keys: Collection[int]) -> dict[int, Annotations]:
         """Return the tags, owners and descriptions of datasets, fields and jobs, as facets and commands say.
 
@@ -182,6 +207,9 @@ class LineageStore(LineageReader, Protocol):
 
         `is_older` is asked about each (engine, version of the engine, our release) in the store.
         """
+
+    def index(self, limit: int = 200) -> bool:
+        """Have search know the current texts of up to `limit` datasets and jobs; tell whether it knows all."""
 
     def bodies(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
         """Return (number, event as received) in the order of arrival, starting behind the number `after`."""

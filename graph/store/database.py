@@ -21,6 +21,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from graph.store.full_text import FullText
+
 Values = Sequence[Any] | Mapping[str, Any]
 Row = tuple[Any, ...]
 
@@ -47,6 +49,9 @@ class Database(Protocol):
     What the engine raises leaves `execute`, `executemany` and `stream` as it is; `errors` makes a StoreError
     of it that says what to do.
     """
+
+    full_text: FullText
+    """How the engine searches words."""
 
     def execute(self, sql: str, values: Values = ()) -> Rows:
         """Run one statement. Outside of `transaction` it only reads."""

@@ -20,6 +20,8 @@ from graph.store import _queries as ran
 from graph.store import _reading as read
 from graph.store import _replaying as replaying
 from graph.store import _run_reading as run_reading
+from graph.store import _search as searching
+from graph.store import _search_index as search_index
 from graph.store import _writing as write
 from graph.store._claims import KeyCollisionError
 from graph.store._log import LogReader, Memory
@@ -29,6 +31,7 @@ from graph.store.database import Database
 from graph.store.history import Assertions, JobRun, Version
 from graph.store.log_format import content_of
 from graph.store.queries import QueryFilter, QueryRecord
+from graph.store.search import SearchHit, SearchPlace
 
 
 class SqlStore:
@@ -186,6 +189,27 @@ class SqlStore:
         with self._errors():
             return ran.find(self._db, asked, after, limit)
 
+    def search(
+        self,
+        text: str,
+        *,
+        types: Collection[NodeType] = (),
+        namespaces: Collection[str] = (),
+        tags: Collection[str] = (),
+        owners: Collection[str] = (),
+        after: SearchPlace | None = None,
+        limit: int = 100,
+    ) -> list[SearchHit]:
+        """See LineageReader."""
+        asked = searching.asked_for(text, types, namespaces, tags, owners)
+        with self._errors():
+            return searching.search(self._db, asked, after, limit)
+
+    def unindexed(self) -> int:
+        """See LineageReader."""
+        with self._errors():
+            return search_index.unindexed(self._db)
+
     def annotations(self, keys: Collection[int]) -> dict[int, Annotations]:
         """See LineageReader."""
         with self._errors():
@@ -245,6 +269,11 @@ class SqlStore:
         """See LineageStore."""
         with self._transaction():
             return deriving.renew(self._db, is_older)
+
+    def index(self, limit: int = 200) -> bool:
+        """See LineageStore."""
+        with self._transaction():
+            return search_index.index(self._db, limit)
 
     def bodies(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
         """See LineageStore."""
