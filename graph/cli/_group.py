@@ -36,6 +36,7 @@ COMMANDS = {
     "describe": "Describe a dataset, field or job.",
     "delete": "Leave a dataset or job out of answers.",
     "undelete": "Bring a deleted dataset or job back, or list what is deleted.",
+    "prune": "Remove old or retired runs from the log and the graph.",
     "rebuild": "Make the graph anew from the log.",
 }
 """Each command and its line in the help; its module and the function or group in it have its name.

@@ -23,12 +23,13 @@ def give(store: LineageStore, kind: CommandKind, node: Node, name: str = "", val
     now = time.time_ns()
     if kind is CommandKind.DELETE and (heard := store.last_heard([node.key]).get(node.key)) is not None:
         now = max(now, ((heard - _EPOCH) // timedelta(microseconds=1) + 1) * 1000)
-    command = Command(str(uuid.uuid4()), now, kind, node, name, value, _user())
+    command = Command(str(uuid.uuid4()), now, kind, node, name, value, user())
     store.apply([command])
     return command
 
 
-def _user() -> str:
+def user() -> str:
+    """Return who runs this process, "" where that is not known."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):

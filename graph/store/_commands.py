@@ -150,7 +150,7 @@ def deleted(db: Database) -> list[Node]:
     return sorted(nodes(db, keys).values())
 
 
-def annotations(db: Database, keys: Collection[int]) -> dict[int, Annotations]:
+def annotated(db: Database, keys: Collection[int]) -> dict[int, Annotations]:
     """See `LineageReader.annotations`."""
     of = nodes(db, keys)
     whole = {

@@ -33,7 +33,7 @@ PROJECTION = (
 )
 """The tables that follow from the log."""
 
-FOLLOWING = frozenset[str]()
+FOLLOWING = frozenset({"search_document", "search_words", "search_waiting"})
 """The tables that triggers keep up with the projection."""
 
 _PAGE = 500

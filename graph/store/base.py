@@ -17,6 +17,7 @@ from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected,
 from graph.store.commands import Annotations, Command
 from graph.store.history import Assertions, JobRun, Version
 from graph.store.queries import QueryFilter, QueryRecord
+from graph.store.retention import Policy, Pruned, Removal
 from graph.store.search import SearchHit, SearchPlace
 
 
@@ -92,6 +93,9 @@ class LineageReader(Protocol):
     def last_heard(self, keys: Collection[int]) -> dict[int, datetime]:
         """Return when an event last named these jobs and datasets, by key; others are left out."""
 
+    def horizon(self) -> datetime | None:
+        """Return the time before which events may be gone, None where the log has all that it ever took."""
+
     def latest_event_time(self) -> datetime | None:
         """Return the latest time of any event, None when there is none."""
 
@@ -153,6 +157,9 @@ class LineageReader(Protocol):
 
     def deleted(self) -> list[Node]:
         """Return the datasets and jobs that are deleted and that no later event has named."""
+
+    def removals(self) -> list[Removal]:
+        """Return the records of what was removed from the log, the first one first."""
 
     def counts(self) -> StoreCounts:
         """Return how much the store holds."""
@@ -231,6 +238,19 @@ class LineageStore(LineageReader, Protocol):
         """Return (number, command) in the order of arrival, starting behind the number `after`.
 
         Events and commands are numbered together.
+        """
+
+    def prune(
+        self,
+        policy: Policy,
+        understand: Callable[[bytes], Changes | Rejected | Command],
+        *,
+        dry_run: bool = False,
+    ) -> Pruned:
+        """Remove what the policy names from the log, and what only that said from the graph; return what it was.
+
+        A removal is recorded, and events that are gone are duplicates when they come again. What is left is
+        taken in again as `rebuild` does. With `dry_run` nothing is removed.
         """
 
     def early_bodies(self, limit: int) -> list[tuple[int, bytes]]:

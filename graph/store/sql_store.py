@@ -16,6 +16,7 @@ from graph.store import _commands as commanding
 from graph.store import _deriving as deriving
 from graph.store import _early as early
 from graph.store import _history as past
+from graph.store import _pruning as pruning
 from graph.store import _queries as ran
 from graph.store import _reading as read
 from graph.store import _replaying as replaying
@@ -31,6 +32,7 @@ from graph.store.database import Database
 from graph.store.history import Assertions, JobRun, Version
 from graph.store.log_format import content_of
 from graph.store.queries import QueryFilter, QueryRecord
+from graph.store.retention import Policy, Pruned, Removal
 from graph.store.search import SearchHit, SearchPlace
 
 
@@ -152,6 +154,11 @@ class SqlStore:
         with self._errors():
             return past.last_heard(self._db, keys)
 
+    def horizon(self) -> datetime | None:
+        """See LineageReader."""
+        with self._errors():
+            return pruning.horizon(self._db)
+
     def latest_event_time(self) -> datetime | None:
         """See LineageReader."""
         with self._errors():
@@ -213,7 +220,7 @@ class SqlStore:
     def annotations(self, keys: Collection[int]) -> dict[int, Annotations]:
         """See LineageReader."""
         with self._errors():
-            return commanding.annotations(self._db, keys)
+            return commanding.annotated(self._db, keys)
 
     def deleted(self) -> list[Node]:
         """See LineageReader."""
@@ -224,6 +231,11 @@ class SqlStore:
         """See LineageStore."""
         with self._errors():
             return commanding.kept(self._db, after, limit)
+
+    def removals(self) -> list[Removal]:
+        """See LineageReader."""
+        with self._errors():
+            return pruning.removals(self._db)
 
     def counts(self) -> StoreCounts:
         """See LineageReader."""
@@ -288,6 +300,20 @@ class SqlStore:
         """See LineageStore."""
         with self._transaction():
             return replaying.replay(self._db, understand, time.time_ns(), self._memory, self._log, progress)
+
+    def prune(
+        self,
+        policy: Policy,
+        understand: Callable[[bytes], Changes | Rejected | Command],
+        *,
+        dry_run: bool = False,
+    ) -> Pruned:
+        """See LineageStore."""
+        with self._transaction():
+            now = time.time_ns()
+            return pruning.prune(
+                self._db, policy, understand, now, self._memory, self._log, dry_run=dry_run
+            )
 
     def early_bodies(self, limit: int) -> list[tuple[int, bytes]]:
         """See LineageStore."""

@@ -25,8 +25,8 @@ CREATE TABLE hidden (
     entity INTEGER PRIMARY KEY
 );
 
--- What was removed from the log: when (received_at of the log), until which number, and what was asked for.
--- horizon: where it was removed by age, the latest time of any event of it. body: JSON.
+-- What was removed from the log: when, the last number of the log then, and what was asked for.
+-- horizon: the age that was asked for, if any: the graph of earlier times is not known any more. body: JSON.
 CREATE TABLE removal (
     number INTEGER PRIMARY KEY,
     removed_at INTEGER NOT NULL,

@@ -124,3 +124,24 @@ def test_commands_move_with_the_events(lineage: Lineage, ways: tuple[str, str]) 
     assert sorted(lineage("export", "--events", "--store", new).out.splitlines()) == sorted(
         moved.splitlines()
     )
+
+
+@pytest.mark.usefixtures("warehouse")
+def test_what_would_be_pruned_is_told_and_then_removed(lineage: Lineage) -> None:
+    """DD-25: a retired pipeline is deleted, then pruned, and the rest stays as it was."""
+    retired = "anchor_shop.bash_extract"
+    assert lineage("prune").code == 2
+    assert lineage("prune", "--before", "1d", "--older-than", "1d").code == 2
+    assert lineage("prune", "--older-than", "soon", "--yes").code == 2
+    assert lineage("prune", "--job", retired).code == 2, "nobody is asked"
+    assert lineage("delete", retired).code == 0
+
+    planned = lineage("prune", "--decommissioned", "--dry-run", "--json").items["items"]
+    assert planned[0]["events"] == 2
+    assert any(node.endswith(retired) for node in planned[0]["nodes"])
+    assert lineage("undelete").out != ""
+
+    assert lineage("prune", "--decommissioned", "--yes", "--json").items["items"] == planned
+    assert lineage("undelete").out == ""
+    assert lineage("status", "--json").items["items"][0]["events"] == 57
+    assert "0 events of 0 runs removed" in lineage("prune", "--older-than", "5200w", "--yes").out
