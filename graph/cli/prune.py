@@ -11,7 +11,8 @@ import typer
 from graph.cli._options import Json, Store
 from graph.cli._output import print_items, print_note, time_text
 from graph.cli._store import opened
-from graph.ingest import derive, prune as prune_store
+from graph.ingest import derive
+from graph.ingest import prune as prune_store
 from graph.nodes import NodeType
 from graph.queries import since_time
 from graph.queries.names import resolve

@@ -47,7 +47,11 @@ def apply(
             outcomes.append(Outcome(Status.REJECTED, (_SAME_KEY,)))
         else:
             outcomes.append(Outcome(known[id(item)]))
-    letters = [(item.body, told.reasons) for item, told in zip(batch, outcomes, strict=True) if told.reasons]
+    letters = [
+        (item.body, told.reasons)
+        for item, told in zip(batch, outcomes, strict=True)
+        if told.reasons and not isinstance(item, Command)
+    ]
     _reject(db, letters, now)
     accepted = [item for item in events if known[id(item)] is Status.ACCEPTED]
     if accepted:

@@ -16,8 +16,8 @@ class Policy:
     events of the jobs, and of the datasets that DatasetEvents are about, in a namespace; of one job.
     `decommissioned`: events of jobs and datasets that are deleted.
 
-    By age nothing goes that the current graph is made of, or that the graph at `before` was made of. Without an
-    age, and of what is deleted, everything goes. `who` asks for it.
+    By age nothing goes that the current graph is made of, or that the graph at `before` was made of. Without
+    an age, and of what is deleted, everything goes. `who` asks for it.
     """
 
     before: datetime | None = None
@@ -39,9 +39,9 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was removed, or would be: how many events and runs, and which jobs and datasets no event names then.
+    """What was removed, or would be: how many events, and how many runs of which nothing is left.
 
-    `until` is the latest time of any of the events.
+    `nodes` are the jobs and datasets that no event names then, `until` the latest time of any of the events.
     """
 
     events: int = 0
@@ -54,8 +54,8 @@ class Pruned:
 class Removal:
     """The record of something that was removed from the log.
 
-    `seq` is the last number that the log had given then, `events` how many went. `horizon` is `Policy.before`.
-    `policy` says what was asked for, as JSON.
+    `seq` is the last number that the log had given then, `events` how many went. `horizon` is what
+    `Policy.before` was. `policy` says what was asked for, as JSON.
     """
 
     number: int
