@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class NodeType(StrEnum):
@@ -21,6 +21,9 @@ class NodeType(StrEnum):
     DATASET = "DATASET"
     FIELD = "FIELD"
     JOB = "JOB"
+
+    # Nodes are the keys of many tables; the hash of enums is a Python function.
+    __hash__ = str.__hash__
 
 
 _PREFIX = {NodeType.DATASET: "dataset", NodeType.FIELD: "datasetField", NodeType.JOB: "job"}
@@ -31,8 +34,7 @@ def hash63(data: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") >> 1
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Node:
+class Node(NamedTuple):
     """The identity of a dataset, a field of a dataset, or a job; `field` is None unless it is a field."""
 
     type: NodeType
@@ -43,8 +45,9 @@ class Node:
     @property
     def id(self) -> str:
         """The text id, as in `dataset:postgres://db:5432:shop.public.orders`."""
-        parts = [_PREFIX[self.type], self.namespace, self.name]
-        return ":".join(parts if self.field is None else [*parts, self.field])
+        type_, namespace, name, column = self
+        whole = f"{_PREFIX[type_]}:{namespace}:{name}"
+        return whole if column is None else f"{whole}:{column}"
 
     @property
     def key(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 
 class EdgeKind(IntEnum):
@@ -25,6 +26,9 @@ class EdgeKind(IntEnum):
     UNDERSTOOD = 7
     """dataset -> job, beside READS: every field that the job uses of it has its USES edge."""
 
+    # Kinds stand in the keys of every edge of an answer; the hash of enums is a Python function.
+    __hash__ = int.__hash__
+
 
 class Origin(IntEnum):
     """Where a statement of lineage comes from; the values are those in the store."""
@@ -36,6 +40,8 @@ class Origin(IntEnum):
     SQL_CERTAIN = 4
     """A statement that was understood whole, in a known dialect, all its tables found."""
     SQL_DOUBTFUL = 5
+
+    __hash__ = int.__hash__
 
 
 class Direction(StrEnum):
@@ -67,8 +73,7 @@ class Transformation:
     masking: bool = False
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edge:
+class Edge(NamedTuple):
     """One edge of the current graph, by node keys; `job` is None for what a DatasetEvent declared.
 
     Of edges that have a job at an end it also stands in `job`. `origin` is given for edges between fields.

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graph.errors import InvalidQueryError
 from graph.nodes import Node, NodeType
@@ -45,8 +45,7 @@ def node_as_json(node: Node) -> dict[str, Any]:
     return found if node.field is None else {**found, "field": node.field}
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerNode:
+class AnswerNode(NamedTuple):
     """A node and where it stands in an answer.
 
     `distance` counts dataset hops (of a field: field hops) from the asked node, which has 0; a job's is
@@ -81,8 +80,7 @@ class AnswerNode:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerEdge:
+class AnswerEdge(NamedTuple):
     """An edge the way the data flows, with the jobs that make it and how fields are made from each other.
 
     `origins` are the sources that an edge between fields is known from, the most trusted first. An edge that
@@ -104,7 +102,7 @@ class AnswerEdge:
             "target": self.target.id,
             "kind": self.kind.name,
             "jobs": [job.id for job in self.jobs],
-            "transformations": [_transformation(each) for each in self.transformations],
+            "transformations": [transformation_as_json(each) for each in self.transformations],
         }
         if self.origins:
             found["origins"] = [ORIGIN_NAMES[each] for each in self.origins]
@@ -163,7 +161,8 @@ class Answer:
         return replace(self, nodes=tuple(shown), edges=tuple(edges), next=more)
 
 
-def _transformation(each: Transformation) -> dict[str, Any]:
+def transformation_as_json(each: Transformation) -> dict[str, Any]:
+    """Return how a field is made as it stands on an edge; without what is not said."""
     said = {
         "type": each.type,
         "subtype": each.subtype,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from graph.nodes import Node, dataset
 from graph.queries.draft import Draft
 from graph.queries.walk import Walked, distances, graph_of
 from graph.records import Direction, Edge
@@ -18,9 +16,16 @@ def is_indirect(edge: Edge) -> bool:
     return edge.transformation is not None and edge.transformation.type.upper() == "INDIRECT"
 
 
-def direct_keys(field_edges: Iterable[Edge], starts: Collection[int]) -> Collection[int]:
-    """Return the fields to which a path of edges leads that are all not INDIRECT."""
-    strong = (edge for edge in field_edges if not is_indirect(edge))
+def direct_keys(fields: Walked, starts: Collection[int]) -> Collection[int]:
+    """Return the fields to which a path of walked edges leads that are all not INDIRECT."""
+    strong = [edge for edge in fields.edges if not is_indirect(edge)]
+    return _reached_by(strong, fields, starts)
+
+
+def _reached_by(strong: Collection[Edge], walked: Walked, starts: Collection[int]) -> Collection[int]:
+    """Return what some of the edges of a walk reach from its starts."""
+    if len(strong) == len(walked.edges):
+        return walked.reached.keys() | starts
     return distances(graph_of(strong, Direction.DOWNSTREAM), starts).keys()
 
 
@@ -30,15 +35,15 @@ def mark_feeds(
     starts: Collection[int],
     jobs: Mapping[int, Collection[int]],
     field_edges: Iterable[Edge],
-    fields: Mapping[int, Node],
+    holder: Mapping[int, int],
 ) -> None:
     """Mark the datasets and jobs of a walk: a hop is indirect when it has field edges and all are INDIRECT.
 
-    `jobs` are those behind each dataset, `fields` the names of the ends of the field edges.
+    `jobs` are those behind each dataset, `holder` the datasets of the ends of the field edges.
     """
-    indirect = _indirect_steps(field_edges, fields)
+    indirect = _indirect_steps(field_edges, holder)
     strong = [edge for edge in feeds.edges if (edge.source, edge.target, edge.job) not in indirect]
-    direct = distances(graph_of(strong, Direction.DOWNSTREAM), starts).keys() if starts else ()
+    direct = _reached_by(strong, feeds, starts) if starts else ()
     for key in feeds.reached:
         draft.mark(key, direct=key in direct)
     carrying = {(edge.source, edge.job) for edge in strong}
@@ -49,16 +54,12 @@ def mark_feeds(
             draft.mark(job, direct=near in direct and (only_reads or (near, job) in carrying))
 
 
-def _indirect_steps(field_edges: Iterable[Edge], fields: Mapping[int, Node]) -> set[_Step]:
+def _indirect_steps(field_edges: Iterable[Edge], holder: Mapping[int, int]) -> set[_Step]:
     """Return the hops between two datasets by a job of which all field edges are INDIRECT."""
-    kinds: dict[_Step, set[bool]] = defaultdict(set)
+    weak: set[_Step] = set()
+    strong: set[_Step] = set()
     for edge in field_edges:
-        source, target = fields.get(edge.source), fields.get(edge.target)
+        source, target = holder.get(edge.source), holder.get(edge.target)
         if source is not None and target is not None:
-            step = (_dataset_key(source), _dataset_key(target), edge.job)
-            kinds[step].add(is_indirect(edge))
-    return {step for step, indirect in kinds.items() if indirect == {True}}
-
-
-def _dataset_key(field: Node) -> int:
-    return dataset(field.namespace, field.name).key
+            (weak if is_indirect(edge) else strong).add((source, target, edge.job))
+    return weak - strong

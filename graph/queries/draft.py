@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from graph.nodes import Node, NodeType
@@ -17,15 +17,6 @@ _LEVELS_OF_PARENTS = 32
 """How far up the parents of a job are followed; a circle of parents ends here."""
 
 
-@dataclass(slots=True)
-class _Label:
-    """What is said of an edge by all that make it."""
-
-    jobs: set[int] = field(default_factory=set)
-    transformations: set[Transformation] = field(default_factory=set)
-    origins: set[Origin] = field(default_factory=set)
-
-
 class Draft:
     """Collects distances, the nodes before and edges by key; `finish` reads the names and sorts."""
 
@@ -34,7 +25,8 @@ class Draft:
         self.before: dict[int, set[int]] = {}
         """The nodes of the same kind that stand before a node on its shortest paths."""
         self.impact: dict[int, Impact] = {}
-        self._edges: dict[_Ends, _Label] = {}
+        self._edges: dict[_Ends, list[Edge]] = defaultdict(list)
+        self._names: dict[int, Node] = {}
 
     def place(self, key: int, distance: int, before: Iterable[int] = ()) -> None:
         """Put a node at a distance unless it stands nearer; an equal distance adds to what stands before."""
@@ -50,67 +42,95 @@ class Draft:
         if direct or self.impact.get(key, Impact.UNKNOWN) is Impact.UNKNOWN:
             self.impact[key] = Impact.DIRECT if direct else Impact.INDIRECT
 
-    def link(self, edge: Edge) -> None:
-        """Add an edge; edges with the same kind and ends become one."""
-        label = self._edges.setdefault((edge.kind, edge.source, edge.target), _Label())
-        if edge.job is not None:
-            label.jobs.add(edge.job)
-        if edge.transformation is not None:
-            label.transformations.add(edge.transformation)
-        if edge.origin is not None:
-            label.origins.add(edge.origin)
+    def link(self, edges: Iterable[Edge]) -> None:
+        """Add edges; those with the same kind and ends become one."""
+        linked = self._edges
+        for edge in edges:
+            linked[edge[:3]].append(edge)
+
+    def read(self, reader: LineageReader, keys: Collection[int]) -> dict[int, Node]:
+        """Return the nodes of these keys as `LineageReader.nodes` does; each is read once for a draft."""
+        if unread := [key for key in keys if key not in self._names]:
+            self._names |= reader.nodes(unread)
+        return {key: node for key in keys if (node := self._names.get(key)) is not None}
 
     def finish(self, reader: LineageReader, query: Mapping[str, Any]) -> Answer:
         """Read the names of all that was collected and return the answer in its order.
 
         A node that the store no longer knows is left out with its edges.
         """
-        names = reader.nodes(self._keys())
-        datasets = [key for key in self.distance if key in names and names[key].type is NodeType.DATASET]
-        jobs = [key for key in self.distance if key in names and names[key].type is NodeType.JOB]
-        types = _dataset_types(reader, datasets)
-        parents = _parents(reader, jobs)
-        nodes = {
-            key: AnswerNode(
-                node=names[key],
-                distance=distance,
-                via=min((names[each] for each in self.before[key] if each in names), default=None),
-                impact=self.impact.get(key),
-                dataset_type=types.get(key),
-                parents=parents.get(key, ()),
+        names = self.read(reader, self._keys())
+        order = self._order(names)
+        types = _dataset_types(reader, [key for key in order if names[key].type is NodeType.DATASET])
+        parents = _parents(reader, [key for key in order if names[key].type is NodeType.JOB])
+        nodes = tuple(
+            AnswerNode(
+                names[key],
+                self.distance[key],
+                _first(names, self.before[key]),
+                self.impact.get(key),
+                types.get(key),
+                parents.get(key, ()),
             )
-            for key, distance in self.distance.items()
-            if key in names
-        }
-        order = sorted(nodes, key=lambda key: nodes[key].place)
-        edges = self._finished_edges(names, {key: rank for rank, key in enumerate(order)})
-        return Answer(query=query, nodes=tuple(nodes[key] for key in order), edges=edges)
+            for key in order
+        )
+        return Answer(query=query, nodes=nodes, edges=self._finished_edges(names, order))
 
     def _keys(self) -> set[int]:
-        jobs = {job for label in self._edges.values() for job in label.jobs}
+        jobs = {edge.job for edges in self._edges.values() for edge in edges if edge.job is not None}
         return jobs | self.distance.keys()
 
-    def _finished_edges(self, names: Mapping[int, Node], rank: Mapping[int, int]) -> tuple[AnswerEdge, ...]:
+    def _order(self, names: Mapping[int, Node]) -> list[int]:
+        """Return the keys of the nodes in the order of `AnswerNode.place`."""
+        places = [
+            (distance, node.type, node.id, key)
+            for key, distance in self.distance.items()
+            if (node := names.get(key)) is not None
+        ]
+        return [key for *_, key in sorted(places)]
+
+    def _finished_edges(self, names: Mapping[int, Node], order: Iterable[int]) -> tuple[AnswerEdge, ...]:
         """Return the edges in the order of their farther ends, then of their nearer ones."""
+        rank = {key: place for place, key in enumerate(order)}
+        places = []
+        for ends in self._edges:
+            source, target = rank.get(ends[1]), rank.get(ends[2])
+            if source is not None and target is not None:
+                later, earlier = (source, target) if source > target else (target, source)
+                places.append((later, earlier, ends[0], target, ends))
+        return tuple(_finished(self._edges[ends], names) for *_, ends in sorted(places))
 
-        def order(ends: _Ends) -> tuple[int, int, int, int]:
-            source, target = rank[ends[1]], rank[ends[2]]
-            return (max(source, target), min(source, target), ends[0], target)
 
-        known = [ends for ends in self._edges if ends[1] in names and ends[2] in names]
-        return tuple(self._finished(ends, names) for ends in sorted(known, key=order))
+def _first(names: Mapping[int, Node], keys: Iterable[int]) -> Node | None:
+    return min((names[key] for key in keys if key in names), default=None)
 
-    def _finished(self, ends: _Ends, names: Mapping[int, Node]) -> AnswerEdge:
-        label, trusted = self._edges[ends], ends[0] is not EdgeKind.OVERRULED
-        return AnswerEdge(
-            source=names[ends[1]],
-            target=names[ends[2]],
-            kind=ends[0] if trusted else EdgeKind.FIELD,
-            jobs=tuple(sorted(names[job] for job in label.jobs if job in names)),
-            transformations=tuple(sorted(label.transformations)),
-            origins=tuple(origin for origin in ORIGIN_NAMES if origin in label.origins),
-            trusted=trusted,
-        )
+
+def _finished(edges: Sequence[Edge], names: Mapping[int, Node]) -> AnswerEdge:
+    """Return edges with the same kind and ends as one."""
+    kind, source, target, job, made, origin = edges[0]
+    jobs: tuple[Node, ...]
+    transformations: tuple[Transformation, ...]
+    origins: tuple[Origin, ...]
+    if len(edges) == 1:
+        jobs = (names[job],) if job is not None and job in names else ()
+        transformations = () if made is None else (made,)
+        origins = (origin,) if origin is not None and origin in ORIGIN_NAMES else ()
+    else:
+        makers = {edge.job for edge in edges if edge.job is not None}
+        jobs = tuple(sorted(names[key] for key in makers if key in names))
+        transformations = tuple(sorted({edge.transformation for edge in edges if edge.transformation}))
+        said = {edge.origin for edge in edges}
+        origins = tuple(origin for origin in ORIGIN_NAMES if origin in said)
+    trusted = kind is not EdgeKind.OVERRULED
+    return AnswerEdge(
+        names[source],
+        names[target],
+        kind if trusted else EdgeKind.FIELD,
+        jobs,
+        transformations,
+        origins,
+        trusted,
+    )
 
 
 def _dataset_types(reader: LineageReader, keys: Collection[int]) -> dict[int, str]:

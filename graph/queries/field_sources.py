@@ -54,7 +54,7 @@ def columns(
         for edge in overruled:
             draft.place(edge.target, 0)
             draft.place(edge.source, 1, (edge.target,))
-            draft.link(edge)
+        draft.link(overruled)
     answer = draft.finish(reader, {"question": "columns", "node": asked.id, "depth": depth})
     trusted = [edge for edge in walked.edges if edge.target in own]
     return replace(answer, notes=tuple(_notes(reader, trusted, overruled)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from graph.nodes import Node, NodeType, dataset
@@ -14,7 +14,7 @@ from graph.queries.draft import Draft
 from graph.queries.names import resolve
 from graph.queries.readers import with_readers
 from graph.queries.unknown import Holder, add_unknown
-from graph.queries.walk import Walked, add_jobs, check_depth, starts_of, walk
+from graph.queries.walk import Walked, add_jobs, check_depth, holders_of, starts_of, walk
 from graph.records import Direction, EdgeKind
 from graph.store.base import LineageReader
 
@@ -81,21 +81,24 @@ def _of_fields(
 ) -> None:
     draft.place(holder.key, 0)
     fields = walk(reader, draft, keys, EdgeKind.FIELD, DOWN, depth)
-    holders = _add_what_holds(reader, draft, fields, keys) if keys else {}
+    direct = direct_keys(fields, keys)
+    of_field = holders_of(draft.read(reader, fields.reached))
+    holders = _add_what_holds(draft, fields, of_field, direct)
     holders.setdefault(holder.key, Holder(0))
-    _add_users(reader, draft, fields, keys, depth)
-    add_unknown(reader, draft, holders, depth)
+    _add_users(reader, draft, fields, direct, depth)
+    shown = {(of_field[edge.target], edge.job) for edge in fields.edges if edge.target in of_field}
+    add_unknown(reader, draft, holders, shown, depth)
     draft.impact.pop(holder.key, None)
 
 
 def _add_users(
-    reader: LineageReader, draft: Draft, fields: Walked, starts: Collection[int], depth: int | None
+    reader: LineageReader, draft: Draft, fields: Walked, direct: Collection[int], depth: int | None
 ) -> None:
     """Add and mark the jobs that read the walked fields in statements that write nothing."""
     near = [key for key, hops in fields.reached.items() if depth is None or hops < depth]
-    direct = direct_keys(fields.edges, starts)
-    for edge in reader.incident(near, EdgeKind.USES, DOWN) if near else ():
-        draft.link(edge)
+    uses = list(reader.incident(near, EdgeKind.USES, DOWN)) if near else []
+    draft.link(uses)
+    for edge in uses:
         draft.place(edge.target, fields.reached[edge.source] + 1)
         draft.mark(edge.target, direct=edge.source in direct and not is_indirect(edge))
 
@@ -106,21 +109,22 @@ def _of_dataset(reader: LineageReader, draft: Draft, asked: Node, depth: int | N
     jobs = add_jobs(reader, draft, feeds, DOWN, depth, leading)
     own = [each.key for start in reader.nodes(starts).values() for each in reader.fields(start)]
     fields = walk(reader, draft, own, EdgeKind.FIELD, DOWN, depth, alone=False)
-    mark_feeds(draft, feeds, starts, jobs, fields.edges, reader.nodes(fields.reached))
-    _add_what_holds(reader, draft, fields, own)
+    of_field = holders_of(draft.read(reader, fields.reached))
+    mark_feeds(draft, feeds, starts, jobs, fields.edges, of_field)
+    _add_what_holds(draft, fields, of_field, direct_keys(fields, own))
     if asked.type is NodeType.DATASET:
         for key in own:
             draft.impact.pop(key, None)
 
 
 def _add_what_holds(
-    reader: LineageReader, draft: Draft, fields: Walked, starts: Collection[int]
+    draft: Draft, fields: Walked, holder: Mapping[int, int], direct: Collection[int]
 ) -> dict[int, Holder]:
-    """Mark the walked fields; add and mark the datasets that hold them and the jobs that make them."""
-    names = reader.nodes(fields.reached)
-    direct = direct_keys(fields.edges, starts)
+    """Mark the walked fields; add and mark the datasets that hold them and the jobs that make them.
+
+    `holder` are the datasets of fields, `direct` the fields that are affected directly.
+    """
     _prefer_direct(draft, fields, direct)
-    holder = {key: dataset(name.namespace, name.name).key for key, name in names.items()}
     bringing: dict[int, set[int]] = defaultdict(set)
     for edge in fields.edges:
         if edge.job is not None and fields.reached[edge.target] == fields.reached[edge.source] + 1:

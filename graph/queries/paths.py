@@ -41,9 +41,7 @@ def path(
     for distance, key in enumerate(keys):
         draft.place(key, distance, keys[max(distance - 1, 0) : distance])
     steps = set(pairwise(keys))
-    for edge in edges:
-        if (edge.source, edge.target) in steps:
-            draft.link(edge)
+    draft.link(edge for edge in edges if (edge.source, edge.target) in steps)
     return draft.finish(reader, query)
 
 

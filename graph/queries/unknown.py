@@ -10,7 +10,7 @@ import networkx as nx
 
 from graph.queries.answer import Impact
 from graph.queries.draft import Draft
-from graph.queries.walk import graph_of, touching
+from graph.queries.walk import graph_of, shown_targets, touching
 from graph.records import Direction, Edge, EdgeKind
 from graph.store.base import LineageReader
 
@@ -28,9 +28,16 @@ class Holder:
 
 
 def add_unknown(
-    reader: LineageReader, draft: Draft, holders: Mapping[int, Holder], depth: int | None
+    reader: LineageReader,
+    draft: Draft,
+    holders: Mapping[int, Holder],
+    shown: Collection[tuple[int, int | None]],
+    depth: int | None,
 ) -> None:
     """Add jobs that read an affected dataset in a way no column lineage shows, and all that lies behind them.
+
+    `shown` are (dataset, job) pairs of which it is known already that the job makes a field of the dataset
+    from a field.
 
     A job that only reads a holder is none of them where its SQL tells all fields that it uses of it.
 
@@ -42,8 +49,9 @@ def add_unknown(
     if not near:
         return
     feeds = list(reader.incident(near, EdgeKind.FEEDS, DOWN))
-    shown = _shown(reader, {edge.target for edge in feeds})
     blind = [edge for edge in feeds if (edge.target, edge.job) not in shown]
+    others = shown_targets(reader, {edge.target for edge in blind})
+    blind = [edge for edge in blind if (edge.target, edge.job) not in others]
     targets = {edge.target for edge in blind}
     behind = list(reader.closure(targets, EdgeKind.FEEDS, DOWN, depth)) if targets else []
     reached = _hops(holders, blind, behind, depth)
@@ -65,13 +73,6 @@ def _understood(reader: LineageReader, datasets: Collection[int]) -> set[tuple[i
     return {(edge.source, edge.job) for edge in edges}
 
 
-def _shown(reader: LineageReader, targets: Collection[int]) -> set[tuple[int, int | None]]:
-    """Return the (dataset, job) pairs where the job makes at least one field of the dataset from a field."""
-    of_field = {each.key: key for key, node in reader.nodes(targets).items() for each in reader.fields(node)}
-    edges = reader.incident(of_field, EdgeKind.FIELD, Direction.UPSTREAM) if of_field else ()
-    return {(of_field[edge.target], edge.job) for edge in edges}
-
-
 def _hops(
     holders: Mapping[int, Holder], blind: Iterable[Edge], behind: Iterable[Edge], depth: int | None
 ) -> dict[int, int]:
@@ -89,8 +90,8 @@ def _hops(
 def _add_datasets(
     draft: Draft, steps: Iterable[Edge], reached: Mapping[int, int], claimed: Collection[int]
 ) -> None:
+    draft.link(steps)
     for edge in steps:
-        draft.link(edge)
         if edge.target not in claimed:
             arrives = reached[edge.source] + 1 == reached[edge.target]
             draft.place(edge.target, reached[edge.target], [edge.source] if arrives else ())
@@ -108,8 +109,7 @@ def _add_jobs(
     for edge in steps:
         if edge.job is not None and reached[edge.source] + 1 == reached[edge.target]:
             bringing[edge.target].add(edge.job)
-    for edge in readers:
-        draft.link(edge)
+    draft.link(readers)
     for edge in (*steps, *readers):
         if edge.job is not None and edge.job not in claimed:
             draft.place(edge.job, reached[edge.source] + 1, bringing[edge.source] - {edge.job})

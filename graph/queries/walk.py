@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import networkx as nx
 
 from graph.errors import InvalidQueryError
-from graph.nodes import Node, NodeType
+from graph.nodes import Node, NodeType, dataset
 from graph.queries.draft import Draft
 from graph.records import Direction, Edge, EdgeKind
 from graph.store.base import LineageReader
@@ -30,10 +30,17 @@ def ends(edge: Edge, direction: Direction) -> tuple[int, int]:
     return (edge.source, edge.target) if direction is Direction.DOWNSTREAM else (edge.target, edge.source)
 
 
+def steps(edges: Iterable[Edge], direction: Direction) -> list[tuple[int, int]]:
+    """Return the `ends` of each edge."""
+    if direction is Direction.DOWNSTREAM:
+        return [(source, target) for _, source, target, *_ in edges]
+    return [(target, source) for _, source, target, *_ in edges]
+
+
 def graph_of(edges: Iterable[Edge], direction: Direction) -> nx.DiGraph[int]:
     """Return the edges as a graph whose arrows point the way of the walk."""
     graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_edges_from(ends(edge, direction) for edge in edges)
+    graph.add_edges_from(steps(edges, direction))
     return graph
 
 
@@ -72,13 +79,13 @@ def walk(
     if not alone:
         starts = {ends(edge, direction)[0] for edge in edges}.intersection(starts)
     reached = distances(graph_of(edges, direction), starts)
-    for key, distance in reached.items():
-        draft.place(key, distance)
-    for edge in edges:
-        near, far = ends(edge, direction)
+    before: dict[int, set[int]] = defaultdict(set)
+    for near, far in steps(edges, direction):
         if reached[far] == reached[near] + 1:
-            draft.place(far, reached[far], (near,))
-        draft.link(edge)
+            before[far].add(near)
+    for key, distance in reached.items():
+        draft.place(key, distance, before.get(key, ()))
+    draft.link(edges)
     return Walked(edges, reached)
 
 
@@ -95,8 +102,7 @@ def starts_of(
     kind = EdgeKind.WRITES if direction is Direction.DOWNSTREAM else EdgeKind.READS
     edges = list(reader.incident([node.key], kind, direction))
     draft.place(node.key, 0)
-    for edge in edges:
-        draft.link(edge)
+    draft.link(edges)
     return sorted({ends(edge, direction)[1] for edge in edges}), edges
 
 
@@ -125,11 +131,9 @@ def add_jobs(
     """
     on_edge: dict[int, set[int]] = defaultdict(set)
     bringing: dict[int, set[int]] = defaultdict(set)
-    for edge in leading:
-        near, far = ends(edge, direction)
+    for near, far in steps(leading, direction):
         bringing[far].add(near)
-    for edge in walked.edges:
-        near, far = ends(edge, direction)
+    for edge, (near, far) in zip(walked.edges, steps(walked.edges, direction), strict=True):
         if edge.job is not None:
             on_edge[near].add(edge.job)
             if walked.reached[far] == walked.reached[near] + 1:
@@ -137,7 +141,7 @@ def add_jobs(
     for edge in touching(reader, walked.reached, direction, depth):
         near, job = ends(edge, direction)
         if job not in on_edge[near]:
-            draft.link(edge)
+            draft.link((edge,))
             on_edge[near].add(job)
     for near, jobs in on_edge.items():
         for job in jobs:
@@ -152,3 +156,22 @@ def touching(
     kind = EdgeKind.READS if direction is Direction.DOWNSTREAM else EdgeKind.WRITES
     near = [key for key, distance in reached.items() if depth is None or distance < depth]
     return list(reader.incident(near, kind, direction)) if near else []
+
+
+def holders_of(fields: Mapping[int, Node]) -> dict[int, int]:
+    """Return the keys of the datasets that hold fields, by the keys of the fields."""
+    known: dict[tuple[str, str], int] = {}  # each name is hashed once
+    found: dict[int, int] = {}
+    for key, (_, namespace, name, _) in fields.items():
+        holder = known.get((namespace, name))
+        if holder is None:
+            holder = known[namespace, name] = dataset(namespace, name).key
+        found[key] = holder
+    return found
+
+
+def shown_targets(reader: LineageReader, targets: Collection[int]) -> set[tuple[int, int | None]]:
+    """Return the (dataset, job) pairs where the job makes at least one field of the dataset from a field."""
+    of_field = reader.columns(targets) if targets else {}
+    edges = reader.incident(of_field, EdgeKind.FIELD, Direction.UPSTREAM) if of_field else ()
+    return {(of_field[edge.target], edge.job) for edge in edges}

@@ -29,6 +29,7 @@ from graph.store.log_format import content_of
 
 TYPE_NUMBER = {NodeType.DATASET: 1, NodeType.FIELD: 2, NodeType.JOB: 3}
 _TYPE = {number: type_ for type_, number in TYPE_NUMBER.items()}
+_ORIGIN: dict[int, Origin | None] = {0: None, **{int(origin): origin for origin in Origin}}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _NODE = """
@@ -208,16 +209,15 @@ def to_edges(
     transformation: Callable[[int], Transformation | None],
 ) -> Iterator[Edge]:
     """Yield the edges of rows; an owner below zero is a dataset that declared the edge: there is no job."""
+    # A lineage facet may name another job than its own at the end of an edge.
+    at_target = kind in (EdgeKind.READS, EdgeKind.USES, EdgeKind.UNDERSTOOD)
+    at_source = kind is EdgeKind.WRITES
+    made: dict[int, Transformation | None] = {0: None}
     for source, target, owner, key, origin in rows:
-        # A lineage facet may name another job than its own at the end of an edge.
-        if kind in (EdgeKind.READS, EdgeKind.USES, EdgeKind.UNDERSTOOD):
-            job: int | None = target
-        elif kind is EdgeKind.WRITES:
-            job = source
-        else:
-            job = owner if owner > 0 else None
-        made = transformation(key) if key else None
-        yield Edge(kind, source, target, job, made, Origin(origin) if origin else None)
+        if key not in made:
+            made[key] = transformation(key)
+        job = target if at_target else source if at_source else owner if owner > 0 else None
+        yield Edge(kind, source, target, job, made[key], _ORIGIN[origin])
 
 
 def transformation(db: Database, key: int) -> Transformation | None:

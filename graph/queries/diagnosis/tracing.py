@@ -14,7 +14,7 @@ import networkx as nx
 
 from graph.nodes import Node, NodeType, dataset
 from graph.queries.draft import Draft
-from graph.queries.walk import distances
+from graph.queries.walk import distances, holders_of, shown_targets
 from graph.records import Direction, Edge, EdgeKind
 from graph.store.base import LineageReader
 
@@ -71,7 +71,7 @@ def _by_fields(reader: LineageReader, found: Trace, starts: Collection[int]) -> 
     """Follow fields as far as column lineage goes; return the datasets to follow as a whole from there."""
     edges = list(reader.closure(starts, EdgeKind.FIELD, _UP))
     met = {key for edge in edges for key in (edge.source, edge.target)} | set(starts)
-    holder = {key: dataset(n.namespace, n.name).key for key, n in reader.nodes(met).items()}
+    holder = holders_of(reader.nodes(met))
     for edge in edges:
         found.field_edges.add(edge)
         if holder[edge.source] != holder[edge.target]:
@@ -93,7 +93,7 @@ def _blind_sources(
         into[edge.target].append(edge)
         if (edge.source, edge.target) in found.steps:
             found.feeds.add(edge)
-    shown = _shown(reader, into)
+    shown = shown_targets(reader, into)
     blind: set[int] = set()
     for target in sorted(into):
         for edges, gap in _gaps(into[target], traced[target], sourced, shown):
@@ -125,13 +125,6 @@ def _jobs(edges: Iterable[Edge]) -> frozenset[int]:
     return frozenset(edge.job for edge in edges if edge.job is not None)
 
 
-def _shown(reader: LineageReader, targets: Collection[int]) -> set[tuple[int, int | None]]:
-    """Return the (dataset, job) pairs where the job makes at least one field of the dataset from a field."""
-    of_field = reader.columns(targets) if targets else {}
-    edges = reader.incident(of_field, EdgeKind.FIELD, _UP) if of_field else ()
-    return {(of_field[edge.target], edge.job) for edge in edges}
-
-
 def _by_datasets(reader: LineageReader, found: Trace, starts: Collection[int]) -> set[int]:
     """Follow whole datasets; return fields to go on with where only column lineage leads further."""
     if not starts:
@@ -160,15 +153,16 @@ def _put(reader: LineageReader, draft: Draft, found: Trace) -> None:
     for source, target in found.steps:
         if found.distance[source] == found.distance[target] + 1:
             before[source].add(target)
+    draft.link(found.feeds)
     for edge in found.feeds:
-        draft.link(edge)
         if edge.job is not None and edge.target in before[edge.source]:
             bringing[edge.source].add(edge.job)
     for key, hops in found.distance.items():
         draft.place(key, hops, before[key])
     _put_fields(draft, found)
-    for edge in reader.incident(found.distance, EdgeKind.WRITES, _UP):
-        draft.link(edge)
+    writes = list(reader.incident(found.distance, EdgeKind.WRITES, _UP))
+    draft.link(writes)
+    for edge in writes:
         draft.place(edge.source, found.distance[edge.target] + 1, bringing[edge.target] - {edge.source})
 
 
@@ -176,7 +170,7 @@ def _put_fields(draft: Draft, found: Trace) -> None:
     for held_by, fields in found.fields.items():
         for key in fields:
             draft.place(key, found.distance[held_by])
+    draft.link(found.field_edges)
     for edge in found.field_edges:
-        draft.link(edge)
         if draft.distance[edge.source] == draft.distance[edge.target] + 1:
             draft.place(edge.source, draft.distance[edge.source], [edge.target])
