@@ -26,6 +26,7 @@ COMMANDS = {
     "path": "Show a shortest path from one name to another.",
     "queries": "List the queries that programs ran: which code, for whom, how often, how long.",
     "runs": "List the runs of jobs, the latest first.",
+    "search": "Find datasets, jobs and fields by words: names, columns, descriptions, tags, owners, SQL.",
     "coverage": "Check that lineage is complete: runs, layers, critical columns, stale records.",
     "sql": "Show the tables and columns that a SQL text reads and writes.",
     "ship": "Deliver the events in the outbox to the configured backend.",

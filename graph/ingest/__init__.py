@@ -12,6 +12,7 @@ from graph.ingest.dead_letters import retry_dead_letters
 from graph.ingest.derive import Derived, derive
 from graph.ingest.drain import Drained, drain
 from graph.ingest.early import take_in_early
+from graph.ingest.indexing import index
 from graph.ingest.prune import prune
 from graph.ingest.rebuild import rebuild
 from graph.ingest.renewal import renew
@@ -24,6 +25,7 @@ __all__ = [
     "derive",
     "drain",
     "give",
+    "index",
     "ingest",
     "prune",
     "rebuild",

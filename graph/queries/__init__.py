@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from graph.queries.schema_changes import Drop as Drop
     from graph.queries.schema_changes import Rename as Rename
     from graph.queries.schema_changes import Retype as Retype
+    from graph.queries.text_search import search as search
 
 _HOME = {
     "Add": "schema_changes",
@@ -69,6 +70,7 @@ _HOME = {
     "queries": "query_list",
     "resolve": "names",
     "runs": "run_list",
+    "search": "text_search",
     "since_time": "query_list",
     "upstream": "chains",
 }

@@ -18,7 +18,8 @@ from graph.store.search import Grade, Matched, SearchHit, SearchPlace
 from graph.store.search_words import Word, name_sign, owner_sign, tag_sign, typed_words
 
 _MOST_WORDS = 16
-_PAGE = 200
+_LEAST, _MOST = 20, 500
+"""How many datasets and jobs are read at once: more each time."""
 
 _REACH = {
     Grade.NAME: Place.NAME,
@@ -131,33 +132,26 @@ _ANY_TAG = tag_sign("")
 
 
 def _fields_of(texts: Texts, place: SearchPlace, asked: Asked, grade: Grade) -> Iterator[SearchHit]:
+    of_dataset = _tag_signs(texts, None)
     for name in sorted(texts.columns):
-        own = {
-            sign
-            for tag in texts.tags
-            if tag.field == name
-            for sign in (tag_sign(tag.key), tag_sign(tag.text))
-        }
-        of_all = {
-            sign
-            for tag in texts.tags
-            if tag.field is None
-            for sign in (tag_sign(tag.key), tag_sign(tag.text))
-        }
-        if not asked.tags <= own | of_all:
+        own = _tag_signs(texts, name)
+        if not asked.tags <= of_dataset.keys() | own.keys():
             continue
         if asked.words:
             found = found_field(texts, name, asked.words)
-            if found is None or found[0] is not grade:
-                continue
-            matched, excerpt = found[1]
-        elif asked.tags and asked.tags & own:
-            matched, excerpt = _label(texts, asked)
         else:
-            continue
-        node = field(texts.node.namespace, texts.node.name, name)
-        at = place._replace(grade=int(grade), type=TYPE_NUMBER[NodeType.FIELD], field=name)
-        yield SearchHit(grade, node, matched, excerpt, at)
+            tags = sorted(tag for sign, tag in own.items() if sign in asked.tags)
+            found = (grade, (Matched.TAG, tags[0])) if tags else None
+        if found is not None and found[0] is grade:
+            node = field(texts.node.namespace, texts.node.name, name)
+            at = place._replace(grade=int(grade), type=TYPE_NUMBER[NodeType.FIELD], field=name)
+            yield SearchHit(grade, node, *found[1], at)
+
+
+def _tag_signs(texts: Texts, column: str | None) -> dict[str, str]:
+    """Return what stands for the tags of a dataset or of one of its columns, and the tags."""
+    tags = [tag for tag in texts.tags if tag.field == column]
+    return {sign: tag.text for tag in tags for sign in (tag_sign(tag.key), tag_sign(tag.text))}
 
 
 def _label(texts: Texts, asked: Asked) -> tuple[Matched, str]:
@@ -195,12 +189,14 @@ def _documents(
     after: SearchPlace | None,
 ) -> Iterator[tuple[SearchPlace, Texts]]:
     """Yield datasets and jobs with the best grade that is true of them, in the order of their places."""
-    while page := _page(db, grades, asked, types, after):
+    size = _LEAST
+    while page := _page(db, grades, asked, types, after, size):
         texts = texts_of(db, [key for key, _ in page])
         yield from ((place, texts[key]) for key, place in page if key in texts)
-        if len(page) < _PAGE:
+        if len(page) < size:
             return
         after = page[-1][1]
+        size = min(2 * size, _MOST)
 
 
 def _page(
@@ -209,6 +205,7 @@ def _page(
     asked: Asked,
     types: Collection[NodeType],
     after: SearchPlace | None,
+    size: int,
 ) -> list[tuple[int, SearchPlace]]:
     where = db.full_text.condition
     matching = " UNION ALL ".join(
@@ -233,7 +230,7 @@ def _page(
         WHERE {" AND ".join(filters)}
         ORDER BY m.grade, length(n.name), n.name, n.namespace, n.type LIMIT ?
         """,
-        (*values, _PAGE),
+        (*values, size),
     )
     return [
         (key, SearchPlace(grade, length, name, namespace, type_, ""))

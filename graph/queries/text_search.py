@@ -1,0 +1,66 @@
+"""Datasets, jobs and fields by words of their names, columns, descriptions, tags, owners and SQL."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Collection
+
+from graph.errors import InvalidQueryError
+from graph.nodes import NodeType
+from graph.store.base import LineageReader
+from graph.store.search import SearchHit, SearchPlace
+
+
+def search(
+    reader: LineageReader,
+    text: str = "",
+    *,
+    types: Collection[NodeType] = (),
+    namespaces: Collection[str] = (),
+    tags: Collection[str] = (),
+    owners: Collection[str] = (),
+    limit: int = 100,
+    cursor: str | None = None,
+) -> tuple[list[SearchHit], str | None]:
+    """Return up to `limit` hits, the best first, and the cursor of the next page (None on the last).
+
+    Every word of `text` must be found in a hit, or a word that begins so. `types` are datasets and jobs where
+    none is given: a dataset is found by its columns, too. A hit is in one of the `namespaces` and has all the
+    `tags` (`key` or `key=value`) and `owners`. `text` may be empty where a tag or an owner is given.
+
+    What came since `graph.ingest.index` was last called may be missing: `reader.unindexed()` counts it.
+
+    Raises:
+        InvalidQueryError: there is nothing to search for, or more than 16 words; a limit below 1; no cursor.
+    """
+    if limit < 1:
+        raise InvalidQueryError(f"limit is {limit}; it must be at least 1")
+    after = None if cursor is None else _read_cursor(cursor)
+    found = reader.search(
+        text, types=types, namespaces=namespaces, tags=tags, owners=owners, after=after, limit=limit + 1
+    )
+    shown = found[:limit]
+    return shown, _cursor(shown[-1].place) if len(found) > limit else None
+
+
+def _cursor(place: SearchPlace) -> str:
+    text = json.dumps(place, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
+
+
+def _read_cursor(cursor: str) -> SearchPlace:
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        place = SearchPlace(*json.loads(text))
+        "".join((place.name, place.namespace, place.field)).encode()
+        if not all(0 <= number < 2**63 for number in (place.grade, place.length, place.type)):
+            raise ValueError(place)
+        if type(place.grade) is not int or type(place.length) is not int or type(place.type) is not int:
+            raise ValueError(place)
+    except (binascii.Error, UnicodeError, ValueError, TypeError) as error:
+        raise InvalidQueryError(
+            f"{cursor!r} is no cursor: give the `next` of the page before, or none for the first page"
+        ) from error
+    return place
