@@ -6,10 +6,13 @@ comes out than is kept is written in that form.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from graph.store._commands import apply_all
 from graph.store._log import LogBatch, LogReader, Memory, event_key
+from graph.store._migrations import scripts
 from graph.store._writing import accept
 from graph.store.changes import Changes, EventForm, Rejected
 from graph.store.commands import Command
@@ -23,24 +26,26 @@ LOG = frozenset(
 )
 """The tables that nothing else gives back."""
 
-PROJECTION = (
-    *("node", "alias", "transformation"),
-    *("shape", "shape_edge", "shape_set", "form_entity"),
-    *("derivation", "derived_node", "statement_use", "schema_use"),
-    *("run", "job_run", "said_on_day", "job_parent", "facet", "edge", "projected", "observation"),
-    *("query", "query_statement", "queries_of_run", "query_run", "query_sample", "query_caller"),
-    *("query_cost", "annotation", "hidden"),
-)
-"""The tables that follow from the log."""
-
 FOLLOWING = frozenset({"search_document", "search_words", "search_waiting"})
 """The tables that triggers keep up with the projection."""
 
 _PAGE = 500
+_BEGINNING = 3
+"""After so many scripts the tables of the first formats are gone."""
+
 _FIRST, _LAST = -(2**63), 2**63 - 1
 
 Understand = Callable[[bytes], Changes | Rejected | Command]
 """Says what an event of the log changes."""
+
+
+@cache
+def projection() -> tuple[str, ...]:
+    """Return the tables that follow from the log: all others that the schema has."""
+    schema = "\n".join(scripts("sqlite")[_BEGINNING:])
+    made = dict.fromkeys(re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", schema, re.MULTILINE))
+    gone = re.findall(r"^DROP TABLE (\w+)", schema, re.MULTILINE)
+    return tuple(sorted(made.keys() - gone - LOG - FOLLOWING))
 
 
 class UnreadableLogError(ValueError):
@@ -56,7 +61,7 @@ def replay(
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Make the projection anew and return of how many events; `progress` is told how many so far."""
-    for table in PROJECTION:
+    for table in projection():
         db.execute(f"DELETE FROM {table}")
     # A form that was not said yet begins after it ends; what it would fill the holes with is still needed.
     db.execute("UPDATE form SET declares = 0, first_time = ?, last_time = ?", (_LAST, _FIRST))
