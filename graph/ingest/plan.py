@@ -22,6 +22,7 @@ from graph.store.changes import (
     FacetChange,
     Measured,
     Mention,
+    Rename,
     Role,
     RunChange,
     Window,
@@ -73,6 +74,7 @@ def _event_form(event: Event, apart: Apart) -> EventForm:
             declares=_declares(event),
             facets=tuple(_facets(event, apart)),
             mentions=tuple(sorted(_mentions(event), key=lambda one: (one.entity, one.role))),
+            renames=tuple(_renames(event)),
         )
         if len(_forms) >= _FORMS_REMEMBERED:
             _forms.clear()
@@ -183,6 +185,21 @@ def _symlinks(target: int, facet: Mapping[str, Any]) -> Iterator[Alias]:
                 Alias(namespace, name, target, symlink=True),
                 Alias(node.namespace, node.name, target, symlink=True),
             }
+
+
+def _renames(event: Event) -> Iterator[Rename]:
+    """Yield what lifecycleStateChange facets say was renamed: what is read is what others have renamed."""
+    own = (event.dataset,) if event.dataset is not None else ()
+    for entity in (*own, *(event.outputs or ())):
+        facet = entity.facets.get("lifecycleStateChange", {})
+        before = _mapping(facet.get("previousIdentifier"))
+        namespace, name = _text(before.get("namespace")), _text(before.get("name"))
+        if facet.get("lifecycleStateChange") != "RENAME" or namespace is None or name is None:
+            continue
+        previous, node = dataset_node(namespace, name)
+        target, _ = dataset_node(entity.namespace, entity.name)
+        if previous != target:
+            yield Rename(node, target)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -9,12 +9,14 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 
-from graph.nodes import hash63
+from graph.nodes import NodeType, hash63
+from graph.nodes import dataset as dataset_node
 from graph.records import EdgeKind, Origin
 from graph.store._claims import BY_LINEAGE, BY_SCHEMA, put_claims, put_nodes
 from graph.store._log import Memory
+from graph.store._naming import BY_OTHER_NAME, sync_fields
 from graph.store._projecting import refresh
-from graph.store._reading import facets
+from graph.store._reading import own_facets
 from graph.store.changes import Reading
 from graph.store.database import Database
 from graph.store.field_names import column_names
@@ -29,7 +31,7 @@ def known_columns(db: Database, datasets: Collection[int]) -> dict[int, tuple[st
     keys = list(datasets)
     schemas = {
         key: tuple(dict.fromkeys(column_names(facet.get("fields"))))
-        for key, facet in facets(db, keys, "schema").items()
+        for key, facet in own_facets(db, keys, "schema").items()
     }
     named = db.execute(
         "SELECT dataset, field FROM node WHERE dataset IN (SELECT value FROM each_key(?) AS k)"
@@ -61,7 +63,7 @@ def wait_again(db: Database, datasets: Collection[int]) -> None:
 
 def record(db: Database, readings: Mapping[int, Reading], now: int, memory: Memory) -> None:
     """See `LineageStore.record_derivations`."""
-    owners, before = set(), set()
+    owners, before, described = set(), set(), set()
     for shape, reading in readings.items():
         row = db.execute("SELECT owner FROM shape WHERE key = ? AND waiting = 1", (shape,)).fetchone()
         known = known_columns(db, reading.schemas)
@@ -69,8 +71,9 @@ def record(db: Database, readings: Mapping[int, Reading], now: int, memory: Memo
             continue
         owners.add(row[0])
         before |= _forget(db, shape)
-        _keep(db, shape, reading, now)
-    _drop_unnamed(db, before)
+        described |= _keep(db, shape, reading, now)
+    described |= _drop_unnamed(db, before)
+    sync_fields(db, described)
     refresh(db, owners, memory, changed=True)
 
 
@@ -97,7 +100,8 @@ def _forget(db: Database, shape: int) -> set[int]:
     return named
 
 
-def _keep(db: Database, shape: int, reading: Reading, now: int) -> None:
+def _keep(db: Database, shape: int, reading: Reading, now: int) -> set[int]:
+    """Write what was read; return the datasets of which it names fields."""
     named: set[int] = set()
     for number, one in enumerate(reading.derivations, 1):
         put_nodes(db, one.nodes)
@@ -115,7 +119,7 @@ def _keep(db: Database, shape: int, reading: Reading, now: int) -> None:
     db.executemany("INSERT INTO statement_use VALUES (?, ?, ?, ?)", uses)
     db.execute(
         "INSERT INTO derived_node SELECT CAST(? AS BIGINT), n.key FROM each_key(?) AS k"
-        " CROSS JOIN node AS n ON n.key = k.value WHERE n.named = 0",
+        f" CROSS JOIN node AS n ON n.key = k.value WHERE n.named IN (0, {BY_OTHER_NAME})",
         (shape, list(named)),
     )
     db.executemany(
@@ -124,15 +128,23 @@ def _keep(db: Database, shape: int, reading: Reading, now: int) -> None:
     )
     certain = int(all(one.certain for one in reading.derivations)) if reading.derivations else None
     db.execute("UPDATE shape SET waiting = 0, certain = ? WHERE key = ?", (certain, shape))
+    found = [node for one in reading.derivations for node in one.nodes.values()]
+    return {dataset_node(node.namespace, node.name).key for node in found if node.type is NodeType.FIELD}
 
 
-def _drop_unnamed(db: Database, nodes: Collection[int]) -> None:
-    """Remove those of the nodes that neither an event nor any SQL names now."""
+def _drop_unnamed(db: Database, nodes: Collection[int]) -> set[int]:
+    """Remove those of the nodes that neither an event nor any SQL names now; return their datasets."""
+    holders = db.execute(
+        "SELECT DISTINCT n.dataset FROM each_key(?) AS k CROSS JOIN node AS n"
+        " ON n.key = k.value AND n.dataset IS NOT NULL",
+        (list(nodes),),
+    ).fetchall()
     db.executemany(
         "DELETE FROM node WHERE key = ? AND named = 0"
         " AND NOT EXISTS (SELECT 1 FROM derived_node WHERE derived_node.node = node.key)",
         [(key,) for key in nodes],
     )
+    return {dataset for (dataset,) in holders}
 
 
 def _digest(columns: Collection[str]) -> int:

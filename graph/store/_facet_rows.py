@@ -7,6 +7,7 @@ something else is said than before; when that was last said is asked of the form
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from graph.store._log import LogReader
 from graph.store.changes import Alias, Changes, EventForm, FacetChange
@@ -14,10 +15,26 @@ from graph.store.database import Database
 from graph.store.form_facets import Slot
 
 
+@dataclass(slots=True)
+class Changed:
+    """What other facets stand now than before: datasets by key; `names` are those of symlinks, also old."""
+
+    schemas: set[int] = field(default_factory=set)
+    linking: set[int] = field(default_factory=set)
+    names: set[tuple[str, str]] = field(default_factory=set)
+
+    def note(self, change: FacetChange) -> None:
+        if change.name == "schema":
+            self.schemas.add(change.entity)
+        if change.name == "symlinks":
+            self.linking.add(change.entity)
+            self.names.update((alias.namespace, alias.name) for alias in change.aliases)
+
+
 def write_facets(
     db: Database, batch: Sequence[Changes], new: Mapping[int, EventForm], log: LogReader, before: int | None
-) -> set[int]:
-    """Bring the facets up to date; return the datasets whose schema is another now.
+) -> Changed:
+    """Bring the facets up to date; return what is another now.
 
     The batch's events and forms are in the log already; `new` are its forms that were not known before, and
     `before` the latest time of any event until then.
@@ -27,7 +44,9 @@ def write_facets(
     for item in batch:
         latest[item.form.key] = max(item.event_time, latest.get(item.form.key, item.event_time))
     _mention(db, new.values())
-    changed = _put_new(db, [(key, change) for key, form in new.items() for change in form.facets], latest)
+    changed = Changed()
+    said_first = [(key, change) for key, form in new.items() for change in form.facets]
+    _put_new(db, said_first, latest, changed)
     contested = _contested(db, {one.entity for form in said.values() for one in form.mentions})
     if contested:
         changes = [
@@ -36,7 +55,7 @@ def write_facets(
             for change in form.facets
             if (change.entity, change.name) in contested
         ]
-        changed |= _settle(db, changes, contested, log, before)
+        _settle(db, changes, contested, log, before, changed)
     _put_measured(db, batch)
     return changed
 
@@ -48,10 +67,12 @@ def _mention(db: Database, forms: Iterable[EventForm]) -> None:
     )
 
 
-def _put_new(db: Database, changes: Sequence[tuple[int, FacetChange]], latest: Mapping[int, int]) -> set[int]:
+def _put_new(
+    db: Database, changes: Sequence[tuple[int, FacetChange]], latest: Mapping[int, int], changed: Changed
+) -> None:
     """Write facets that nobody has said before, and mark those of which something else was said."""
     if not changes:
-        return set()
+        return
     first: dict[Slot, tuple[int, FacetChange]] = {}
     for key, change in changes:
         slot = (change.entity, change.name)
@@ -66,7 +87,8 @@ def _put_new(db: Database, changes: Sequence[tuple[int, FacetChange]], latest: M
     known |= {(one.entity, one.name): one.content for _, one in fresh}
     others = {(one.entity, one.name) for _, one in changes if known[one.entity, one.name] != one.content}
     db.executemany("UPDATE facet SET contested = 1 WHERE entity = ? AND name = ?", sorted(others))
-    return {change.entity for _, change in fresh if change.name == "schema"}
+    for _, change in fresh:
+        changed.note(change)
 
 
 def _known(db: Database, entities: Iterable[int]) -> dict[Slot, int | None]:
@@ -93,7 +115,8 @@ def _settle(
     current: Mapping[Slot, int],
     log: LogReader,
     before: int | None,
-) -> set[int]:
+    changed: Changed,
+) -> None:
     """Write those facets of which something was said later than what stands there."""
     best: dict[Slot, tuple[int, FacetChange]] = {}
     for when, change in said:
@@ -101,7 +124,6 @@ def _settle(
         known = best.get(slot)
         if known is None or (when, change.content) > (known[0], known[1].content):
             best[slot] = (when, change)
-    changed = set()
     for slot, (when, change) in best.items():
         stands = current[slot]
         if change.content == stands:
@@ -113,12 +135,17 @@ def _settle(
             "UPDATE facet SET event_time = ?, content = ?, gone = ? WHERE entity = ? AND name = ?",
             (when, change.content, int(change.gone), *slot),
         )
+        changed.note(change)
         if change.name == "symlinks":
+            changed.names.update(_symlinks_of(db, change.entity))
             db.execute("DELETE FROM alias WHERE symlink = 1 AND target = ?", (change.entity,))
             put_aliases(db, change.aliases)
-        if change.name == "schema":
-            changed.add(change.entity)
-    return changed
+
+
+def _symlinks_of(db: Database, dataset: int) -> list[tuple[str, str]]:
+    return db.execute(
+        "SELECT namespace, name FROM alias WHERE symlink = 1 AND target = ?", (dataset,)
+    ).fetchall()
 
 
 def _last_said(db: Database, slot: Slot, content: int, log: LogReader) -> int:

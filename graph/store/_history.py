@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from graph.records import EdgeKind, Origin, RunState
+from graph.store._other_names import names_of, stands_for
 from graph.store._reading import moment, nanoseconds
 from graph.store._run_rows import COLUMNS, run_of
 from graph.store.changes import Role
@@ -45,9 +46,12 @@ def last_heard(db: Database, keys: Collection[int]) -> dict[int, datetime]:
         "SELECT m.entity, max(f.last_time) FROM each_key(?) AS k"
         " CROSS JOIN form_entity AS m ON m.entity = k.value CROSS JOIN form AS f ON f.key = m.form"
         " GROUP BY m.entity",
-        (list(set(keys)),),
+        (list(asked := names_of(db, keys)),),
     )
-    return {key: at for key, time in rows if (at := moment(time)) is not None}
+    latest: dict[int, int] = {}
+    for key, time in rows:
+        latest[asked[key]] = max(time, latest.get(asked[key], time))
+    return {key: at for key, time in latest.items() if (at := moment(time)) is not None}
 
 
 def columns(db: Database, datasets: Collection[int]) -> dict[int, int]:
@@ -64,10 +68,10 @@ def writers(db: Database, datasets: Collection[int]) -> dict[int, set[int]]:
         SELECT DISTINCT e.target, e.source FROM each_key(?) AS k
         CROSS JOIN shape_edge AS e ON e.kind = {_WRITES} AND e.target = k.value
         """,
-        (list(datasets),),
+        (list(asked := names_of(db, datasets)),),
     )
     for target, source in rows:
-        found[target].add(source)
+        found[asked[target]].add(source)
     return dict(found)
 
 
@@ -124,9 +128,11 @@ def _outputs(db: Database, sets: Collection[int]) -> dict[int, set[int]]:
         """,
         (list(sets),),
     )
+    targets = rows.fetchall()
+    names = stands_for(db, {target for _, target in targets})
     found: dict[int, set[int]] = defaultdict(set)
-    for shapes, target in rows:
-        found[shapes].add(target)
+    for shapes, target in targets:
+        found[shapes].add(names.get(target, target))
     return found
 
 
@@ -151,6 +157,17 @@ def _amounts(db: Database, runs: Collection[int]) -> dict[int, _Amounts]:
             for target in targets.get((entity, statement), ()):
                 known = found[run].get(target, Written())
                 found[run][target] = Written(_added(known.rows, count), _added(known.size, size))
+    return _under_one_name(db, found)
+
+
+def _under_one_name(db: Database, amounts: Mapping[int, _Amounts]) -> dict[int, _Amounts]:
+    """Return the amounts by what stands for the datasets; what is said under that very name counts first."""
+    names = stands_for(db, {dataset for of_run in amounts.values() for dataset in of_run})
+    found: dict[int, _Amounts] = {}
+    for run, of_run in amounts.items():
+        found[run] = {}
+        for dataset in sorted(of_run, key=lambda key: (key in names, key)):
+            found[run].setdefault(names.get(dataset, dataset), of_run[dataset])
     return found
 
 
@@ -186,10 +203,15 @@ def assertions(db: Database, datasets: Collection[int], until: datetime, limit: 
         JOIN run_id AS i ON i.number = r.number LEFT JOIN run_id AS p ON p.number = r.parent
         ORDER BY o.event_time DESC, i.id
         """,
-        {"keys": list(datasets), "until": _nanoseconds(until), "limit": limit},
+        {"keys": list(asked := names_of(db, datasets)), "until": _nanoseconds(until), "limit": limit},
     )
     found = []
-    for entity, kept, job, kept_parent, when, body in rows:
+    told: dict[int, int] = defaultdict(int)
+    for name, kept, job, kept_parent, when, body in rows:
+        entity = asked[name]
+        told[entity] += 1
+        if told[entity] > limit:
+            continue
         at = moment(when)
         assert at is not None, "every observation has a time"
         tests = tuple(Assertion(*row) for row in msgspec.json.decode(body))
@@ -208,7 +230,7 @@ def versions(db: Database, entities: Collection[int], until: datetime) -> list[V
         CROSS JOIN form AS f ON f.key = m.form
         WHERE f.first_time <= :until
         """,
-        {"keys": list(set(entities)), "until": _nanoseconds(until)},
+        {"keys": list(asked := names_of(db, entities)), "until": _nanoseconds(until)},
     ).fetchall()
     contents = {
         key: msgspec.json.decode(content_of(bytes(body)))
@@ -218,7 +240,8 @@ def versions(db: Database, entities: Collection[int], until: datetime) -> list[V
         )
     }
     times: dict[tuple[int, int, Said, _Body], tuple[int, int]] = {}
-    for entity, owner, role, said, first, last in rows:
+    for name, owner, role, said, first, last in rows:
+        entity = asked[name]
         kind, body = _said(Role(role), contents[said])
         if body:
             known = times.get((entity, owner, kind, body), (first, last))

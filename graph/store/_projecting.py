@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from graph.store._hidden import visible
 from graph.store._log import Memory
+from graph.store._other_names import stands_for
 from graph.store._run_rows import load_sets
 from graph.store.database import Database
 from graph.store.projection import (
@@ -165,12 +166,19 @@ def _known(db: Database, key: int, known: dict[int, KnownShape]) -> KnownShape:
     if key not in known:
         covered, certain = db.execute("SELECT covered, certain FROM shape WHERE key = ?", (key,)).fetchone()
         rows = db.execute(
-            "SELECT origin, kind, source, target, dataset, transformation FROM shape_edge WHERE shape = ?",
+            "SELECT e.origin, e.kind, coalesce(s.stands_for, e.source), coalesce(t.stands_for, e.target),"
+            " coalesce(d.stands_for, e.dataset), e.transformation FROM shape_edge AS e"
+            " LEFT JOIN other_name AS s ON s.key = e.source LEFT JOIN other_name AS t ON t.key = e.target"
+            " LEFT JOIN other_name AS d ON d.key = e.dataset WHERE e.shape = ?",
             (key,),
-        )
+        ).fetchall()
+        settled = None if covered is None else set(json.loads(covered))
+        if settled:
+            names = stands_for(db, settled)
+            settled = {names.get(each, each) for each in settled}
         known[key] = KnownShape(
             tuple(map(ClaimRow._make, rows)),
-            None if covered is None else frozenset(json.loads(covered)),
+            None if settled is None else frozenset(settled),
             None if certain is None else bool(certain),
         )
     return known[key]

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from graph.nodes import Node
+from graph.store._other_names import names_of, stands_for
 from graph.store._reading import moment, nodes
 from graph.store.changes import Changes
 from graph.store.database import Database
@@ -132,7 +133,7 @@ def _callers(samples: Mapping[str, Iterable[str]]) -> Iterator[tuple[int, str]]:
 
 def find(db: Database, asked: QueryFilter, after: tuple[int, int] | None, limit: int) -> list[QueryRecord]:
     """See `LineageReader.queries`."""
-    where, values = _where(asked)
+    where, values = _where(db, asked)
     behind = "WHERE (found.total_us, -found.query) < (:total, -:key)" if after is not None else ""
     if after is not None:
         values |= {"total": after[0], "key": after[1]}
@@ -183,7 +184,7 @@ def _record(
     )
 
 
-def _where(asked: QueryFilter) -> tuple[str, dict[str, Any]]:
+def _where(db: Database, asked: QueryFilter) -> tuple[str, dict[str, Any]]:
     """Return the condition on runs of queries (`r`) and its values."""
     where, values = ["true"], dict[str, Any]()
     if asked.entities or asked.unknown_of:
@@ -198,8 +199,8 @@ def _where(asked: QueryFilter) -> tuple[str, dict[str, Any]]:
                 WHERE u.use = {int(Use.READS_UNKNOWN)}
                 AND u.entity IN (SELECT value FROM each_key(:unknown) AS k))"""
         )
-        values["entities"] = list(asked.entities)
-        values["unknown"] = list(asked.unknown_of)
+        values["entities"] = list(names_of(db, asked.entities))
+        values["unknown"] = list(names_of(db, asked.unknown_of))
     for kind, name in enumerate((asked.actor, asked.agent)):
         if name is not None:
             where.append(
@@ -226,11 +227,12 @@ def _uses(db: Database, keys: Collection[int]) -> dict[int, list[tuple[Node, Use
         """,
         (list(keys),),
     ).fetchall()
-    names = nodes(db, {entity for _, entity, _ in rows})
-    found: dict[int, list[tuple[Node, Use]]] = defaultdict(list)
+    stands = stands_for(db, {entity for _, entity, _ in rows})
+    names = nodes(db, {stands.get(entity, entity) for _, entity, _ in rows})
+    found: dict[int, set[tuple[Node, Use]]] = defaultdict(set)
     for query, entity, use in rows:
-        if entity in names:
-            found[query].append((names[entity], Use(use)))
+        if (node := names.get(stands.get(entity, entity))) is not None:
+            found[query].add((node, Use(use)))
     return {query: sorted(uses)[:_USES_SHOWN] for query, uses in found.items()}
 
 

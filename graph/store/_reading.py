@@ -22,6 +22,7 @@ from graph.records import (
     Transformation,
 )
 from graph.store._hidden import SHOWN, shown
+from graph.store._other_names import names_of, stands_for
 from graph.store.changes import DeadLetter
 from graph.store.database import Database
 from graph.store.field_names import field_names
@@ -65,7 +66,9 @@ def all_nodes(db: Database, types: Collection[NodeType], after: int, limit: int)
         [
             _keyed(row)
             for row in db.execute(
-                f"SELECT {_NODE} WHERE n.type = {TYPE_NUMBER[type_]} AND n.key > ? AND {SHOWN} ORDER BY n.key LIMIT ?",
+                f"SELECT {_NODE} WHERE n.type = {TYPE_NUMBER[type_]} AND n.key > ? AND {SHOWN}"
+                " AND NOT EXISTS (SELECT 1 FROM other_name AS o WHERE o.key = n.key)"
+                " ORDER BY n.key LIMIT ?",
                 (after, limit),
             )
         ]
@@ -81,15 +84,23 @@ def lookup(db: Database, node: Node) -> Node | None:
 
 
 def _found(db: Database, node: Node) -> Node | None:
-    if nodes(db, [node.key]):
-        return node
     if node.type is NodeType.JOB:
-        return None
-    target = _alias_target(db, node.namespace, node.name)
-    if target is None or node.field is None:
-        return target
-    field = Node(NodeType.FIELD, target.namespace, target.name, node.field)
+        return node if nodes(db, [node.key]) else None
+    holder = _dataset_called(db, dataset(node.namespace, node.name))
+    if holder is None or node.field is None:
+        return holder
+    field = Node(NodeType.FIELD, holder.namespace, holder.name, node.field)
     return field if nodes(db, [field.key]) else None
+
+
+def _dataset_called(db: Database, asked: Node) -> Node | None:
+    stands = stands_for(db, [asked.key])
+    found = nodes(db, stands.values() if stands else [asked.key])
+    if found:
+        return next(iter(found.values()))
+    target = _alias_target(db, asked.namespace, asked.name)
+    stands = stands_for(db, [target.key]) if target is not None else {}
+    return next(iter(nodes(db, stands.values()).values())) if stands else target
 
 
 def _alias_target(db: Database, namespace: str, name: str) -> Node | None:
@@ -123,9 +134,9 @@ def _named(db: Database, where: str, values: tuple[str, ...], types: Collection[
         ).fetchall():
             if not nodes(db, [dataset(namespace, alias).key]):
                 keys.add(target)
-    return sorted(
-        shown(db, nodes(db, keys)).values(), key=lambda node: (node.namespace, node.name, node.type)
-    )
+    stands = stands_for(db, keys)
+    found = shown(db, nodes(db, {stands.get(key, key) for key in keys}))
+    return sorted(found.values(), key=lambda node: (node.namespace, node.name, node.type))
 
 
 def fields(db: Database, of: Node) -> list[Node]:
@@ -230,15 +241,25 @@ def transformation(db: Database, key: int) -> Transformation | None:
 
 def facets(db: Database, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
     """See `LineageReader.facets`."""
+    asked = names_of(db, keys)
+    found = own_facets(db, asked, name)
+    # What is said under the name that stands for a dataset comes before what is said under its others.
+    for key in sorted(found, key=lambda key: (asked[key] != key, key)):
+        found.setdefault(asked[key], found[key])
+    return {key: found[key] for key in set(keys) if found.get(key)}
+
+
+def own_facets(db: Database, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
+    """Return facets that are said under these names themselves; an empty one where it was deleted."""
     rows = db.execute(
-        "SELECT f.entity, f.body, c.body FROM each_key(?) AS k"
-        " CROSS JOIN facet AS f ON f.entity = k.value AND f.name = ? AND f.gone = 0"
+        "SELECT f.entity, f.gone, f.body, c.body FROM each_key(?) AS k"
+        " CROSS JOIN facet AS f ON f.entity = k.value AND f.name = ?"
         " LEFT JOIN content AS c ON c.key = f.content",
         (list(set(keys)), name),
     )
     return {
-        entity: msgspec.json.decode(content_of(bytes(kept)) if body is None else bytes(body))
-        for entity, body, kept in rows
+        entity: {} if gone else msgspec.json.decode(content_of(bytes(kept)) if body is None else bytes(body))
+        for entity, gone, body, kept in rows
     }
 
 
@@ -262,12 +283,14 @@ def counts(db: Database) -> StoreCounts:
 
     last = db.execute("SELECT received_at FROM receipt ORDER BY seq DESC LIMIT 1").fetchone()
     jobs, datasets = count("node WHERE type = 3"), count("node WHERE type = 1")
+    others = count("other_name AS o JOIN node AS n ON n.key = o.key WHERE o.dataset IS NULL")
+    other_fields = count("other_name WHERE dataset IS NOT NULL")
     return StoreCounts(
         events=count("event"),
         runs=count("run"),
         jobs=jobs,
-        datasets=datasets,
-        fields=count("node") - jobs - datasets,
+        datasets=datasets - others,
+        fields=count("node") - jobs - datasets - other_fields,
         edges=count(f"edge WHERE kind < {int(EdgeKind.OVERRULED)}"),
         dead_letters=count("dead_letter"),
         underived=count("shape WHERE waiting = 1"),

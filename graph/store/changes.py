@@ -152,6 +152,17 @@ class Measured:
     gone: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """That a dataset was renamed: `target` is its key, `previous` the node that it was before.
+
+    What is said under the name before counts for the target.
+    """
+
+    previous: Node
+    target: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EventForm:
     """What all events of one form change, planned once.
@@ -170,6 +181,7 @@ class EventForm:
     declares: bool
     facets: tuple[FacetChange, ...]
     mentions: tuple[Mention, ...]
+    renames: tuple[Rename, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

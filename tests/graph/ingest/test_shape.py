@@ -174,9 +174,9 @@ def test_a_symlink_finds_its_dataset_until_the_facet_changes(store: LineageStore
     assert store.lookup(nodes.dataset("hive://h:10000", "db.old")) is None
     assert store.named("kept", [NodeType.DATASET]) == [target]
     put(store, run_event("r", "COMPLETE", 0, inputs=[{"namespace": "hive://h:10000", "name": "db.kept"}]))
-    itself = nodes.dataset("hive://h:10000", "db.kept")
-    assert store.lookup(itself) == itself, "a dataset of that very name goes before a symlink"
-    assert store.named("kept", [NodeType.DATASET]) == [itself]
+    assert store.lookup(nodes.dataset("hive://h:10000", "db.kept")) == target
+    assert store.named("kept", [NodeType.DATASET]) == [target]
+    assert edges(store, EdgeKind.READS) == {"files -> job"}
 
 
 def test_a_field_is_found_under_an_alias_of_its_dataset(store: LineageStore) -> None:
