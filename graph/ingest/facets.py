@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from graph.nodes import hash63
+from graph.store.texts import may_have_nul, without_nul
 from lineage.event_id import digest_of, facet_digest
 
 MEASURING: Final = frozenset(
@@ -60,6 +61,8 @@ class Facet:
         if self.quotes != quotes(canonical):
             raise DoubleKeyError
         self.digest = facet_digest(self._value) if b"null" in raw else digest_of(canonical)
+        if may_have_nul(raw):
+            self._value = without_nul(self._value)
         self._key: int | None = None
 
     @property

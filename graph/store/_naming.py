@@ -181,7 +181,7 @@ class _Claims:
 
 
 def sync_fields(db: Database, datasets: Collection[int]) -> None:
-    """Have each field of those of the datasets that are other names stand under the right one in the graph."""
+    """Have the fields of those of the datasets that are other names stand under the right one."""
     rows = db.execute(
         "SELECT n.key, n.dataset, n.field, o.stands_for FROM each_key(?) AS k"
         " CROSS JOIN other_name AS o ON o.key = k.value CROSS JOIN node AS n ON n.dataset = k.value",

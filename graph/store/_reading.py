@@ -27,6 +27,7 @@ from graph.store.changes import DeadLetter
 from graph.store.database import Database
 from graph.store.field_names import field_names
 from graph.store.log_format import content_of
+from graph.store.texts import may_have_nul, without_nul
 
 TYPE_NUMBER = {NodeType.DATASET: 1, NodeType.FIELD: 2, NodeType.JOB: 3}
 _TYPE = {number: type_ for type_, number in TYPE_NUMBER.items()}
@@ -258,9 +259,14 @@ def own_facets(db: Database, keys: Collection[int], name: str) -> dict[int, Mapp
         (list(set(keys)), name),
     )
     return {
-        entity: {} if gone else msgspec.json.decode(content_of(bytes(kept)) if body is None else bytes(body))
+        entity: {} if gone else _facet(content_of(bytes(kept)) if body is None else bytes(body))
         for entity, gone, body, kept in rows
     }
+
+
+def _facet(raw: bytes) -> Any:
+    value = msgspec.json.decode(raw)
+    return without_nul(value) if may_have_nul(raw) else value
 
 
 def parents(db: Database, jobs: Collection[int]) -> dict[int, Node]:

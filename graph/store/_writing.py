@@ -18,6 +18,7 @@ from graph.store._commands import bring_back, keep, known_commands
 from graph.store._deriving import wait_again
 from graph.store._facet_rows import put_aliases, write_facets
 from graph.store._log import LogBatch, LogReader, Memory
+from graph.store._naming import note_renames, settle_names, sync_fields
 from graph.store._observing import write_observations
 from graph.store._projecting import refresh, say_on_day
 from graph.store._queries import RunsQueries
@@ -108,7 +109,8 @@ def accept(db: Database, events: Sequence[Changes], log: LogBatch, memory: Memor
         if said is not None and _say(db, item.owner, said):
             owners.add(item.owner)
     owners |= {item.owner for item in events if item.form.declares}
-    described |= write_facets(db, events, new, reader, before)
+    changed = write_facets(db, events, new, reader, before)
+    described |= changed.schemas
     _put_parents(db, events)
     wait_again(db, described)
     write_observations(db, events, log.numbers)
@@ -116,7 +118,11 @@ def accept(db: Database, events: Sequence[Changes], log: LogBatch, memory: Memor
     for item in events:
         queries.note(item, log.numbers)
     queries.flush(db)
-    refresh(db, owners, memory)
+    renamed = note_renames(db, events, log.numbers)
+    moved = settle_names(db, changed.linking | renamed, changed.names)
+    sync_fields(db, described)
+    refresh(db, moved, memory, changed=True)
+    refresh(db, owners - moved, memory)
     bring_back(db, events, memory)
 
 
