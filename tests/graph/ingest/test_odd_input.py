@@ -42,7 +42,7 @@ ODD_NAMES = [
 
 @pytest.mark.parametrize(("namespace", "name"), ODD_NAMES)
 def test_any_text_can_be_a_name(store: LineageStore, namespace: str, name: str) -> None:
-    """PV-12: colons, commas, newlines, unicode, long ones; they are found again by id and by name."""
+    """Colons, commas, newlines, unicode, long ones; they are found again by id and by name."""
     put(store, named(namespace, name))
     node = nodes.dataset(namespace, name)
     assert store.lookup(node) == node
@@ -83,7 +83,7 @@ ODD_EVENTS = {
 
 @pytest.mark.parametrize("event", ODD_EVENTS.values(), ids=ODD_EVENTS.keys())
 def test_odd_events_are_taken_in_as_they_are(store: LineageStore, event: dict[str, Any]) -> None:
-    """PV-12: given back equal as JSON values, and what can be read of them can be asked for."""
+    """Given back equal as JSON values, and what can be read of them can be asked for."""
     put(store, event)
     assert [json.loads(body) for _, body in store.bodies()] == [event]
     assert store.dead_letters() == []
@@ -125,7 +125,7 @@ REJECTED = {
 def test_what_cannot_be_borne_is_a_dead_letter_with_the_reason(
     store: LineageStore, body: bytes, reason: str
 ) -> None:
-    """PV-12: kept byte by byte, and the event beside it is taken in."""
+    """Kept byte by byte, and the event beside it is taken in."""
     whole = json.dumps(WHOLE).encode()
     assert ingest(store, [whole, body]) == IngestCounts(accepted=1, rejected=1)
     (letter,) = store.dead_letters()
@@ -135,7 +135,7 @@ def test_what_cannot_be_borne_is_a_dead_letter_with_the_reason(
 
 
 def test_an_event_of_twenty_megabytes_is_an_event(store: LineageStore) -> None:
-    """PV-12: one plan of Spark can be so large; the columns of its dataset are found."""
+    """One plan of Spark can be so large; the columns of its dataset are found."""
     columns = schema(*(f"column_{number}" for number in range(2_000)))
     plan = {"plan": [f"node {number} " + "x" * 200 for number in range(90_000)]}
     event = run_event(
@@ -152,7 +152,7 @@ def test_an_event_of_twenty_megabytes_is_an_event(store: LineageStore) -> None:
 @pytest.mark.parametrize("kind", ["STREAMING", "SERVICE"])
 @pytest.mark.parametrize("between", ["RUNNING", "OTHER", None])
 def test_a_job_without_an_end_shows_all_it_said(store: LineageStore, kind: str, between: str | None) -> None:
-    """PV-16: streaming and service jobs; RUNNING and OTHER at any time, before START, after the end."""
+    """Streaming and service jobs; RUNNING and OTHER at any time, before START, after the end."""
     facets = {"jobType": {"processingType": kind, "integration": "FLINK"}}
     put(store, run_event("r", between, 1, inputs=["late"], job_facets=facets))
     put(store, run_event("r", "START", 5, inputs=["a"], job_facets=facets))

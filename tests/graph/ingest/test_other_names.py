@@ -220,7 +220,7 @@ def some_event(random: Random) -> dict[str, Any]:
     "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 80))]
 )
 def test_names_depend_on_what_was_said_and_not_on_its_order(seed: int) -> None:
-    """PV-13: symlinks that come and go, renames, names that are used again; and a rebuild."""
+    """Symlinks that come and go, renames, names that are used again; and a rebuild."""
     random = Random(seed)
     events = list({str(event): event for event in (some_event(random) for _ in range(40))}.values())
     dumps = []

@@ -137,7 +137,7 @@ def test_any_order_of_all_captured_events_gives_one_graph(
 
 
 def test_of_all_captured_events_only_what_has_no_time_is_rejected(store: LineageStore, shared: Path) -> None:
-    """PV-12: one event is there twice, in two zones; 54 are templates and are no events as they are."""
+    """One event is there twice, in two zones; 54 are templates and are no events as they are."""
     assert ingest(store, all_events(shared / "events")) == IngestCounts(accepted=166, duplicate=1)
     counts = ingest(store, all_events(shared / "events", raw=True))
     letters = store.dead_letters(limit=200)
