@@ -140,7 +140,10 @@ def _add_what_holds(
                 holders[held_by].jobs |= bringing[key]
     for edge in fields.edges:
         if edge.job is not None:
-            draft.place(edge.job, fields.reached[edge.source] + 1, bringing[edge.source] - {edge.job})
+            hops = fields.reached[edge.source] + 1
+            if draft.distance.get(edge.job, hops) >= hops:
+                brought = bringing.get(edge.source)
+                draft.place(edge.job, hops, brought - {edge.job} if brought else ())
             draft.mark(edge.job, direct=edge.source in direct and not is_indirect(edge))
     return holders
 

@@ -145,7 +145,8 @@ def add_jobs(
             on_edge[near].add(job)
     for near, jobs in on_edge.items():
         for job in jobs:
-            draft.place(job, walked.reached[near] + 1, bringing[near] - {job})
+            brought = bringing.get(near)
+            draft.place(job, walked.reached[near] + 1, brought - {job} if brought else ())
     return on_edge
 
 
