@@ -24,6 +24,7 @@ COMMANDS = {
     "diagnose": "Show why a number may be wrong, back to its sources.",
     "columns": "Show which fields the fields of a dataset are made from.",
     "path": "Show a shortest path from one name to another.",
+    "compare": "Show what differs between two times, two runs or two versions of a job.",
     "queries": "List the queries that programs ran: which code, for whom, how often, how long.",
     "runs": "List the runs of jobs, the latest first.",
     "search": "Find datasets, jobs and fields by words: names, columns, descriptions, tags, owners, SQL.",

@@ -26,6 +26,15 @@ Name = Annotated[
         autocompletion=complete_name,
     ),
 ]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help="Answer as of this time (RFC 3339), or as of so long ago: 7d, 12h, 30m. Events count by their"
+        " own time, whenever they arrived.  [default: all events]",
+    ),
+]
 Depth = Annotated[
     int | None, typer.Option("--depth", min=1, metavar="N", help="Go N hops far.  [default: all the way]")
 ]

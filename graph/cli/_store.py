@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import time
+import time as clock
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from graph.cli._output import time_text
 from graph.errors import StoreError
 from graph.queries.answer import Answer
 from graph.store import default_location, may_exist, open_store
-from graph.store.base import LineageStore
+from graph.store.base import LineageReader, LineageStore
 from lineage.config import current_config
 from lineage.destination import store_destination, store_location
 from lineage.outbox import outbox_files
@@ -32,6 +34,42 @@ class Opened:
         return replace(answer, incomplete=self.incomplete)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What questions read: a store, or the store as of `time`; `incomplete` as of `Opened`."""
+
+    reader: LineageReader
+    incomplete: bool
+    time: datetime | None = None
+
+    @property
+    def query(self) -> dict[str, str | None]:
+        """What it adds to the query of an answer: nothing, or the time."""
+        return {} if self.time is None else {"asOf": time_text(self.time)}
+
+    def said(self, answer: Answer) -> Answer:
+        """Return the answer with what is known about its completeness, and as of when it is."""
+        return replace(answer, incomplete=self.incomplete, query={**answer.query, **self.query})
+
+
+@contextmanager
+def asking(store: str | None, as_of: str | None) -> Iterator[Asked]:
+    """Open a store for questions as `opened` does, as of the time that the text tells where it is given.
+
+    Raises InvalidQueryError when the text is no time, or when the events of that time were removed.
+    """
+    if as_of is None:
+        with opened(store) as now:
+            yield Asked(now.reader, now.incomplete)
+        return
+    from graph.ingest import as_of as reader_as_of
+    from graph.queries import since_time
+
+    time = since_time(as_of, datetime.now(UTC))
+    with opened(store) as now:
+        yield Asked(reader_as_of(now.reader, time), now.incomplete, time)
+
+
 def location_of(store: str | None) -> str:
     """Return where the store is that `--store` names, or the configured one."""
     return default_location() if store is None else store_location(store)
@@ -49,7 +87,7 @@ def opened(store: str | None) -> Iterator[Opened]:
     waiting = outbox_files(current_config().outbox, store_destination(location))
     if not waiting and not may_exist(location):
         raise StoreError(location, "there is no such file: ingest something first, or give another --store")
-    deadline = time.monotonic() + SECONDS
+    deadline = clock.monotonic() + SECONDS
     with closing(open_store(location, patience=SECONDS)) as reader:
         if reader.early_bodies(1) and not reader.read_only:
             _take_in_early(reader)
@@ -89,4 +127,4 @@ def _derive(store: LineageStore, deadline: float) -> bool:
 
 
 def _left(deadline: float) -> float:
-    return max(0.0, deadline - time.monotonic())
+    return max(0.0, deadline - clock.monotonic())

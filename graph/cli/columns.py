@@ -19,9 +19,9 @@ from graph.cli._answers import (
     print_answer,
 )
 from graph.cli._markdown import print_markdown_table
-from graph.cli._options import Cursor, Json, Limit, Name, Store
+from graph.cli._options import AsOf, Cursor, Json, Limit, Name, Store
 from graph.cli._output import print_note, print_table
-from graph.cli._store import opened
+from graph.cli._store import asking
 from graph.nodes import Node
 from graph.queries.answer import Answer, AnswerEdge
 from graph.records import Origin
@@ -52,6 +52,7 @@ def columns(
     cursor: Cursor = None,
     json: Json = False,
     format_: FormatOption = Format.TABLE,
+    as_of: AsOf = None,
     store: Store = None,
 ) -> None:
     """Show for each field of a dataset, or for one field, the fields it is made from and how.
@@ -61,7 +62,7 @@ def columns(
     from graph import queries
 
     depths = None if all_ else depth
-    with opened(store) as asked:
+    with asking(store, as_of) as asked:
         answer = asked.said(queries.columns(asked.reader, name, depth=depths, origins=origins))
     show = partial(_print_sources, origins=origins)
     print_answer(

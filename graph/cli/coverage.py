@@ -9,9 +9,9 @@ import typer
 
 from graph.cli._change_options import CriticalFileOption, critical_names
 from graph.cli._completion import complete_name
-from graph.cli._options import Json, Store
+from graph.cli._options import AsOf, Json, Store
 from graph.cli._output import print_items, print_note, time_text
-from graph.cli._store import opened
+from graph.cli._store import asking
 from graph.queries.coverage import Check, Layer
 
 Checks = Annotated[
@@ -48,10 +48,6 @@ Layers = Annotated[
         " gold]",
     ),
 ]
-AsOf = Annotated[
-    str | None,
-    typer.Option("--as-of", metavar="TIME", help="Count ages to this time.  [default: the latest event]"),
-]
 Since = Annotated[
     str, typer.Option("--since", metavar="AGO", help="Judge runs that began so long ago or later.")
 ]
@@ -86,10 +82,9 @@ def coverage(
 
     layers = [_layer(text) for text in layer or ()]
     names = critical_names(critical, critical_file)
-    told = None if as_of is None else _time(as_of, datetime.now(UTC))
     ago = {"since": since, "unfinished_after": unfinished_after, "older_than": older_than}
-    with opened(store) as asked:
-        now = told or asked.reader.latest_event_time() or datetime.now(UTC)
+    with asking(store, as_of) as asked:
+        now = asked.time or asked.reader.latest_event_time() or datetime.now(UTC)
         results = check_coverage(
             asked.reader,
             check or tuple(Check),

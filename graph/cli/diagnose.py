@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from graph.cli._options import Json, Name, Store
 from graph.cli._output import print_json, print_note
-from graph.cli._store import opened
+from graph.cli._store import asking
 
 At = Annotated[
     str | None,
     typer.Option(
+        "--as-of",
         "--at",
         metavar="TIME",
-        help="Judge as of this time, such as 2026-01-31T12:00:00Z: ages are counted to it, and what happened"
-        " later is left out.  [default: now]",
+        help="Judge as of this time (RFC 3339), or as of so long ago: 7d, 12h, 30m. Ages are counted to it,"
+        " and what happened later is left out.  [default: now]",
     ),
 ]
 
@@ -30,8 +31,8 @@ def diagnose(name: Name, at: At = None, json: Json = False, store: Store = None)
     """
     from graph.queries import diagnose_metric
 
-    now = datetime.now(UTC) if at is None else _time(at)
-    with opened(store) as asked:
+    with asking(store, at) as asked:
+        now = asked.time or datetime.now(UTC)
         found = diagnose_metric(asked.reader, name, now=now).incomplete(asked.incomplete)
     if json:
         print_json(found.as_json())
@@ -41,12 +42,3 @@ def diagnose(name: Name, at: At = None, json: Json = False, store: Store = None)
     print_diagnosis(found)
     if found.answer.incomplete:
         print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
-
-
-def _time(text: str) -> datetime:
-    from lineage.event_id import parse_time
-
-    nanoseconds = parse_time(text)
-    if nanoseconds is None:
-        raise typer.BadParameter(f"{text!r} is not a time such as 2026-01-31T12:00:00Z", param_hint="--at")
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanoseconds // 1000)

@@ -11,9 +11,9 @@ from typing import Annotated, Protocol, TypeVar
 
 import typer
 
-from graph.cli._options import Depth, Store
+from graph.cli._options import AsOf, Depth, Store
 from graph.cli._output import print_note
-from graph.cli._store import Opened, opened
+from graph.cli._store import Asked, Opened, asking, opened
 from graph.nodes import Node, NodeType
 from graph.queries.answer import AnswerEdge, AnswerNode
 from graph.records import EdgeKind
@@ -49,6 +49,7 @@ def export(
     format_: FormatOption = ExportFormat.JSONL,
     events: Events = False,
     depth: Depth = None,
+    as_of: AsOf = None,
     store: Store = None,
 ) -> None:
     """Write the whole graph, or what lies around a name, to standard output."""
@@ -58,17 +59,20 @@ def export(
         raise typer.BadParameter("events are written as a whole: leave the name out", param_hint="NAME")
     if depth is not None and not name:
         raise typer.BadParameter("it counts from a name: give one", param_hint="--depth")
-    with opened(store) as asked:
-        if format_ is ExportFormat.EVENTS:
-            _write_events(asked)
-            return
+    if format_ is ExportFormat.EVENTS:
+        if as_of is not None:
+            raise typer.BadParameter("events are written as a whole, with their times", param_hint="--as-of")
+        with opened(store) as kept:
+            _write_events(kept)
+        return
+    with asking(store, as_of) as asked:
         for line in _lines(asked, format_, name, depth):
             typer.echo(line)
         if asked.incomplete:
             print_note("Incomplete: events or SQL wait that could not be read in time.")
 
 
-def _lines(asked: Opened, format_: ExportFormat, name: list[str] | None, depth: int | None) -> Iterator[str]:
+def _lines(asked: Asked, format_: ExportFormat, name: list[str] | None, depth: int | None) -> Iterator[str]:
     from graph import exports
 
     write = {
@@ -82,7 +86,7 @@ def _lines(asked: Opened, format_: ExportFormat, name: list[str] | None, depth: 
 
 
 def _around(
-    asked: Opened, name: list[str], depth: int | None
+    asked: Asked, name: list[str], depth: int | None
 ) -> tuple[Iterable[AnswerNode], Iterable[AnswerEdge]]:
     """Return both directions as one; what stands in both, on a cycle, is taken from upstream."""
     from graph import queries
@@ -98,7 +102,7 @@ _UNTOLD = {EdgeKind.OVERRULED, EdgeKind.UNDERSTOOD}
 """Kinds of edge that are no lineage by themselves."""
 
 
-def _whole(asked: Opened, *, drawn: bool) -> tuple[Iterable[Node], Iterable[AnswerEdge]]:
+def _whole(asked: Asked, *, drawn: bool) -> tuple[Iterable[Node], Iterable[AnswerEdge]]:
     """Return all there is; in a drawing, datasets and jobs with what is read and written."""
     from graph.queries.whole import every_edge, every_node
 

@@ -20,9 +20,9 @@ from graph.cli._change_options import (
     schema_in,
 )
 from graph.cli._markdown import print_markdown_table
-from graph.cli._options import Cursor, Depth, Json, Limit, Name, Store
+from graph.cli._options import AsOf, Cursor, Depth, Json, Limit, Name, Store
 from graph.cli._queries_table import print_readers
-from graph.cli._store import opened
+from graph.cli._store import asking
 from graph.queries.answer import Answer
 
 
@@ -40,6 +40,7 @@ def impact(
     cursor: Cursor = None,
     json: Json = False,
     format_: FormatOption = Format.TABLE,
+    as_of: AsOf = None,
     store: Store = None,
 ) -> None:
     """Show all that a change affects: directly, indirectly (filters, joins), or in ways nobody can tell.
@@ -56,7 +57,7 @@ def impact(
         from graph.cli._change_report import print_changes
 
         new = None if schema is None else schema_in(schema)
-        with opened(store) as asked:
+        with asking(store, as_of) as asked:
             found = queries.impact_of_changes(
                 asked.reader, name, named, schema=new, critical=guarded, depth=depth
             )
@@ -67,7 +68,7 @@ def impact(
         raise typer.BadParameter(
             "it judges a change: give --drop, --rename, --type or --schema too", param_hint="--critical"
         )
-    with opened(store) as asked:
+    with asking(store, as_of) as asked:
         answer = asked.said(queries.impact(asked.reader, name, depth=depth))
     print_answer(
         answer,

@@ -8,9 +8,9 @@ import typer
 
 from graph.cli._answers import Format, FormatOption, name_text, print_answer
 from graph.cli._completion import complete_name
-from graph.cli._options import Json, Store
+from graph.cli._options import AsOf, Json, Store
 from graph.cli._output import print_note
-from graph.cli._store import opened
+from graph.cli._store import asking
 from graph.exports.labels import one_line
 from graph.queries.answer import Answer
 
@@ -25,12 +25,13 @@ def path(
     target: To,
     json: Json = False,
     format_: FormatOption = Format.TABLE,
+    as_of: AsOf = None,
     store: Store = None,
 ) -> None:
     """Show a shortest path from one dataset, field or job to another; exit with 1 when there is none."""
     from graph import queries
 
-    with opened(store) as asked:
+    with asking(store, as_of) as asked:
         answer = asked.said(queries.path(asked.reader, source, target))
         back = bool(answer.nodes) or bool(queries.path(asked.reader, target, source).nodes)
     print_answer(answer, json=json, format_=format_, limit=max(1, len(answer.nodes)), table=_print_steps)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from graph.cli._completion import complete_name
-from graph.cli._options import Cursor, Json, Limit, Store
+from graph.cli._options import AsOf, Cursor, Json, Limit, Store
 from graph.cli._output import print_items, print_note, time_text
-from graph.cli._store import opened
+from graph.cli._store import asking
 
 Dataset = Annotated[
     str | None,
@@ -50,6 +50,7 @@ def queries(
     limit: Limit = 20,
     cursor: Cursor = None,
     json: Json = False,
+    as_of: AsOf = None,
     store: Store = None,
 ) -> None:
     """List the queries that programs ran: which code, for whom, how often, how long and at what cost.
@@ -60,7 +61,7 @@ def queries(
     from graph.cli._queries_table import print_queries
 
     began = None if since is None else ask.since_time(since, datetime.now(UTC))
-    with opened(store) as asked:
+    with asking(store, as_of) as asked:
         found, more = ask.queries(
             asked.reader,
             of_dataset=dataset,
@@ -78,7 +79,7 @@ def queries(
     if json:
         query = {"dataset": dataset, "field": field, "actor": actor, "agent": agent, "operation": operation}
         query |= {"service": service, "fingerprint": fingerprint, "since": time_text(began)}
-        print_items(query, [item.as_json() for item in found], more)
+        print_items({**query, **asked.query}, [item.as_json() for item in found], more)
     else:
         print_queries(found)
         if more is not None:

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from graph.cli._options import Cursor, Json, Limit, Store
+from graph.cli._options import AsOf, Cursor, Json, Limit, Store
 from graph.cli._output import duration_text, print_items, print_note, print_table, time_text
-from graph.cli._store import opened
+from graph.cli._store import asking
 from graph.nodes import job as job_node
 from graph.queries.run_list import runs as list_runs
 from graph.records import RunRecord, RunState
@@ -30,14 +30,15 @@ def runs(
     limit: Limit = 20,
     cursor: Cursor = None,
     json: Json = False,
+    as_of: AsOf = None,
     store: Store = None,
 ) -> None:
     """List runs, the latest start first, with their state and how long they took."""
-    with opened(store) as asked:
+    with asking(store, as_of) as asked:
         found, more = list_runs(asked.reader, job or None, states=state or (), limit=limit, cursor=cursor)
     if json:
         query = {"job": " ".join(job) if job else None, "states": [each.value for each in state or ()]}
-        print_items(query, [_as_json(run) for run in found], more)
+        print_items({**query, **asked.query}, [_as_json(run) for run in found], more)
         return
     print_table(["run", "job", "state", "started", "took", "error"], [_row(run) for run in found])
     if more is not None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from graph.cli._answers import PAGE, Format, FormatOption, print_answer
-from graph.cli._options import Cursor, Depth, Json, Limit, Name, Store
-from graph.cli._store import opened
+from graph.cli._options import AsOf, Cursor, Depth, Json, Limit, Name, Store
+from graph.cli._store import asking
 
 
 def upstream(
@@ -14,11 +14,12 @@ def upstream(
     cursor: Cursor = None,
     json: Json = False,
     format_: FormatOption = Format.TABLE,
+    as_of: AsOf = None,
     store: Store = None,
 ) -> None:
     """Show every dataset and job that a dataset or job is made from, or every field behind a field."""
     from graph import queries
 
-    with opened(store) as asked:
+    with asking(store, as_of) as asked:
         answer = asked.said(queries.upstream(asked.reader, name, depth=depth))
     print_answer(answer, json=json, format_=format_, limit=limit, cursor=cursor)

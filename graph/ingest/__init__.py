@@ -6,6 +6,7 @@ again, `prune` removes old and retired events. `give` gives a command, such as t
 
 from __future__ import annotations
 
+from graph.ingest.as_of import as_of
 from graph.ingest.batch import IngestCounts, apply_bodies, ingest
 from graph.ingest.commands import give
 from graph.ingest.dead_letters import retry_dead_letters
@@ -22,6 +23,7 @@ __all__ = [
     "Drained",
     "IngestCounts",
     "apply_bodies",
+    "as_of",
     "derive",
     "drain",
     "give",

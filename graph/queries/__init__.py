@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from graph.queries.chains import upstream as upstream
     from graph.queries.change_impact import ChangeImpact as ChangeImpact
     from graph.queries.change_impact import impact_of_changes as impact_of_changes
+    from graph.queries.comparison import Comparison as Comparison
+    from graph.queries.comparison import compare_runs as compare_runs
+    from graph.queries.comparison import compare_times as compare_times
     from graph.queries.coverage import Check as Check
     from graph.queries.coverage import CheckResult as CheckResult
     from graph.queries.coverage import Layer as Layer
@@ -52,6 +55,7 @@ _HOME = {
     "AnswerNode": "answer",
     "ChangeImpact": "change_impact",
     "Check": "coverage",
+    "Comparison": "comparison",
     "CheckResult": "coverage",
     "Drop": "schema_changes",
     "Impact": "answer",
@@ -62,6 +66,8 @@ _HOME = {
     "Diagnosis": "diagnosis",
     "check_coverage": "coverage",
     "columns": "field_sources",
+    "compare_runs": "comparison",
+    "compare_times": "comparison",
     "diagnose_metric": "diagnosis",
     "downstream": "chains",
     "impact": "impacts",

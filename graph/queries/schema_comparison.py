@@ -79,7 +79,11 @@ def compare_schemas(
 
 def known_schema(reader: LineageReader, dataset: Node) -> Schema:
     """Return the schema that the dataset's current schema facet tells; empty where there is none."""
-    facet = reader.facets([dataset.key], "schema").get(dataset.key, {})
+    return schema_of(reader.facets([dataset.key], "schema").get(dataset.key, {}))
+
+
+def schema_of(facet: Mapping[str, Any]) -> Schema:
+    """Return the schema that a schema facet tells."""
     return {name: _type(entry.get("type")) for name, entry in named_fields(facet.get("fields"))}
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple
 
 from graph.nodes import Node, NodeType, dataset
+from graph.records import Origin
 from graph.store._reading import TYPE_NUMBER, nodes
 from graph.store.changes import Claim, transformation_key
 from graph.store.database import Database
@@ -43,6 +44,20 @@ def put_nodes(db: Database, wanted: Mapping[int, Node], named: Mapping[int, int]
     db.executemany(
         "UPDATE node SET named = named | :by WHERE key = :key AND (named | :by) <> named",
         [{"key": key, "by": by} for key, by in named.items()],
+    )
+
+
+def put_named(db: Database, shape: int, named: Collection[int]) -> None:
+    """Write what a shape names besides what its event lists."""
+    db.execute(
+        f"""
+        INSERT INTO named_entity SELECT k.value, CAST(:shape AS BIGINT) FROM each_key(:keys) AS k
+        WHERE NOT EXISTS (
+            SELECT 1 FROM shape_edge AS e WHERE e.shape = :shape AND e.origin = {int(Origin.LISTED)}
+            AND (e.source = k.value OR e.target = k.value))
+        ON CONFLICT DO NOTHING
+        """,
+        {"shape": shape, "keys": list(named)},
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from graph.nodes import NodeType, hash63
 from graph.nodes import dataset as dataset_node
 from graph.records import EdgeKind, Origin
-from graph.store._claims import BY_LINEAGE, BY_SCHEMA, put_claims, put_nodes
+from graph.store._claims import BY_LINEAGE, BY_SCHEMA, put_claims, put_named, put_nodes
 from graph.store._log import Memory
 from graph.store._naming import BY_OTHER_NAME, sync_fields
 from graph.store._projecting import refresh
@@ -107,6 +107,8 @@ def _keep(db: Database, shape: int, reading: Reading, now: int) -> set[int]:
         put_nodes(db, one.nodes)
         named |= one.nodes.keys()
         put_claims(db, [(shape, claim) for claim in one.claims])
+        ends = {end for claim in one.claims for end in (claim.source, claim.target)}
+        put_named(db, shape, [key for key, node in one.nodes.items() if node.field is None or key not in ends])
         writes = sorted({claim.target for claim in one.claims if claim.kind is EdgeKind.WRITES})
         said = (int(one.certain), json.dumps(one.problems), json.dumps(writes), now)
         db.execute(

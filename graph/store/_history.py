@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,11 +19,12 @@ from graph.store.database import Database
 from graph.store.field_names import named_fields
 from graph.store.history import Assertion, Assertions, JobRun, Observed, Said, Version, Written
 from graph.store.log_format import content_of, run_id_of
-from graph.store.runs import STATES
+from graph.store.runs import STATES, Run
 
 _WRITES = int(EdgeKind.WRITES)
 _LATEST = 2**63 - 1
-_Amounts = dict[int, Written]
+Amounts = dict[int, Written]
+"""How much was written, by dataset."""
 
 
 def latest_event_time(db: Database) -> datetime | None:
@@ -35,7 +36,7 @@ def count_runs(db: Database, since: datetime, until: datetime) -> dict[RunState,
     """See `LineageReader.count_runs`."""
     rows = db.execute(
         "SELECT state, count(*) FROM run WHERE first_time >= ? AND first_time <= ? GROUP BY state",
-        (nanoseconds(since), _nanoseconds(until)),
+        (nanoseconds(since), nanoseconds_until(until)),
     )
     return {STATES[state]: count for state, count in rows}
 
@@ -60,18 +61,31 @@ def columns(db: Database, datasets: Collection[int]) -> dict[int, int]:
     return dict(db.execute(sql, (list(datasets),)).fetchall())
 
 
+def datasets_of(db: Database, fields: Collection[int]) -> dict[int, int]:
+    """Return the dataset of each of these fields, by keys."""
+    sql = "SELECT key, dataset FROM node WHERE key IN (SELECT value FROM each_key(?) AS k)"
+    return dict(db.execute(sql, (list(fields),)).fetchall())
+
+
 def writers(db: Database, datasets: Collection[int]) -> dict[int, set[int]]:
     """See `LineageReader.writers`."""
-    found: dict[int, set[int]] = defaultdict(set)
+    found = shapes_that_write(db, datasets)
+    return {dataset: {job for job, _, _ in writers} for dataset, writers in found.items()}
+
+
+def shapes_that_write(db: Database, datasets: Collection[int]) -> dict[int, set[tuple[int, int, int]]]:
+    """Return for each dataset the jobs that any event named as writing it, with its shape and its owner."""
+    found: dict[int, set[tuple[int, int, int]]] = defaultdict(set)
     rows = db.execute(
         f"""
-        SELECT DISTINCT e.target, e.source FROM each_key(?) AS k
+        SELECT e.target, e.source, e.shape, s.owner FROM each_key(?) AS k
         CROSS JOIN shape_edge AS e ON e.kind = {_WRITES} AND e.target = k.value
+        CROSS JOIN shape AS s ON s.key = e.shape
         """,
         (list(asked := names_of(db, datasets)),),
     )
-    for target, source in rows:
-        found[asked[target]].add(source)
+    for target, *writer in rows:
+        found[asked[target]].add((writer[0], writer[1], writer[2]))
     return dict(found)
 
 
@@ -88,29 +102,35 @@ def job_runs(db: Database, jobs: Collection[int], until: datetime, limit: int) -
         JOIN run_id AS i ON i.number = r.number LEFT JOIN run_id AS p ON p.number = r.parent
         ORDER BY r.first_time DESC, i.id
         """,
-        {"keys": list(set(jobs)), "until": _nanoseconds(until), "limit": limit},
+        {"keys": list(set(jobs)), "until": nanoseconds_until(until), "limit": limit},
     ).fetchall()
     outputs = _outputs(db, {row[2] for row in rows})
     amounts = _amounts(db, [row[3] for row in rows])
-    return [_job_run(row, outputs.get(row[2], ()), amounts.get(row[3], {}), until) for row in rows]
+    found = []
+    for row in rows:
+        parent = None if row[1] is None else run_id_of(bytes(row[1]))
+        wrote = outputs.get(row[2], ()), amounts.get(row[3], {})
+        found.append(job_run(run_of(row[3:]), run_id_of(bytes(row[0])), parent, *wrote, until))
+    return found
 
 
-def _job_run(row: tuple[Any, ...], outputs: Iterable[int], amounts: _Amounts, until: datetime) -> JobRun:
-    kept, parent, _ = row[:3]
-    run = run_of(row[3:])
+def job_run(
+    run: Run, run_id: str, parent: str | None, outputs: Iterable[int], amounts: Amounts, until: datetime
+) -> JobRun:
+    """Return a run as history shows it; `outputs` are the datasets that it names as written."""
     state, error, when_ended = run.state, run.error, moment(run.ended_at)
     if when_ended is not None and when_ended > until:
         state, when_ended, error = RunState.RUNNING, None, None
     began = moment(run.first_time)
     assert began is not None, "every run has a first event"
     return JobRun(
-        run_id_of(bytes(kept)),
+        run_id,
         run.job,
         state,
         began,
         when_ended,
         moment(run.started_at),
-        None if parent is None else run_id_of(bytes(parent)),
+        parent,
         error,
         {each: amounts.get(each, Written()) for each in outputs} | amounts,
     )
@@ -118,25 +138,38 @@ def _job_run(row: tuple[Any, ...], outputs: Iterable[int], amounts: _Amounts, un
 
 def _outputs(db: Database, sets: Collection[int]) -> dict[int, set[int]]:
     """Return the datasets that each set of shapes names as written."""
+    return _written(
+        db,
+        "SELECT s.shapes AS key, s.shape FROM each_key(?) AS k"
+        " CROSS JOIN shape_set AS s ON s.shapes = k.value",
+        sets,
+    )
+
+
+def written_by(db: Database, shapes: Collection[int]) -> dict[int, set[int]]:
+    """Return the datasets that each shape names as written."""
+    return _written(db, "SELECT k.value AS key, k.value AS shape FROM each_key(?) AS k", shapes)
+
+
+def _written(db: Database, said: str, keys: Collection[int]) -> dict[int, set[int]]:
     # With the origins spelt out the primary key is searched: most edges of a shape are of fields.
     origins = ", ".join(str(int(origin)) for origin in Origin)
     rows = db.execute(
         f"""
-        SELECT DISTINCT s.shapes, e.target FROM each_key(?) AS k
-        CROSS JOIN shape_set AS s ON s.shapes = k.value
+        SELECT DISTINCT s.key, e.target FROM ({said}) AS s
         CROSS JOIN shape_edge AS e ON e.shape = s.shape AND e.origin IN ({origins}) AND e.kind = {_WRITES}
         """,
-        (list(sets),),
+        (list(keys),),
     )
     targets = rows.fetchall()
     names = stands_for(db, {target for _, target in targets})
     found: dict[int, set[int]] = defaultdict(set)
-    for shapes, target in targets:
-        found[shapes].add(names.get(target, target))
+    for key, target in targets:
+        found[key].add(names.get(target, target))
     return found
 
 
-def _amounts(db: Database, runs: Collection[int]) -> dict[int, _Amounts]:
+def _amounts(db: Database, runs: Collection[int]) -> dict[int, Amounts]:
     """Return how much each run wrote to which dataset; statements that write the same one are added up."""
     rows = db.execute(
         f"""
@@ -146,9 +179,14 @@ def _amounts(db: Database, runs: Collection[int]) -> dict[int, _Amounts]:
         """,
         (list(runs),),
     ).fetchall()
+    return amounts_of(db, rows)
+
+
+def amounts_of(db: Database, rows: Collection[tuple[int, int, int, bytes]]) -> dict[int, Amounts]:
+    """Return how much each run wrote, from what was observed: run, entity, kind and body."""
     shapes = {entity for _, entity, kind, _ in rows if kind == Observed.STATEMENT_STATISTICS}
     targets = _statement_targets(db, shapes)
-    found: dict[int, _Amounts] = defaultdict(dict)
+    found: dict[int, Amounts] = defaultdict(dict)
     for run, entity, kind, body in sorted(rows, key=lambda row: -row[2]):
         if kind == Observed.STATISTICS:  # comes last: what is said of the dataset itself counts
             found[run][entity] = Written(*msgspec.json.decode(body))
@@ -160,10 +198,10 @@ def _amounts(db: Database, runs: Collection[int]) -> dict[int, _Amounts]:
     return _under_one_name(db, found)
 
 
-def _under_one_name(db: Database, amounts: Mapping[int, _Amounts]) -> dict[int, _Amounts]:
+def _under_one_name(db: Database, amounts: Mapping[int, Amounts]) -> dict[int, Amounts]:
     """Return the amounts by what stands for the datasets; what is said under that very name counts first."""
     names = stands_for(db, {dataset for of_run in amounts.values() for dataset in of_run})
-    found: dict[int, _Amounts] = {}
+    found: dict[int, Amounts] = {}
     for run, of_run in amounts.items():
         found[run] = {}
         for dataset in sorted(of_run, key=lambda key: (key in names, key)):
@@ -201,9 +239,9 @@ def assertions(db: Database, datasets: Collection[int], until: datetime, limit: 
             ORDER BY event_time DESC LIMIT :limit)
         JOIN run AS r ON r.number = o.run
         JOIN run_id AS i ON i.number = r.number LEFT JOIN run_id AS p ON p.number = r.parent
-        ORDER BY o.event_time DESC, i.id
+        ORDER BY o.event_time DESC, i.id, o.entity
         """,
-        {"keys": list(asked := names_of(db, datasets)), "until": _nanoseconds(until), "limit": limit},
+        {"keys": list(asked := names_of(db, datasets)), "until": nanoseconds_until(until), "limit": limit},
     )
     found = []
     told: dict[int, int] = defaultdict(int)
@@ -212,26 +250,38 @@ def assertions(db: Database, datasets: Collection[int], until: datetime, limit: 
         told[entity] += 1
         if told[entity] > limit:
             continue
-        at = moment(when)
-        assert at is not None, "every observation has a time"
-        tests = tuple(Assertion(*row) for row in msgspec.json.decode(body))
         parent = None if kept_parent is None else run_id_of(bytes(kept_parent))
-        found.append(Assertions(entity, run_id_of(bytes(kept)), job, parent, at, tests))
+        found.append(tests_of(entity, run_id_of(bytes(kept)), job, parent, when, body))
     return found
 
 
-def versions(db: Database, entities: Collection[int], until: datetime) -> list[Version]:
-    """See `LineageReader.versions`."""
+def tests_of(entity: int, run_id: str, job: int, parent: str | None, when: int, body: bytes) -> Assertions:
+    """Return the tests that a run observed of a dataset."""
+    at = moment(when)
+    assert at is not None, "every observation has a time"
+    tests = tuple(Assertion(*row) for row in msgspec.json.decode(body))
+    return Assertions(entity, run_id, job, parent, at, tests)
+
+
+def versions(
+    db: Database,
+    entities: Collection[int],
+    until: datetime,
+    last_said: Callable[[Collection[int]], Mapping[int, int]] | None = None,
+) -> list[Version]:
+    """See `LineageReader.versions`; `last_said` tells when forms that are said later were said by `until`."""
     rows = db.execute(
         """
-        SELECT m.entity, f.owner, m.role, m.said, f.first_time, least(f.last_time, :until)
+        SELECT m.entity, f.owner, m.role, m.said, f.first_time, f.last_time, f.key
         FROM each_key(:keys) AS k
         CROSS JOIN form_entity AS m ON m.entity = k.value AND m.said IS NOT NULL
         CROSS JOIN form AS f ON f.key = m.form
         WHERE f.first_time <= :until
         """,
-        {"keys": list(asked := names_of(db, entities)), "until": _nanoseconds(until)},
+        {"keys": list(asked := names_of(db, entities)), "until": nanoseconds_until(until)},
     ).fetchall()
+    end = nanoseconds_until(until)
+    exact = last_said([row[6] for row in rows if row[5] > end]) if last_said is not None else {}
     contents = {
         key: msgspec.json.decode(content_of(bytes(body)))
         for key, body in db.execute(
@@ -240,8 +290,9 @@ def versions(db: Database, entities: Collection[int], until: datetime) -> list[V
         )
     }
     times: dict[tuple[int, int, Said, _Body], tuple[int, int]] = {}
-    for name, owner, role, said, first, last in rows:
+    for name, owner, role, said, first, last_of_all, form in rows:
         entity = asked[name]
+        last = exact.get(form, min(last_of_all, end))
         kind, body = _said(Role(role), contents[said])
         if body:
             known = times.get((entity, owner, kind, body), (first, last))
@@ -268,6 +319,6 @@ def _said(role: Role, facet: Mapping[str, Any]) -> tuple[Said, _Body]:
     return Said.READ_SCHEMA if role is Role.INPUT else Said.WRITTEN_SCHEMA, tuple(fields)
 
 
-def _nanoseconds(time: datetime) -> int:
+def nanoseconds_until(time: datetime) -> int:
     """Return a time as the store has it, with the whole of its last microsecond."""
     return min(nanoseconds(time) + 999, _LATEST)

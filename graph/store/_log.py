@@ -9,13 +9,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from uuid import UUID
 
 import msgspec
 
 from graph.store._claims import KeyCollisionError
 from graph.store.changes import Changes, EventForm, Status
 from graph.store.database import Database
-from graph.store.form_facets import Slot, facets_in
+from graph.store.form_facets import Slot, each_facet, facets_in
 from graph.store.log_format import (
     Form,
     content_of,
@@ -268,7 +269,7 @@ class LogReader:
         form, sample = self._form(key)
         rest = bytes([0]) + sample
         contents = self.contents({*keys_in(form), *keys_in_rest(rest, sample)})
-        return restored(form, sample, contents, 0, "", rest)
+        return restored(form, sample, contents, 0, str(UUID(int=0)), rest)
 
     def _restored(self, rows: Sequence[tuple[int, int, int, bytes | None, bytes]]) -> list[tuple[int, bytes]]:
         wanted: set[int] = set()
@@ -284,6 +285,10 @@ class LogReader:
             run_id = run_id_of(bytes(run)) if run is not None else ""
             found.append((seq, restored(form, sample, contents, time, run_id, bytes(rest))))
         return found
+
+    def contents_in(self, key: int, slot: Slot) -> set[int]:
+        """Return the keys of all contents that a form gives a facet: of a dataset named twice, of each."""
+        return {content for said, content in each_facet(self._form(key)[0]) if said == slot}
 
     def contents(self, keys: Collection[int]) -> Mapping[int, bytes]:
         """Return the texts of contents."""

@@ -215,6 +215,9 @@ def _where(db: Database, asked: QueryFilter) -> tuple[str, dict[str, Any]]:
     if asked.since is not None:
         where.append("r.last_time >= :since")
         values["since"] = (asked.since - _EPOCH) // timedelta(microseconds=1) * 1000
+    if asked.told_by is not None:
+        where.append("r.run IN (SELECT run FROM queries_of_run WHERE event_time <= :told_by)")
+        values["told_by"] = (asked.told_by - _EPOCH) // timedelta(microseconds=1) * 1000 + 999
     return " AND ".join(where), values
 
 

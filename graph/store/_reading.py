@@ -116,16 +116,26 @@ def _alias_target(db: Database, namespace: str, name: str) -> Node | None:
     return next(iter(nodes(db, targets).values())) if len(targets) == 1 else None
 
 
-def named(db: Database, name: str, types: Collection[NodeType]) -> list[Node]:
-    """See `LineageReader.named`."""
+def named(
+    db: Database,
+    name: str,
+    types: Collection[NodeType],
+    known: Callable[[set[int]], set[int]] = lambda keys: keys,
+) -> list[Node]:
+    """See `LineageReader.named`; `known` tells which of the nodes count."""
     backwards = name[::-1]
     # "0" is the character behind "/", which is the one behind ".": one range holds both endings.
-    return _named(db, "reversed = ?", (backwards,), types) or _named(
-        db, "reversed >= ? AND reversed < ?", (backwards + ".", backwards + "0"), types
+    whole = known(_named(db, "reversed = ?", (backwards,), types))
+    keys = whole or known(
+        _named(db, "reversed >= ? AND reversed < ?", (backwards + ".", backwards + "0"), types)
     )
+    stands = stands_for(db, keys)
+    keys = {stands.get(key, key) for key in keys}
+    found = shown(db, nodes(db, keys))
+    return sorted(found.values(), key=lambda node: (node.namespace, node.name, node.type))
 
 
-def _named(db: Database, where: str, values: tuple[str, ...], types: Collection[NodeType]) -> list[Node]:
+def _named(db: Database, where: str, values: tuple[str, ...], types: Collection[NodeType]) -> set[int]:
     numbers = ", ".join(str(TYPE_NUMBER[type_]) for type_ in types if type_ is not NodeType.FIELD)
     rows = db.execute(f"SELECT key FROM node WHERE {where} AND type IN ({numbers})", values)
     keys = {key for (key,) in rows}
@@ -135,15 +145,11 @@ def _named(db: Database, where: str, values: tuple[str, ...], types: Collection[
         ).fetchall():
             if not nodes(db, [dataset(namespace, alias).key]):
                 keys.add(target)
-    stands = stands_for(db, keys)
-    found = shown(db, nodes(db, {stands.get(key, key) for key in keys}))
-    return sorted(found.values(), key=lambda node: (node.namespace, node.name, node.type))
+    return keys
 
 
 def fields(db: Database, of: Node) -> list[Node]:
     """See `LineageReader.fields`."""
-    schema = facets(db, [of.key], "schema").get(of.key, {})
-    names = dict.fromkeys(field_names(schema.get("fields")))
     rows = db.execute(
         """
         SELECT field FROM node WHERE dataset = ? AND (
@@ -153,7 +159,14 @@ def fields(db: Database, of: Node) -> list[Node]:
         """,
         (of.key,),
     )
-    names |= dict.fromkeys(sorted(name for (name,) in rows if name not in names))
+    schema = facets(db, [of.key], "schema").get(of.key, {})
+    return in_order(of, schema, {name for (name,) in rows})
+
+
+def in_order(of: Node, schema: Mapping[str, Any], linked: Collection[str]) -> list[Node]:
+    """Return the fields of a dataset: of its schema facet, then those that only lineage names."""
+    names = dict.fromkeys(field_names(schema.get("fields")))
+    names |= dict.fromkeys(sorted(name for name in linked if name not in names))
     return [Node(NodeType.FIELD, of.namespace, of.name, name) for name in names]
 
 
@@ -242,8 +255,17 @@ def transformation(db: Database, key: int) -> Transformation | None:
 
 def facets(db: Database, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
     """See `LineageReader.facets`."""
+    return under_one_name(db, keys, lambda names: own_facets(db, names, name))
+
+
+def under_one_name(
+    db: Database,
+    keys: Collection[int],
+    own: Callable[[Collection[int]], dict[int, Mapping[str, Any]]],
+) -> dict[int, Mapping[str, Any]]:
+    """Return facets of datasets and jobs; `own` gives those that are said under a name itself."""
     asked = names_of(db, keys)
-    found = own_facets(db, asked, name)
+    found = own(asked)
     # What is said under the name that stands for a dataset comes before what is said under its others.
     for key in sorted(found, key=lambda key: (asked[key] != key, key)):
         found.setdefault(asked[key], found[key])
@@ -273,7 +295,8 @@ def parents(db: Database, jobs: Collection[int]) -> dict[int, Node]:
     """See `LineageReader.parents`."""
     rows = dict(
         db.execute(
-            "SELECT job, parent FROM job_parent WHERE job IN (SELECT value FROM each_key(?) AS k)",
+            "SELECT job, parent FROM job_parent WHERE job IN (SELECT value FROM each_key(?) AS k)"
+            " ORDER BY last_time, parent",
             (list(jobs),),
         ).fetchall()
     )

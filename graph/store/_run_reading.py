@@ -12,7 +12,7 @@ from graph.store._reading import moment, nanoseconds
 from graph.store._run_rows import COLUMNS, run_of
 from graph.store.database import Database
 from graph.store.log_format import packed_run_id, run_id_of, run_key
-from graph.store.runs import STATES
+from graph.store.runs import STATES, Run
 
 
 def runs(
@@ -24,6 +24,18 @@ def runs(
     limit: int,
 ) -> list[RunRecord]:
     """See `LineageReader.runs`."""
+    return [record for _, record in found(db, jobs, states, began, after, limit)]
+
+
+def found(
+    db: Database,
+    jobs: Collection[int],
+    states: Collection[RunState],
+    began: tuple[datetime | None, datetime | None],
+    after: str | None,
+    limit: int,
+) -> list[tuple[Run, RunRecord]]:
+    """Return runs as `LineageReader.runs` does, each with its record."""
     where, values = ["r.job NOT IN (SELECT entity FROM hidden)"], list[Any]()
     tables = "run AS r"
     if jobs:
@@ -40,7 +52,7 @@ def runs(
             where.append(f"r.first_time {bound} ?")
             values.append(nanoseconds(time) + (1000 if bound == "<" else 0))
     if after is not None:
-        last = _place_of(db, after)
+        last = place_of(db, after)
         where.append("(r.first_time < ? OR (r.first_time = ? AND i.id > ?))")
         values += [last, last, packed_run_id(after)]
     sql = f"""
@@ -49,10 +61,11 @@ def runs(
         LEFT JOIN run_id AS p ON p.number = r.parent
         WHERE {" AND ".join(where)} ORDER BY r.first_time DESC, i.id LIMIT ?
     """
-    return [_record(row) for row in db.execute(sql, (*values, limit))]
+    return [_record(row) for row in db.execute(sql, (*values, limit)).fetchall()]
 
 
-def _place_of(db: Database, run_id: str) -> int:
+def place_of(db: Database, run_id: str) -> int:
+    """Return the time of a run's first event; InvalidQueryError where there is no such run."""
     row = db.execute(
         "SELECT r.first_time FROM run_id AS i JOIN run AS r ON r.number = i.number WHERE i.key = ?",
         (run_key(run_id),),
@@ -64,21 +77,26 @@ def _place_of(db: Database, run_id: str) -> int:
     return int(row[0])
 
 
-def _record(row: tuple[Any, ...]) -> RunRecord:
+def _record(row: tuple[Any, ...]) -> tuple[Run, RunRecord]:
     kept, namespace, name, parent = row[:4]
     run = run_of(row[4:])
+    parent_id = None if parent is None else run_id_of(bytes(parent))
+    return run, record_of(run, run_id_of(bytes(kept)), (namespace, name), parent_id)
+
+
+def record_of(run: Run, run_id: str, job: tuple[str, str], parent_id: str | None) -> RunRecord:
+    """Return the record of a run; `job` is the namespace and the name of its job."""
     started = run.started_at
     if started is not None and run.ended_at is not None and started > run.ended_at:
         started = None
     return RunRecord(
-        run_id_of(bytes(kept)),
+        run_id,
         run.job,
-        namespace,
-        name,
+        *job,
         run.state,
         moment(started),
         moment(run.ended_at),
-        None if parent is None else run_id_of(bytes(parent)),
+        parent_id,
         run.error,
         latest_at=moment(run.job_time),
     )

@@ -39,7 +39,7 @@ def write_runs(
         number = numbers[said.run_id]
         parent = numbers[said.parent_run_id] if said.parent_run_id else None
         runs[number] = merge(
-            runs.get(number), number, item.owner, item.event_time, said, parent, partial(_id_of, db)
+            runs.get(number), number, item.owner, item.event_time, said, parent, partial(id_of, db)
         )
         shapes.setdefault((number, item.owner), set()).add(item.form.shape_key)
     changed = {number: run for number, run in runs.items() if run != before.get(number)}
@@ -65,7 +65,8 @@ def write_runs(
     return {row[0] for row in rows}
 
 
-def _id_of(db: Database, number: int) -> bytes:
+def id_of(db: Database, number: int) -> bytes:
+    """Return the id of a run as it is kept."""
     return bytes(db.execute("SELECT id FROM run_id WHERE number = ?", (number,)).fetchone()[0])
 
 

@@ -195,21 +195,22 @@ def _named(shape: Shape) -> dict[int, int]:
 
 
 def _put_parents(db: Database, events: Iterable[Changes]) -> None:
-    latest: dict[int, tuple[int, int]] = {}
+    times: dict[tuple[int, int], tuple[int, int]] = {}
     jobs: dict[int, Node] = {}
     for item in events:
         if item.parent is not None:
-            parent = (item.event_time, item.parent.key)
-            latest[item.owner] = max(parent, latest.get(item.owner, parent))
-            jobs[parent[1]] = item.parent
-    if not latest:
+            key, when = item.parent.key, item.event_time
+            first, last = times.get((item.owner, key), (when, when))
+            times[item.owner, key] = min(first, when), max(last, when)
+            jobs[key] = item.parent
+    if not times:
         return
     put_nodes(db, jobs, dict.fromkeys(jobs, BY_EVENT))
     db.executemany(
         """
-        INSERT INTO job_parent VALUES (?, ?, ?) ON CONFLICT (job) DO UPDATE
-        SET event_time = excluded.event_time, parent = excluded.parent
-        WHERE (excluded.event_time, excluded.parent) > (job_parent.event_time, job_parent.parent)
+        INSERT INTO job_parent VALUES (?, ?, ?, ?) ON CONFLICT (job, parent) DO UPDATE
+        SET first_time = least(job_parent.first_time, excluded.first_time),
+            last_time = greatest(job_parent.last_time, excluded.last_time)
         """,
-        [(job, *parent) for job, parent in latest.items()],
+        [(*pair, *told) for pair, told in times.items()],
     )

@@ -15,7 +15,7 @@ from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.commands import Annotations, Command
-from graph.store.history import Assertions, JobRun, Version
+from graph.store.history import Assertions, JobRun, RunSaying, Version
 from graph.store.queries import QueryFilter, QueryRecord
 from graph.store.retention import Policy, Pruned, Removal
 from graph.store.search import SearchHit, SearchPlace
@@ -183,8 +183,23 @@ class LineageStore(LineageReader, Protocol):
     patience: float
     """How many seconds a write waits for other processes that write before it fails. May be set."""
 
+    def as_of(
+        self, time: datetime, understand: Callable[[bytes], Changes | Rejected | Command]
+    ) -> LineageReader:
+        """Return what questions read as of an event time; `understand` says what an event changes.
+
+        It shows what the events up to then give by the same rules, whenever they arrived: runs that ended
+        later are unfinished. It uses the store's connection and ends with it. Raises InvalidQueryError where
+        the time has no zone, or lies before the horizon.
+        """
+
+    def run_saying(
+        self, run_id: str, understand: Callable[[bytes], Changes | Rejected | Command]
+    ) -> RunSaying | None:
+        """Return what one run said on its own, None where there is no such run."""
+
     def apply(self, batch: Sequence[Changes | Rejected | Command]) -> list[Outcome]:
-        """Keep a batch of events and commands and bring the graph up to date; return what became of each, in order.
+        """Keep a batch of events and commands, bring the graph up to date; return what became of each in order.
 
         Applying an event again changes nothing, and the order of events makes no difference to the graph.
         """
@@ -247,7 +262,7 @@ class LineageStore(LineageReader, Protocol):
         *,
         dry_run: bool = False,
     ) -> Pruned:
-        """Remove what the policy names from the log, and what only that said from the graph; return what it was.
+        """Remove what the policy names from the log and what only that said from the graph; return what it was.
 
         A removal is recorded, and events that are gone are duplicates when they come again. What is left is
         taken in again as `rebuild` does. With `dry_run` nothing is removed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from graph import nodes
@@ -28,16 +29,19 @@ def job_key(namespace: str, name: str) -> int:
 
 def facets_in(form: Form) -> dict[Slot, int]:
     """Return the key of the content of each facet; where a dataset is named twice, the last one counts."""
-    found: dict[Slot, int] = {}
+    return dict(each_facet(form))
 
-    def note(entity: int, facets: Facets) -> None:
-        found.update(((entity, name), key) for name, key in (facets or {}).items() if key is not None)
+
+def each_facet(form: Form) -> Iterator[tuple[Slot, int]]:
+    """Yield each facet with the key of its content; those of a dataset that is named twice come twice."""
+
+    def of(entity: int, facets: Facets) -> Iterator[tuple[Slot, int]]:
+        return (((entity, name), key) for name, key in (facets or {}).items() if key is not None)
 
     if form.job is not None:
-        note(job_key(*form.job[:2]), form.job[2])
+        yield from of(job_key(*form.job[:2]), form.job[2])
     own = () if form.dataset is None else (form.dataset,)
     for namespace, name, facets, extra in (*own, *(form.inputs or ()), *(form.outputs or ())):
         entity, _ = dataset_node(namespace, name)
-        note(entity, extra)
-        note(entity, facets)
-    return found
+        yield from of(entity, extra)
+        yield from of(entity, facets)

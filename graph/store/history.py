@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from typing import Any
 
-from graph.records import RunState
+from graph.records import Edge, RunState
 
 
 class Observed(IntEnum):
@@ -120,3 +121,18 @@ class Version:
     body: tuple[tuple[str, str], ...]
     first: datetime
     last: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunSaying:
+    """What one run said on its own: of a run that failed, what it would have made too.
+
+    `edges` are what it gives without other runs, `schemas` its schema facets by dataset. `code_version` is
+    None where it told none.
+    """
+
+    run_id: str
+    job: int
+    edges: tuple[Edge, ...]
+    schemas: Mapping[int, Mapping[str, Any]]
+    code_version: str | None = None

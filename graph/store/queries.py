@@ -142,7 +142,8 @@ class QueryFilter:
 
     `entities` are keys of datasets and fields that a query uses in any way, `unknown_of` of datasets that it
     reads without anybody knowing which fields: one of either is enough. `since` is the time that the run's
-    last query of the kind ended at or after; `actor` and `agent` are among those the run names.
+    last query of the kind ended at or after, `told_by` the time of the event that told of the run's queries
+    at the latest; `actor` and `agent` are among those the run names.
     """
 
     entities: frozenset[int] = frozenset()
@@ -153,6 +154,7 @@ class QueryFilter:
     service: str | None = None
     fingerprint: str | None = None
     since: datetime | None = None
+    told_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,14 @@ from graph.store import _search as searching
 from graph.store import _search_index as search_index
 from graph.store import _writing as write
 from graph.store._claims import KeyCollisionError
+from graph.store._run_saying import run_saying
 from graph.store._log import LogReader, Memory
+from graph.store.as_of import AsOfReader
+from graph.store.base import LineageReader
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.commands import Annotations, Command
 from graph.store.database import Database
-from graph.store.history import Assertions, JobRun, Version
+from graph.store.history import Assertions, JobRun, RunSaying, Version
 from graph.store.log_format import content_of
 from graph.store.queries import QueryFilter, QueryRecord
 from graph.store.retention import Policy, Pruned, Removal
@@ -158,6 +161,20 @@ class SqlStore:
         """See LineageReader."""
         with self._errors():
             return pruning.horizon(self._db)
+    def run_saying(
+        self, run_id: str, understand: Callable[[bytes], Changes | Rejected | Command]
+    ) -> RunSaying | None:
+        """See LineageStore."""
+        with self._errors():
+            return run_saying(self._db, self._log, run_id, understand, self._transformation)
+
+    def as_of(
+        self, time: datetime, understand: Callable[[bytes], Changes | Rejected | Command]
+    ) -> LineageReader:
+        """See LineageStore."""
+        return AsOfReader(
+            self, self._db, time, understand, errors=self._errors, transformation=self._transformation
+        )
 
     def latest_event_time(self) -> datetime | None:
         """See LineageReader."""

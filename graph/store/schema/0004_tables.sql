@@ -19,6 +19,7 @@ CREATE TABLE event (
     rest BLOB NOT NULL
 );
 CREATE INDEX event_run ON event (run) WHERE run IS NOT NULL;
+CREATE INDEX event_form ON event (form) WHERE run IS NULL;
 
 -- When the events from a number on were committed: a row for each batch.
 CREATE TABLE receipt (
@@ -162,6 +163,14 @@ CREATE TABLE derived_node (
 ) WITHOUT ROWID;
 CREATE INDEX derived_node_node ON derived_node (node);
 
+-- The datasets and jobs that a shape names in facets about lineage or in SQL and does not list, and the fields
+-- that its SQL names without an edge. It may hold more than that: it says where an earlier time is looked for.
+CREATE TABLE named_entity (
+    entity INTEGER NOT NULL,
+    shape INTEGER NOT NULL,
+    PRIMARY KEY (entity, shape)
+) WITHOUT ROWID;
+
 -- What a statement of which queries are counted does with datasets and fields (uses: `Use` in queries.py), also one that writes nothing.
 CREATE TABLE statement_use (
     shape INTEGER NOT NULL,
@@ -278,11 +287,15 @@ CREATE TABLE facet (
 ) WITHOUT ROWID;
 CREATE INDEX facet_contested ON facet (entity) WHERE contested = 1;
 
+-- The jobs that were ever named above a job, and when: the latest counts, then the greater key.
 CREATE TABLE job_parent (
-    job INTEGER PRIMARY KEY,
-    event_time INTEGER NOT NULL,
-    parent INTEGER NOT NULL
-);
+    job INTEGER NOT NULL,
+    parent INTEGER NOT NULL,
+    first_time INTEGER NOT NULL,
+    last_time INTEGER NOT NULL,
+    PRIMARY KEY (job, parent)
+) WITHOUT ROWID;
+CREATE INDEX job_parent_of ON job_parent (parent);
 
 -- What was observed of a run, where there was something to observe (kinds: `Observed` in history.py).
 -- entity: the dataset, or the shape whose statements were counted. The latest counts, then the greater body.

@@ -170,9 +170,9 @@ def test_by_default_ages_are_counted_to_the_present(lineage: Lineage) -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_a_wrong_time_or_name_is_told(lineage: Lineage) -> None:
-    wrong = lineage("diagnose", "gold.daily_revenue", "--at", "yesterday")
+    wrong = lineage("diagnose", "gold.daily_revenue", "--as-of", "yesterday")
     assert wrong.code == 2
-    assert "'yesterday' is not a time such as 2026-01-31T12:00:00Z" in " ".join(wrong.err.split())
+    assert "'yesterday' is no time: give 2026-01-31T12:00:00Z" in " ".join(wrong.err.split())
     unknown = lineage("diagnose", "gold.daily_revenues")
     assert unknown.code == 2
     assert "daily_revenue" in unknown.err

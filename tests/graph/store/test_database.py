@@ -163,7 +163,7 @@ def test_a_long_answer_is_read_while_other_statements_run(db: Database) -> None:
     with db.transaction():
         db.execute(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
-            " INSERT INTO job_parent SELECT i, 0, i FROM n",
+            " INSERT INTO job_parent SELECT i, 0, i, i FROM n",
             (count,),
         )
     rows = db.stream("SELECT job FROM job_parent")
