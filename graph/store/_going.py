@@ -45,6 +45,7 @@ def mark(db: Database, policy: Policy, log: LogReader) -> None:
     )
     if policy.spares_current:
         _spare_declarations(db)
+        _spare_renames(db)
         _spare_facets(db, log)
 
 
@@ -71,6 +72,7 @@ def _spare_runs(db: Database) -> None:
     Runs stay, too, that staying ones name above them.
     """
     db.execute("DELETE FROM going_run WHERE run IN (SELECT run FROM job_run WHERE finished = 0)")
+    db.execute("DELETE FROM going_run WHERE run IN (SELECT run FROM renamed)")
     going = "JOIN going_run AS o ON o.run = j.run"
     for among in (going, ""):  # what counted then is chosen first, among all that is older
         db.execute(
@@ -120,6 +122,14 @@ def _spare_declarations(db: Database) -> None:
                 WHERE e.run IS NULL AND f.declares = 1
             ) AS declared WHERE place = 1)
         """
+    )
+
+
+def _spare_renames(db: Database) -> None:
+    """Let the events without a run stay that say how a dataset was called before."""
+    db.execute(
+        "DELETE FROM going WHERE seq IN (SELECT e.seq FROM renamed AS r"
+        " JOIN event AS e ON e.event_time = r.event_time AND e.run IS NULL WHERE r.run = 0)"
     )
 
 

@@ -82,7 +82,7 @@ def test_commands_and_options_are_completed(command: Path) -> None:
 def test_commands_are_completed_without_loading_them(command: Path) -> None:
     told = "print(*sys.modules, file=sys.stderr)"
     code = f"import sys\nfrom graph.cli import main\ntry:\n    main()\nfinally:\n    {told}"
-    variables = {"_LINEAGE_COMPLETE": "complete_bash", "COMP_WORDS": "lineage u", "COMP_CWORD": "1"}
+    variables = {"_LINEAGE_COMPLETE": "complete_bash", "COMP_WORDS": "lineage up", "COMP_CWORD": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=environment(command, **variables),

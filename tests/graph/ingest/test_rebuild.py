@@ -17,6 +17,7 @@ from graph.ingest import IngestCounts, derive, ingest, rebuild
 from graph.store import LineageStore
 from graph.store._replaying import FOLLOWING, LOG, projection
 from graph.store.changes import Changes, Rejected
+from graph.store.commands import Command
 
 NAMES = ("airflow", "airflow_failed_task", "dbt", "dbt_failed_test", "shop_changes")
 EVENTS = [line for name in NAMES for line in (FIXTURES / f"{name}.jsonl").read_bytes().splitlines()]
@@ -65,7 +66,7 @@ def test_a_rebuild_that_fails_in_the_middle_loses_nothing(store: LineageStore) -
     derive(store)
     before, seen = dump(store), 0
 
-    def broken(body: bytes) -> Changes | Rejected:
+    def broken(body: bytes) -> Changes | Rejected | Command:
         nonlocal seen
         seen += 1
         if seen > len(EVENTS) // 2:

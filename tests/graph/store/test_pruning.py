@@ -104,6 +104,28 @@ def test_what_stands_as_a_facet_is_kept_with_the_run_that_said_it(store: Lineage
     assert [one["fields"][0]["name"] for one in facets.values()] == ["x"]
 
 
+def test_a_renaming_stays_however_old(store: LineageStore) -> None:
+    change = {"lifecycleStateChange": "RENAME", "previousIdentifier": {"namespace": "ns", "name": "was"}}
+    put(
+        store,
+        run_event("r", "COMPLETE", 0, job="renamer", outputs=[dataset("is", lifecycleStateChange=change)]),
+    )
+    put(store, *daily(range(1, 25), job="renamer", outputs=["other"]))
+    put(
+        store,
+        dataset_event(
+            5,
+            "now",
+            lifecycleStateChange=change | {"previousIdentifier": {"namespace": "ns", "name": "once"}},
+        ),
+    )
+    put(store, run_event("s", "START", 30 * DAY - 1, job="reader", inputs=["was", "once"]))
+    was, once = (store.lookup(dataset_node("ns", name)) for name in ("was", "once"))
+    assert prune(store, Policy(before=day(20))).runs == 9
+    assert store.lookup(dataset_node("ns", "was")) == was == dataset_node("ns", "is")
+    assert store.lookup(dataset_node("ns", "once")) == once == dataset_node("ns", "now")
+
+
 def test_one_job_or_namespace_is_removed_whole(store: LineageStore) -> None:
     """DD-25: what a retired pipeline said goes; what others say of the same datasets stays."""
     put(store, *daily(range(3), job="retired", inputs=["a", "r"], outputs=["b"]))
