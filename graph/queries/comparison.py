@@ -186,13 +186,14 @@ def _edges(before: Side, after: Side, names: Mapping[int, Node]) -> list[EdgeDif
 
 def _schemas(before: Side, after: Side, names: Mapping[int, Node]) -> list[Item]:
     found: list[Item] = []
+    made_then, made_now = _sources(before.edges), _sources(after.edges)
     for key in sorted(before.schemas.keys() | after.schemas.keys(), key=lambda key: names[key]):
         old, new = before.schemas.get(key, {}), after.schemas.get(key, {})
         if not old or not new:
             change = Difference.APPEARED if new else Difference.VANISHED
             found.append(SchemaDifference(change, names[key], len(new or old)))
         else:
-            found += _fields(names[key], old, new, _sources(before.edges), _sources(after.edges))
+            found += _fields(names[key], old, new, made_then, made_now)
     return found
 
 

@@ -83,7 +83,11 @@ class PastForms:
 
     def _own_facets(self, entities: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
         said: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        mentioning = self.mentioning(entities)
+        ever = self._db.execute(
+            "SELECT f.entity FROM each_key(?) AS k CROSS JOIN facet AS f ON f.entity = k.value AND f.name = ?",
+            (list(set(entities)), name),
+        )
+        mentioning = self.mentioning([entity for (entity,) in ever])
         for entity, forms in mentioning.items():
             for form in forms:
                 content = self._log.facets_in(form).get((entity, name))

@@ -130,6 +130,7 @@ def test_two_runs_differ_by_what_each_said(changed: LineageStore) -> None:
 
 
 def test_two_versions_of_a_job_are_compared_by_their_latest_runs(changed: LineageStore) -> None:
+    """PV-16: what each version of the code derived, and from what."""
     before, after = runs_of_versions(changed, lambda run: saying(changed, run), "job")
     assert (before.code_version, after.code_version) == ("v1", "v2")
     assert (before.run_id, after.run_id) == (run_id("one 2"), run_id("two 11"))
