@@ -84,7 +84,8 @@ class PastForms:
     def _own_facets(self, entities: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
         said: dict[int, list[tuple[int, int]]] = defaultdict(list)
         ever = self._db.execute(
-            "SELECT f.entity FROM each_key(?) AS k CROSS JOIN facet AS f ON f.entity = k.value AND f.name = ?",
+            "SELECT f.entity FROM each_key(?) AS k CROSS JOIN facet AS f ON f.entity = k.value"
+            " AND f.name = ?",
             (list(set(entities)), name),
         )
         mentioning = self.mentioning([entity for (entity,) in ever])
