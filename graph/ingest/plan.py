@@ -165,8 +165,10 @@ def _measured(event: Event) -> Iterator[Measured]:
     found: dict[tuple[int, str], Measured] = {}
     for key, _, entity in _named(event):
         for facets in (entity.extra, entity.facets):
-            for name, facet in (facets.whole or {}).items():
-                if name in MEASURING and type(facet.value) is dict:
+            whole = facets.whole or {}
+            for name in MEASURING & whole.keys():
+                facet = whole[name]
+                if type(facet.value) is dict:
                     gone = facet.value.get("_deleted") is True
                     found[key, name] = Measured(key, name, facet.raw, gone)
     yield from found.values()
