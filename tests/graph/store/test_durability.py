@@ -34,7 +34,12 @@ def store(file_store: LineageStore) -> LineageStore:
 def content(store: LineageStore) -> dict[str, list[tuple[object, ...]]]:
     """Return every row of the file but for times of arrival."""
     with closing(sqlite3.connect(store.location)) as db, db:
-        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = [
+            name
+            for (name,) in db.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'search_words%'"
+            )
+        ]
         return {name: sorted(db.execute(f"SELECT * FROM {name}"), key=repr) for name in names}
 
 
