@@ -108,7 +108,9 @@ def _keep(db: Database, shape: int, reading: Reading, now: int) -> set[int]:
         named |= one.nodes.keys()
         put_claims(db, [(shape, claim) for claim in one.claims])
         ends = {end for claim in one.claims for end in (claim.source, claim.target)}
-        put_named(db, shape, [key for key, node in one.nodes.items() if node.field is None or key not in ends])
+        put_named(
+            db, shape, [key for key, node in one.nodes.items() if node.field is None or key not in ends]
+        )
         writes = sorted({claim.target for claim in one.claims if claim.kind is EdgeKind.WRITES})
         said = (int(one.certain), json.dumps(one.problems), json.dumps(writes), now)
         db.execute(

@@ -199,7 +199,7 @@ class LineageStore(LineageReader, Protocol):
         """Return what one run said on its own, None where there is no such run."""
 
     def apply(self, batch: Sequence[Changes | Rejected | Command]) -> list[Outcome]:
-        """Keep a batch of events and commands, bring the graph up to date; return what became of each in order.
+        """Keep events and commands and bring the graph up to date; return what became of each, in order.
 
         Applying an event again changes nothing, and the order of events makes no difference to the graph.
         """
@@ -231,7 +231,7 @@ class LineageStore(LineageReader, Protocol):
         """
 
     def index(self, limit: int = 200) -> bool:
-        """Have search know the current texts of up to `limit` datasets and jobs; tell whether it knows all."""
+        """Have search know the texts of up to `limit` datasets and jobs; tell whether it knows all."""
 
     def bodies(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, bytes]]:
         """Return (number, event as received) in the order of arrival, starting behind the number `after`."""
@@ -262,7 +262,7 @@ class LineageStore(LineageReader, Protocol):
         *,
         dry_run: bool = False,
     ) -> Pruned:
-        """Remove what the policy names from the log and what only that said from the graph; return what it was.
+        """Remove what the policy names from the log, and from the graph what only that said; return it.
 
         A removal is recorded, and events that are gone are duplicates when they come again. What is left is
         taken in again as `rebuild` does. With `dry_run` nothing is removed.

@@ -25,8 +25,8 @@ from graph.store import _search as searching
 from graph.store import _search_index as search_index
 from graph.store import _writing as write
 from graph.store._claims import KeyCollisionError
-from graph.store._run_saying import run_saying
 from graph.store._log import LogReader, Memory
+from graph.store._run_saying import run_saying
 from graph.store.as_of import AsOfReader
 from graph.store.base import LineageReader
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
@@ -161,6 +161,7 @@ class SqlStore:
         """See LineageReader."""
         with self._errors():
             return pruning.horizon(self._db)
+
     def run_saying(
         self, run_id: str, understand: Callable[[bytes], Changes | Rejected | Command]
     ) -> RunSaying | None:
@@ -328,9 +329,7 @@ class SqlStore:
         """See LineageStore."""
         with self._transaction():
             now = time.time_ns()
-            return pruning.prune(
-                self._db, policy, understand, now, self._memory, self._log, dry_run=dry_run
-            )
+            return pruning.prune(self._db, policy, understand, now, self._memory, self._log, dry_run=dry_run)
 
     def early_bodies(self, limit: int) -> list[tuple[int, bytes]]:
         """See LineageStore."""

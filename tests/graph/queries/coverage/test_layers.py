@@ -171,15 +171,15 @@ def test_a_critical_column_nobody_knows_the_making_of_is_found(store: LineageSto
         ),
         dataset_event(3, "gold.bare"),
     )
-    critical = ["gold.known", "gold.m", "gold.known.x", "gold.bare", "gold.knwon.x"]
+    critical = ["gold.known", "gold.m", "gold.known.x", "gold.bare", "gold.known2.x"]
 
     result = checked(store, Check.CRITICAL_COLUMNS, critical=critical)
 
     problems = {each.where: each.problem for each in result.findings}
-    assert problems.keys() == {"gold.m.total", "gold.m.region", "gold.bare", "gold.knwon.x"}
+    assert problems.keys() == {"gold.m.total", "gold.m.region", "gold.bare", "gold.known2.x"}
     assert "not known what it is made from" in problems["gold.m.total"]
     assert "only what filters" in problems["gold.m.region"]
-    assert "Did you mean gold.known" in problems["gold.knwon.x"]
+    assert "Did you mean gold.known" in problems["gold.known2.x"]
     assert (result.total, result.missing) == (5, 4)
     assert checked(store, Check.CRITICAL_COLUMNS, critical=["gold.known"]).share == 1
 
