@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +35,17 @@ def _tell(queries: list[Query]) -> None:
         by_plan.setdefault(id(query.plan), (query.plan, []))[1].append(query)
     for plan, theirs in by_plan.values():
         for sink in plan.sinks:
+            events = list(_events(theirs))  # of each sink its own: what one does to them no other sees
             # Whatever a sink raises ends here: it runs in our thread, for nobody's request.
             with contained(f"writing queries to {type(sink).__name__}"):
-                sink.write([_event(query) for query in theirs])
+                sink.write(events)
+
+
+def _events(queries: list[Query]) -> Iterator[Event]:
+    """Yield the events of queries; one that cannot be told costs itself and not the others."""
+    for query in queries:
+        with guard("telling a query"):
+            yield _event(query)
 
 
 def _event(query: Query) -> Event:
