@@ -17,6 +17,7 @@ from lineage.attribution.record import Record
 from lineage.attribution.runs import complete, count_to_runs, tell_implicit_runs
 from lineage.attribution.sinks import contained
 from lineage.attribution.tracing import tell_span
+from lineage.context import completions
 
 if TYPE_CHECKING:
     from lineage.attribution.plan import Plan
@@ -53,8 +54,6 @@ def _event(query: Query) -> Event:
 
 
 buffer = Buffer(_attribute, _tell)
-_completes_runs = False
-
 
 enclosing: ContextVar[Any] = ContextVar("lineage_enclosing", default=None)
 """What queries are done inside of, and is told of each: an operation."""
@@ -78,17 +77,6 @@ def deliver(query: Query) -> None:
             tell_span(query.span, _event(query), ended_at(query))
         query.span = None
     buffer.put(query)
-    if query.run is not None and not _completes_runs:
-        _complete_runs()
-
-
-def _complete_runs() -> None:
-    """Have runs ask for their queries when they end: from the first query of a run on."""
-    global _completes_runs
-    from lineage import events
-
-    _completes_runs = True
-    events.completions.append(_complete)
 
 
 def _complete(facts: RunFacts) -> None:
@@ -108,5 +96,7 @@ def _at_exit(pid: int) -> None:
 
 
 queries_here.take = deliver
+# Not with the first query that ends: that one may end after its run, which would never be asked for it.
+completions.append(_complete)
 os.register_at_fork(after_in_child=buffer.forget)
 atexit.register(_at_exit, os.getpid())

@@ -93,7 +93,7 @@ _WHERE = ("db_name", "db_host")
 
 
 def _trace(query: Query) -> Event:
-    return dict(trace_fields(query.trace))
+    return dict(trace_fields(query.known_trace))
 
 
 def _scope(query: Query) -> Event:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from lineage import _guard, capture_query, configure, instrument_function, trace_query, track_run
-from lineage.attribution import delivery, event, functions, nesting
+from lineage.attribution import delivery, endings, event, functions, nesting
 from lineage.attribution import query as query_module
 from lineage.context import use
 
@@ -35,7 +36,7 @@ STEPS = {
     "the trace": (query_module, "current_span"),
     "the context of the trace": (query_module, "may_be_in_span"),
     "the sanitizer": (event, "shape_sql"),
-    "the error's redaction": (query_module, "redact_text"),
+    "the error's redaction": (endings, "redact_text"),
     "the status": (query_module, "status_of"),
     "what is known": (event, "_present"),
     "the runs": (delivery, "count_to_runs"),
@@ -241,7 +242,7 @@ def test_a_part_of_an_event_that_fails_costs_that_part(
 
 def test_a_host_without_a_name_costs_the_name_only(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """DC-58: as where `os.uname` is absent."""
-    monkeypatch.setattr(event.platform, "node", broken)
+    monkeypatch.setattr(platform, "node", broken)
     capture_query("q", rows=2)
     (one,) = told()
     assert (one["host"], one["rows"]) == ("unknown", 2)
