@@ -209,7 +209,7 @@ SETTINGS: tuple[Setting, ...] = (
         ("LINEAGE_PRICES",),
         _folder,
         "a TOML file",
-        "What bytes, rows, tokens and requests cost at each vendor. Default: costs are not known.",
+        "What requests, bytes, tokens, messages and time cost at each vendor. Default: costs are not known.",
     ),
     Setting(
         "otel_old_names",

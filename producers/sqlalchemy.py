@@ -149,9 +149,13 @@ def _begin(statement: str, context: Any) -> Query | None:
     """
     begun = None
     with _BEGINNING:
-        if context is None or not context.root_connection.in_transaction():
+        if context is None:
             return None
         known = _sources.get(id(context.dialect))
+        if known is not None and known[0] is None:  # asked first: engines beside ours should pay least
+            return None
+        if not context.root_connection.in_transaction():
+            return None
         if known is None:
             known = _look_at(context)
         source = known[0]

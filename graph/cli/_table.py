@@ -42,7 +42,9 @@ def print_on_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
     """Print a table in colours; with `fit` as wide as the terminal, else as wide as it is."""
     natural = [max(map(cell_len, cells)) for cells in zip(columns, *rows, strict=True)]
     whole = sum(natural) + _BETWEEN * (len(columns) - 1)
-    console = Console(width=get_terminal_size().columns if fit else whole)
+    columns_there, lines_there = get_terminal_size()
+    # With a height, too: for its width alone rich takes a dumb terminal to have 80 columns.
+    console = Console(width=columns_there if fit else whole, height=lines_there)
     widths = shared_out(natural, console.width - _BETWEEN * (len(columns) - 1))
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for column, width in zip(columns, widths, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from lineage.attribution.record import Record
 from lineage.attribution.runs import complete, count_to_runs, tell_implicit_runs
 from lineage.attribution.sinks import contained
 from lineage.attribution.tracing import tell_span
+from lineage.context import completions
 
 if TYPE_CHECKING:
     from lineage.attribution.plan import Plan
@@ -34,9 +36,17 @@ def _tell(queries: list[Query]) -> None:
         by_plan.setdefault(id(query.plan), (query.plan, []))[1].append(query)
     for plan, theirs in by_plan.values():
         for sink in plan.sinks:
+            events = list(_events(theirs))  # of each sink its own: what one does to them no other sees
             # Whatever a sink raises ends here: it runs in our thread, for nobody's request.
             with contained(f"writing queries to {type(sink).__name__}"):
-                sink.write([_event(query) for query in theirs])
+                sink.write(events)
+
+
+def _events(queries: list[Query]) -> Iterator[Event]:
+    """Yield the events of queries; one that cannot be told costs itself and not the others."""
+    for query in queries:
+        with guard("telling a query"):
+            yield _event(query)
 
 
 def _event(query: Query) -> Event:
@@ -44,8 +54,6 @@ def _event(query: Query) -> Event:
 
 
 buffer = Buffer(_attribute, _tell)
-_completes_runs = False
-
 
 enclosing: ContextVar[Any] = ContextVar("lineage_enclosing", default=None)
 """What queries are done inside of, and is told of each: an operation."""
@@ -69,17 +77,6 @@ def deliver(query: Query) -> None:
             tell_span(query.span, _event(query), ended_at(query))
         query.span = None
     buffer.put(query)
-    if query.run is not None and not _completes_runs:
-        _complete_runs()
-
-
-def _complete_runs() -> None:
-    """Have runs ask for their queries when they end: from the first query of a run on."""
-    global _completes_runs
-    from lineage import events
-
-    _completes_runs = True
-    events.completions.append(_complete)
 
 
 def _complete(facts: RunFacts) -> None:
@@ -99,5 +96,7 @@ def _at_exit(pid: int) -> None:
 
 
 queries_here.take = deliver
+# Not with the first query that ends: that one may end after its run, which would never be asked for it.
+completions.append(_complete)
 os.register_at_fork(after_in_child=buffer.forget)
 atexit.register(_at_exit, os.getpid())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import uuid
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -51,8 +52,9 @@ def event_of(query: Query) -> Event:
         event.update(_statement(query))
     with guard("telling a query's callsite"):
         event["callsite"] = _callsite(query)
-    with guard("telling what is known of a query"):
-        event.update(_known(query))
+    for tell in (_trace, _scope, _run, _parent, _measures, _error, _attributes):
+        with guard("telling what is known of a query"):
+            event.update(tell(query))
     return event
 
 
@@ -90,26 +92,43 @@ _MEASURED = ("rows", "bytes_read", "bytes_written", "query_id")
 _WHERE = ("db_name", "db_host")
 
 
-def _known(query: Query) -> Event:
-    found: Event = dict(trace_fields(query.trace))
-    attributes = dict(query.attributes)
-    if query.scope is not None:
-        who = query.scope.attribution
-        found |= _present(who, _WHO)
-        attributes = {**dict(who.attributes), **attributes}
-        if query.scope_ended:
-            found["scope_ended"] = True
-    if query.run is not None:
-        found["run_id"] = query.run.run_id
-        found["job_namespace"], found["job_name"] = query.run.job_namespace, query.run.job_name
-    if query.parent is not None:
-        found["parent_event_id"] = event_id(query.parent)
-    found |= _present(query, _MEASURED) | _present(query.source, _WHERE)
-    if query.error is not None:
-        found["error"] = {"type": query.error[0], "message": query.error[1]}
-    if plain := {name: value for name, value in attributes.items() if _is_json(value)}:
-        found["attributes"] = dict(list(plain.items())[:MAX_ATTRIBUTES])
-    return found
+def _trace(query: Query) -> Event:
+    return dict(trace_fields(query.known_trace))
+
+
+def _scope(query: Query) -> Event:
+    if query.scope is None:
+        return {}
+    found = _present(query.scope.attribution, _WHO)
+    return {**found, "scope_ended": True} if query.scope_ended else found
+
+
+def _run(query: Query) -> Event:
+    run = query.run
+    if run is None:
+        return {}
+    return {"run_id": run.run_id, "job_namespace": run.job_namespace, "job_name": run.job_name}
+
+
+def _parent(query: Query) -> Event:
+    return {"parent_event_id": event_id(query.parent)} if query.parent is not None else {}
+
+
+def _measures(query: Query) -> Event:
+    return _present(query, _MEASURED) | _present(query.source, _WHERE)
+
+
+def _error(query: Query) -> Event:
+    if query.error is None:
+        return {}
+    return {"error": {"type": query.error[0], "message": query.error[1]}}
+
+
+def _attributes(query: Query) -> Event:
+    around = query.scope.attribution.attributes if query.scope is not None else ()
+    joined = dict(around) | dict(query.attributes)
+    plain = {name: value for name, value in joined.items() if _is_json(value)}
+    return {"attributes": dict(list(plain.items())[:MAX_ATTRIBUTES])} if plain else {}
 
 
 def _present(holder: object, names: tuple[str, ...]) -> Event:
@@ -120,9 +139,10 @@ def _is_json(value: object) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-@lru_cache(maxsize=1)
 def _host() -> str:
-    return os.uname().nodename
+    with guard("reading the host's name"):
+        return platform.node() or "unknown"
+    return "unknown"
 
 
 def ended_at(query: Query) -> int:

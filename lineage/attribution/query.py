@@ -10,22 +10,26 @@ from contextvars import Token
 from threading import get_ident
 from time import perf_counter_ns, time_ns
 from types import CodeType, FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineage._guard import guard
 from lineage.attribution import nesting
 from lineage.attribution.callsite import Line, Spot, application_spots, lines_of
+from lineage.attribution.endings import known_status, status_of, told_error
 from lineage.attribution.nesting import open_query
 from lineage.attribution.plan import Plan, active_plan
 from lineage.attribution.source import Source as Source
-from lineage.attribution.tracing import Trace, may_be_in_span, trace_of
+from lineage.attribution.tracing import Trace, attached_trace, may_be_in_span, trace_of
 from lineage.config import Config
 from lineage.context import RunIdentity, Scope, active_run, current_scope
+from lineage.context.carriers import Remote, active_remote
 from lineage.context.scopes import active_scope
 from lineage.context.traces import current_span
-from lineage.redaction import redact_text, statement_text
+from lineage.redaction import statement_text
 
-STATUSES = ("ok", "error", "cancelled")
+if TYPE_CHECKING:
+    from lineage.attribution.statistics import Inside
+
 MAX_ATTRIBUTES = 32
 
 # A fence has no state of its own: made once, it costs the host less.
@@ -64,6 +68,7 @@ class Query:
     run: RunIdentity | None = None
     remote_run: RunIdentity | None = None
     trace: Trace | None = None
+    remote: Remote | None = None
     span: Any = None
     parent: Query | None = None
     event_id: str | None = None
@@ -74,6 +79,7 @@ class Query:
     duration_ns = 0
     own_source: Source | None = None
     outer: Query | None = None
+    inside: Inside | None = None
     within: object = None
     waits_in: Any = None
     _token: Token[Query | None] | None = None
@@ -99,6 +105,14 @@ class Query:
     def lines(self) -> tuple[Line, ...]:
         """The application's lines that run it, innermost first."""
         return lines_of(self.spots)
+
+    @property
+    def known_trace(self) -> Trace | None:
+        """The trace it ran in: that of the host's span, else the one that was attached in its process."""
+        remote = self.remote
+        if self.trace is not None or remote is None or remote.trace is None or remote.process != self.pid:
+            return self.trace
+        return attached_trace(remote.trace.parent)
 
     def __enter__(self) -> Query:
         self._is_block = True
@@ -187,10 +201,10 @@ class Query:
             with _ENDING:
                 self.status = status_of(error)
             with _ENDING:
-                self.error = _error(error) if self.status == "error" else None
+                self.error = told_error(error) if self.status == "error" else None
         if status is not None:
             with _ENDING:
-                self.status = _known_status(status)
+                self.status = known_status(status)
 
     def complete_from(self, inner: Query) -> None:
         """Take over what a query inside this one knows and this one does not."""
@@ -295,7 +309,7 @@ def begin_query(
                 begun.outer = outer
                 return begun
             begun.parent = outer
-        if active_scope.get() is not None or active_run.get() is not None:
+        if active_scope.get() is not None or active_run.get() is not None or active_remote.get() is not None:
             attribute(begun)
         begun.spots = application_spots(frame, plan.application) or _spot_of(plan, function)
         in_span = _OPENTELEMETRY in sys.modules and may_be_in_span()
@@ -333,8 +347,9 @@ def _begin_in_parts(begun: Query, query: object, frame: FrameType, function: Cod
 
 
 def attribute(query: Query) -> None:
-    """Note for whom, and inside which run, a query begins here."""
+    """Note for whom, and inside which run and trace of another process, a query begins here."""
     query.scope = current_scope()
+    query.remote = active_remote.get()
     run: Any = active_run.get()
     # A run that has ended, or that a parent process began, tells no more of what happens here.
     if run is not None and not getattr(run, "ended", False):
@@ -343,31 +358,6 @@ def attribute(query: Query) -> None:
             query.run = run.identity
         elif pid is None:
             query.remote_run = run.identity
-
-
-def status_of(error: BaseException) -> str:
-    """Return how a query ended that ended with this exception: `error`, `cancelled`, or `ok`.
-
-    A generator that is closed early has what it wanted: GeneratorExit is `ok`.
-    """
-    if isinstance(error, GeneratorExit):
-        return "ok"
-    asyncio_exceptions = sys.modules.get("asyncio.exceptions")
-    cancelled = getattr(asyncio_exceptions, "CancelledError", KeyboardInterrupt)
-    return "cancelled" if isinstance(error, KeyboardInterrupt | SystemExit | cancelled) else "error"
-
-
-def _known_status(status: str) -> str:
-    if status not in STATUSES:
-        raise ValueError(f"a query ends as one of {', '.join(STATUSES)}")
-    return status
-
-
-def _error(error: BaseException) -> tuple[str, str]:
-    text = ""
-    with guard("reading an error's message"):
-        text = redact_text(str(error), limit=500)
-    return type(error).__qualname__, text
 
 
 def _count(value: Any) -> int | None:

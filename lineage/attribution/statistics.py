@@ -147,8 +147,8 @@ class _Entry:
                     self._sample(name, value)
             for name, said in who.attributes:
                 self._sample("attributes", f"{name}={said}")
-        if query.trace is not None:
-            self._sample("trace_id", format(query.trace[0], "032x"))
+        if (trace := query.known_trace) is not None:
+            self._sample("trace_id", format(trace[0], "032x"))
         if query.query_id is not None:
             self._sample("query_id", query.query_id)
 
@@ -239,9 +239,8 @@ class QueryStatistics:
             self._omitted.add(query, cost)
         else:
             entry.add(query, cost)
-        inside: Inside | None = getattr(query, "inside", None)
-        if inside is not None:
-            inside.queries_counted(self, self._omitted if entry is None else entry.counted, cost)
+        if query.inside is not None:
+            query.inside.queries_counted(self, self._omitted if entry is None else entry.counted, cost)
 
     def _cost(self, query: Query) -> float | None:
         """Return what a query costs by what is known of it; None where no price is for any of that."""

@@ -60,6 +60,11 @@ def trace_of(span: Any) -> Trace | None:
     return (found.trace_id, found.span_id, int(found.trace_flags)) if found.is_valid else None
 
 
+def attached_trace(parent: str) -> Trace:
+    """Return the ids of a valid `traceparent` of version 00."""
+    return int(parent[3:35], 16), int(parent[36:52], 16), int(parent[53:55], 16)
+
+
 def trace_fields(trace: Trace | None) -> dict[str, str]:
     """Return the ids as text: 32, 16 and 2 hexadecimal digits."""
     if trace is None:

@@ -6,7 +6,14 @@ Threads, executors and callbacks need `bind` or `ContextThreadPoolExecutor`, oth
 
 from lineage.context.carriers import attach, current_trace, inject
 from lineage.context.parents import process_parent
-from lineage.context.runs import ActiveRun, RemoteRun, RunIdentity, active_run, innermost_run
+from lineage.context.runs import (
+    ActiveRun,
+    RemoteRun,
+    RunIdentity,
+    active_run,
+    completions,
+    innermost_run,
+)
 from lineage.context.scopes import Attribution, Block, Scope, Use, current, current_scope, nobody, use
 from lineage.context.threads import ContextThreadPoolExecutor, bind, run_with_context
 
@@ -22,6 +29,7 @@ __all__ = [
     "active_run",
     "attach",
     "bind",
+    "completions",
     "current",
     "current_scope",
     "current_trace",

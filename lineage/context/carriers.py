@@ -38,8 +38,8 @@ class Received:
     others: tuple[str, ...] = ()
 
 
-class _Remote:
-    """What was received besides attribution and run, true in the process that received it."""
+class Remote:
+    """What was received besides attribution and run, true in the process (its id) that received it."""
 
     __slots__ = ("others", "process", "trace")
 
@@ -49,11 +49,12 @@ class _Remote:
         self.process = os.getpid()
 
 
-_active_remote: ContextVar[_Remote | None] = ContextVar("lineage_remote", default=None)
+active_remote: ContextVar[Remote | None] = ContextVar("lineage_remote", default=None)
+"""What a carrier said that code here works under; where `process` is another one, it is true here no more."""
 
 
-def _remote() -> _Remote | None:
-    remote = _active_remote.get()
+def _remote() -> Remote | None:
+    remote = active_remote.get()
     return remote if remote is not None and remote.process == os.getpid() else None
 
 
@@ -160,7 +161,7 @@ class Attached:
         self.scope = Scope(received.attribution) if received.attribution is not None else None
         run = received.run
         self.run = RemoteRun(run.identity, run.root) if run is not None else None  # true where it is entered
-        self.remote = _Remote(received)
+        self.remote = Remote(received)
         self._tokens: tuple[Token[Any], Token[Any], Token[Any]] | None = None
 
     def __enter__(self) -> Attribution | None:
@@ -177,7 +178,7 @@ class Attached:
         self._tokens = (
             active_scope.set(self.scope),
             active_run.set(self.run),
-            _active_remote.set(self.remote),
+            active_remote.set(self.remote),
         )
 
     def leave(self) -> None:
@@ -186,12 +187,12 @@ class Attached:
         if tokens is not None:
             give_back(active_scope, tokens[0], self.scope)
             give_back(active_run, tokens[1], self.run)
-            give_back(_active_remote, tokens[2], self.remote)
+            give_back(active_remote, tokens[2], self.remote)
 
     @property
     def holds(self) -> bool:
         """Whether it is this that holds where the question is asked."""
-        return _active_remote.get() is self.remote
+        return active_remote.get() is self.remote
 
 
 def attach(carrier: Carrier) -> Block:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,13 @@ class RemoteRun:
 
 active_run: ContextVar[ActiveRun | None] = ContextVar("lineage_active_run", default=None)
 """The innermost run that the current thread or task is inside of."""
+
+completions: list[Callable[[Any], None]] = []
+"""What else is known of a run of this process when it ends: each is given its facts and puts more to them.
+
+They stand here, below the events, so that one who counts what happens in runs is asked from the beginning,
+without loading what events are made of.
+"""
 
 
 def innermost_run() -> ActiveRun | None:

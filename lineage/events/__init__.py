@@ -6,7 +6,7 @@ sends on request; inputs are declared from START on.
 
 from openlineage.client.event_v2 import RunState
 
-from lineage.events.facts import DatasetFacts, RunFacts, completions
+from lineage.events.facts import DatasetFacts, RunFacts
 from lineage.events.job_events import column_lineage_event
 from lineage.events.job_facets import (
     description_facet,
@@ -24,7 +24,6 @@ __all__ = [
     "RunFacts",
     "RunState",
     "column_lineage_event",
-    "completions",
     "current_time",
     "description_facet",
     "emit",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -46,7 +45,3 @@ class RunFacts:
     tags: dict[str, str] = field(default_factory=dict)
     run_facets: dict[str, Any] = field(default_factory=dict)
     job_facets: dict[str, Any] = field(default_factory=dict)
-
-
-completions: list[Callable[[RunFacts], None]] = []
-"""What else puts facts on a run before its terminal event is built."""

@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping
 from contextvars import Token
 from types import FrameType, MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from lineage._guard import guard, logger
 from lineage.attribution.delivery import enclosing
+from lineage.attribution.endings import status_of
 from lineage.attribution.plan import Plan
-from lineage.attribution.query import Query, Source, status_of
+from lineage.attribution.query import Query, Source
 from lineage.attribution.record import Record
 from lineage.context.scopes import MAX_ATTRIBUTES
 from lineage.datasets import Dataset, parse_dataset
@@ -201,7 +202,7 @@ class Operation(Record):
             said = {name: getattr(record, name) for name in _OF_QUERIES}
             found = {name: count for name, count in said.items() if count is not None}
             self.in_queries = _added(self.in_queries, found)
-            cast("Any", record).inside = self
+            record.inside = self
 
     def queries_counted(self, run: QueryStatistics, counted: Counted, cost: float | None) -> None:
         """Take note of what a query inside this one costs by itself, and of what it was counted to.

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from lineage._guard import guard
 from lineage.config import current_config
-from lineage.context import ActiveRun, RunIdentity, active_run, innermost_run, process_parent
+from lineage.context import (
+    ActiveRun,
+    RunIdentity,
+    active_run,
+    completions,
+    innermost_run,
+    process_parent,
+)
 from lineage.context.variables import give_back
 from lineage.openlineage_config import OpenLineageConfig
 from lineage.tracking import termination
@@ -116,7 +123,7 @@ class TrackedRun(Run):
             if state == "COMPLETE":
                 for one in self._outputs():
                     self.output(one)
-            for complete in events.completions:
+            for complete in completions:
                 with guard("completing a run"):
                     complete(self.facts)
             self.final_event = events.run_event(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from lineage import _guard, capture_query, configure, instrument_function, trace_query, track_run
-from lineage.attribution import delivery, event, functions, nesting
+from lineage.attribution import delivery, endings, event, functions, nesting
 from lineage.attribution import query as query_module
 from lineage.context import use
 
@@ -35,9 +36,9 @@ STEPS = {
     "the trace": (query_module, "current_span"),
     "the context of the trace": (query_module, "may_be_in_span"),
     "the sanitizer": (event, "shape_sql"),
-    "the error's redaction": (query_module, "redact_text"),
+    "the error's redaction": (endings, "redact_text"),
     "the status": (query_module, "status_of"),
-    "what is known": (event, "_known"),
+    "what is known": (event, "_present"),
     "the runs": (delivery, "count_to_runs"),
     "the implicit runs": (delivery, "tell_implicit_runs"),
 }
@@ -205,3 +206,52 @@ def test_interrupts_of_the_host_pass(told: Told) -> None:
             raise error
         assert raised.value is error
     assert [one["status"] for one in told()] == ["cancelled"] * 3
+
+
+PARTS = {
+    "_trace": "trace_id",
+    "_scope": "request_id",
+    "_run": "run_id",
+    "_parent": "parent_event_id",
+    "_measures": "rows",
+    "_error": "error",
+    "_attributes": "attributes",
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_an_event_that_fails_costs_that_part(
+    told: Told, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """DC-58: fault 2.1.3-10: trace, error, rows, context, run and attributes do not hang on one another."""
+    monkeypatch.setattr(event, part, broken)
+
+    def ask() -> None:
+        with trace_query("select 1", attributes={"a": 1}) as query:
+            query.set(rows=3)
+            query.parent, query.trace = query, (1, 2, 0)
+            raise KeyError("host")
+
+    with pytest.raises(KeyError), track_run("load"), use(request_id="r1"):
+        ask()
+    (one,) = told()
+    expected = {"status", *PARTS.values()} - {PARTS[part]}
+    assert expected <= one.keys()
+    assert PARTS[part] not in one
+
+
+def test_a_host_without_a_name_costs_the_name_only(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DC-58: as where `os.uname` is absent."""
+    monkeypatch.setattr(platform, "node", broken)
+    capture_query("q", rows=2)
+    (one,) = told()
+    assert (one["host"], one["rows"]) == ("unknown", 2)
+
+
+def test_an_event_that_cannot_be_told_costs_no_other_one(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DC-58: of queries told together."""
+    real = event.event_id
+    monkeypatch.setattr(event, "event_id", lambda query: broken() if query.rows == 1 else real(query))
+    for number in range(3):
+        capture_query("q", rows=number)
+    assert [one["rows"] for one in told()] == [0, 2]

@@ -258,6 +258,30 @@ def test_queries_of_a_process_that_a_run_started_have_that_run_as_parent(events:
     assert started()["shop.alone"] is None
 
 
+FIRST = """
+import json
+from lineage import configure, track_run
+from lineage.testing import capture
+
+configure(service_name="shop")
+with capture(fixed=False) as events:
+    with track_run("tracked"):
+        from lineage.attribution import Source, begin_query, flush_queries
+        first = begin_query("SELECT a FROM t", Source("postgresql"))
+    first.end()
+    flush_queries(10)
+print(json.dumps([event["job"]["name"] for event in events
+                  if "lineageGraph_queryAttribution" in event["run"]["facets"]]))
+"""
+
+
+def test_the_first_query_of_a_process_may_outlive_its_run() -> None:
+    """Its run was not asked for queries by anything before it, and what asks was not loaded when it began."""
+    done = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=True)
+    (job,) = json.loads(done.stdout)
+    assert job.startswith("shop.")
+
+
 def test_parents_without_number_do_not_make_runs_without_number(
     events: CapturedEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:

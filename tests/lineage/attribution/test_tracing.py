@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,8 +16,9 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from lineage import _guard, capture_query, configure, trace_query
+from lineage import _guard, attach, capture_query, configure, trace_query, track_run
 from lineage.context import use
+from lineage.testing import capture
 
 Event = dict[str, Any]
 Told = Callable[[], list[Event]]
@@ -55,6 +58,50 @@ def test_the_ids_of_the_active_span_are_told(told: Told, tracing: Tracing) -> No
     assert inside["trace_flags"] == f"{int(ids.trace_flags):02x}"
     assert ids.trace_flags.sampled
     assert not {"trace_id", "span_id", "trace_flags"} & outside.keys()
+
+
+ATTACHED = {"traceparent": f"00-{'a' * 32}-{'0' * 15}b-01"}
+
+
+def ids_of(event: Event) -> tuple[str | None, ...]:
+    return tuple(event.get(name) for name in ("trace_id", "span_id", "trace_flags"))
+
+
+def test_without_a_span_the_ids_are_those_of_the_carrier(told: Told, tracing: Tracing) -> None:
+    """DC-51, DC-20: what a request or message came with; a span inside goes before it."""
+    with attach(ATTACHED):
+        capture_query("attached")
+        with tracing.tracer.start_as_current_span("request") as span:
+            capture_query("in a span")
+        with attach({}):
+            capture_query("nothing attached")
+    capture_query("outside")
+    attached, in_span, nothing, outside = map(ids_of, told())
+    assert attached == ("a" * 32, "0" * 15 + "b", "01")
+    assert in_span[0] == f"{span.get_span_context().trace_id:032x}"
+    assert nothing == outside == (None, None, None)
+
+
+def test_the_facet_of_a_run_has_the_attached_trace() -> None:
+    """DC-20: of a program that knows no OpenTelemetry."""
+    with capture(fixed=False) as events, attach(ATTACHED), track_run("load"):
+        capture_query("SELECT a FROM t")
+    (query,) = events[-1]["run"]["facets"]["lineageGraph_queryAttribution"]["queries"]
+    assert query["traceIds"] == ["a" * 32]
+
+
+def test_a_forked_child_is_in_no_trace_of_its_parent(told: Told) -> None:
+    with attach(ATTACHED):
+        reader, writer = os.pipe()
+        if (child := os.fork()) == 0:
+            told()
+            capture_query("in the child")
+            os.write(writer, json.dumps([ids_of(event) for event in told()]).encode())
+            os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader) as said:
+            assert json.loads(said.read()) == [[None, None, None]]
+        os.waitpid(child, 0)
 
 
 def test_the_ids_are_those_of_the_begin_in_tasks_too(told: Told, tracing: Tracing) -> None:
