@@ -259,9 +259,10 @@ def _costs(
 def _samples(db: Database, query: int, where: str, values: Mapping[str, Any]) -> Samples:
     """Return the samples of the latest of the runs that were asked for, the latest first."""
     rows = db.execute(
-        "SELECT s.samples FROM query_run AS r JOIN query_sample AS s USING (query, run)"
+        "SELECT s.samples FROM query_run AS r JOIN query_sample AS s ON s.query = r.query AND s.run = r.run"
+        " JOIN run_id AS i ON i.number = r.run"
         f" WHERE r.query = :query AND {where}"
-        " ORDER BY r.last_time DESC, r.run LIMIT :runs",
+        " ORDER BY r.last_time DESC, i.key LIMIT :runs",
         {**values, "query": query, "runs": _SAMPLES_OF_RUNS},
     )
     merged: dict[str, dict[str, None]] = {name: {} for name in SAMPLES}
