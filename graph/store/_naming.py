@@ -73,12 +73,14 @@ def settle_names(db: Database, keys: Collection[int], names: Iterable[tuple[str,
     changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
     if not changed:
         return set()
+    concerned = changed | {each[key] for each in (before, after) for key in changed if key in each}
+    owners = _owners(db, concerned)  # also those at fields that only the names until now have
     db.executemany("DELETE FROM other_name WHERE key = ?", [(key,) for key in changed])
     db.executemany(
         "INSERT INTO other_name VALUES (?, ?, NULL)", [(key, after[key]) for key in changed & after.keys()]
     )
     sync_fields(db, changed)
-    return _owners(db, changed | {each[key] for each in (before, after) for key in changed if key in each})
+    return owners | _owners(db, concerned)
 
 
 @dataclass
