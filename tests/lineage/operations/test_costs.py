@@ -56,8 +56,13 @@ per_million_output_tokens = 10
 
 @pytest.fixture
 def prices(tmp_path: Path) -> Path:
-    path = tmp_path / "prices.toml"
-    path.write_text(PRICES)
+    return with_prices(tmp_path, PRICES)
+
+
+def with_prices(folder: Path, table: str) -> Path:
+    """Have operations priced by this table, and return the file it is in."""
+    path = folder / "prices.toml"
+    path.write_text(table)
     configure(prices=path)
     return path
 
@@ -138,9 +143,7 @@ def test_without_prices_there_is_no_cost_rather_than_none(lineage_events: Captur
 
 
 def test_a_price_of_nothing_is_a_cost_of_nothing(tmp_path: Path, lineage_events: CapturedEvents) -> None:
-    path = tmp_path / "prices.toml"
-    path.write_text('currency = "EUR"\n[s3]\nper_gb_read = 0\n')
-    configure(prices=path)
+    with_prices(tmp_path, 'currency = "EUR"\n[s3]\nper_gb_read = 0\n')
     with track_run("job"), track_storage_operation("s3", "GET", "lake") as storage:
         storage.set_result(bytes_read=10**9)
 
@@ -196,9 +199,7 @@ def test_prices_that_cannot_be_used_are_said_once_and_cost_nothing_else(
     lineage_events: CapturedEvents,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    path = tmp_path / "prices.toml"
-    path.write_text(content)
-    configure(prices=path)
+    path = with_prices(tmp_path, content)
     with caplog.at_level(logging.WARNING, "lineage"):
         for _ in range(2):
             with track_run("job"), track_storage_operation("s3", "GET", "lake") as storage:
@@ -264,9 +265,7 @@ def test_what_an_operation_costs_is_not_given_to_one_of_several_queries(
 def test_what_a_query_costs_by_itself_is_not_counted_twice(
     tmp_path: Path, lineage_events: CapturedEvents
 ) -> None:
-    path = tmp_path / "prices.toml"
-    path.write_text('currency = "EUR"\n[snowflake]\nper_tb_scanned = 4\nper_1000_requests = 500\n')
-    configure(prices=path)
+    with_prices(tmp_path, 'currency = "EUR"\n[snowflake]\nper_tb_scanned = 4\nper_1000_requests = 500\n')
     with track_run("job"):
         with track_db_operation("snowflake", "SELECT") as db:
             capture("SELECT a FROM b")
@@ -286,9 +285,7 @@ def test_what_a_query_costs_by_itself_is_not_counted_twice(
 def test_time_is_paid_once_by_operations_inside_each_other(
     tmp_path: Path, lineage_events: CapturedEvents
 ) -> None:
-    path = tmp_path / "prices.toml"
-    path.write_text('currency = "EUR"\n[snowflake]\nper_hour = 3600\n')
-    configure(prices=path)
+    with_prices(tmp_path, 'currency = "EUR"\n[snowflake]\nper_hour = 3600\n')
     with (
         track_run("job"),
         track_db_operation("snowflake", "TRANSACTION") as outer,
