@@ -40,13 +40,20 @@ def test_reading_a_probe_here_changes_nothing_of_the_program(name: str) -> None:
     assert state() == before
 
 
+def million_additions() -> float:
+    """What simple work costs here (seconds of CPU): machines differ, and so do hours on one of them."""
+    started = time.process_time()
+    sum(number + 1 for number in range(1_000_000))
+    return time.process_time() - started
+
+
 @pytest.mark.parametrize("name", PROBES)
 def test_a_probe_costs_the_program_little(name: str) -> None:
-    """The bound is 0.1 s on a machine of its own; here others may be at work."""
+    """The bound is what a few million additions cost: 0.3 s on a machine on which one takes 0.05 s."""
     extract("SELECT a FROM t")
     started = time.process_time()
     extract(PROBES[name].sql + " ", dialect=PROBES[name].dialect)
-    assert time.process_time() - started < 0.3
+    assert time.process_time() - started < 6 * million_additions()
 
 
 @pytest.mark.parametrize("thread", [False, True])
