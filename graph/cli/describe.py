@@ -17,4 +17,5 @@ Text = Annotated[
 
 def describe(name: Name, text: Text = None, json: Json = False, store: Store = None) -> None:
     """Describe a dataset, field or job, and show what is said about it."""
-    annotate(name, [] if text is None else [(CommandKind.DESCRIBE, "", text.strip())], json=json, store=store)
+    given = [] if text is None else [(CommandKind.DESCRIBE, "", text.strip())]
+    annotate(name, given, "--text", json=json, store=store)

@@ -22,4 +22,4 @@ def owner(
     """Say who owns a dataset, field or job, and show what is said about it."""
     given = [(CommandKind.DISOWN, each, "") for each in remove or ()]
     given += [(CommandKind.OWN, *pair(each, "--add")) for each in add or ()]
-    annotate(name, given, json=json, store=store)
+    annotate(name, given, "--add", json=json, store=store)

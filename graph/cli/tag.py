@@ -20,4 +20,4 @@ def tag(name: Name, add: Add = None, remove: Remove = None, json: Json = False, 
     """Tag a dataset, field or job, and show what is said about it."""
     given = [(CommandKind.UNTAG, each, "") for each in remove or ()]
     given += [(CommandKind.TAG, *pair(each, "--add")) for each in add or ()]
-    annotate(name, given, json=json, store=store)
+    annotate(name, given, "--add", json=json, store=store)

@@ -18,8 +18,8 @@ Deleted = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAME",
-        help="What was deleted: its id, its name, or NAMESPACE and NAME as two words. Without it what is"
-        " deleted is listed.",
+        help="What was deleted: its id, its name or the end of it, or NAMESPACE and NAME as two words."
+        " Without it what is deleted is listed.",
         show_default=False,
     ),
 ]
@@ -42,6 +42,8 @@ def undelete(name: Deleted = None, json: Json = False, store: Store = None) -> N
 
 def _chosen(deleted: list[Node], words: list[str]) -> Node:
     found = [node for node in deleted if words in ([node.id], [node.name], [node.namespace, node.name])]
+    if not found and len(words) == 1:
+        found = [node for node in deleted if node.name.endswith((f".{words[0]}", f"/{words[0]}"))]
     if not found:
         raise UnknownNameError(" ".join(words), [node.id for node in deleted[:3]])
     if len(found) > 1:

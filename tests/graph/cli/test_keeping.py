@@ -87,6 +87,17 @@ def test_what_a_person_says_is_shown_and_taken_back(lineage: Lineage) -> None:
 
 
 @pytest.mark.usefixtures("warehouse")
+@pytest.mark.parametrize(
+    ("command", "option"), [("tag", "--add"), ("owner", "--add"), ("describe", "--text")]
+)
+def test_who_leaves_out_the_option_is_told_it(lineage: Lineage, command: str, option: str) -> None:
+    refused = lineage(command, ORDERS, "pii")
+    assert refused.code == 2
+    assert f"{option} 'pii'" in refused.err
+    assert f"{option} " not in lineage(command, "nothing", "like it").err
+
+
+@pytest.mark.usefixtures("warehouse")
 def test_what_is_deleted_is_unknown_until_it_is_brought_back(lineage: Lineage) -> None:
     before = sorted(lineage("export").out.splitlines())
     assert lineage("delete", ORDERS).code == 0
@@ -95,7 +106,10 @@ def test_what_is_deleted_is_unknown_until_it_is_brought_back(lineage: Lineage) -
     (listed,) = lineage("undelete", "--json").items["items"]
     assert listed["id"].endswith(ORDERS)
     assert lineage("undelete", "nothing like it").code == 2
-    assert lineage("undelete", ORDERS, "--json").items["items"] == [{**listed, "deleted": False}]
+    assert lineage("undelete", "ders").code == 2, "no end of a name but a whole part of it"
+    assert lineage("undelete", ORDERS.partition(".")[2], "--json").items["items"] == [
+        {**listed, "deleted": False}
+    ]
     assert lineage("undelete").out == ""
     assert sorted(lineage("export").out.splitlines()) == before
 
