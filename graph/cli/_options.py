@@ -12,8 +12,8 @@ Store = Annotated[
     str | None,
     typer.Option(
         "--store",
-        metavar="PATH",
-        help="The file of the store, or its PostgreSQL URL.  "
+        metavar="STORE",
+        help="The store: a file, or the URL of a PostgreSQL database.  "
         "[default: LINEAGE_STORE, else lineage.db in the user's data folder]",
     ),
 ]

@@ -7,8 +7,9 @@ store has one writer at a time.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -36,6 +37,8 @@ from graph.store.log_format import (
 )
 
 _REMEMBERED = 100_000
+
+_T = TypeVar("_T")
 
 
 class Memory:
@@ -216,6 +219,10 @@ _LOGGED = """
 """
 
 
+class GoneError(LookupError):
+    """What was to be read was taken out of the log."""
+
+
 class LogReader:
     """Reads events back, remembering forms and contents."""
 
@@ -234,11 +241,18 @@ class LogReader:
 
     def bodies(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Return (number, event as JSON) in the order of arrival, starting behind a number."""
-        behind = f"SELECT {_LOGGED} WHERE e.seq > ? ORDER BY e.seq LIMIT ?"
+        return self._events("WHERE e.seq > ? ORDER BY e.seq LIMIT ?", (after, limit))
+
+    def _events(self, where: str, values: Sequence[Any]) -> list[tuple[int, bytes]]:
+        sql = f"SELECT {_LOGGED} {where}"
+        return self._undisturbed(lambda: self._restored(self._db.execute(sql, values).fetchall()))
+
+    def _undisturbed(self, read: Callable[[], _T]) -> _T:
+        """Read rows that belong together: once more where something was taken out of the log meanwhile."""
         while True:
             removals = self._removals_now()
             try:
-                found = self._restored(self._db.execute(behind, (after, limit)).fetchall())
+                found = read()
             except (LookupError, zlib.error, msgspec.DecodeError):
                 if removals == self._removals_now():
                     raise
@@ -256,16 +270,21 @@ class LogReader:
 
     def bodies_of(self, runs: Collection[int], until: int) -> list[tuple[int, bytes]]:
         """Return (number, event as JSON) of the events of these runs that are no later than a time."""
-        of_runs = f"{_LOGGED} WHERE e.run IN (SELECT value FROM each_key(?) AS k) AND e.event_time <= ?"
-        return self._restored(self._db.execute(f"SELECT {of_runs}", (list(runs), until)).fetchall())
+        where = "WHERE e.run IN (SELECT value FROM each_key(?) AS k) AND e.event_time <= ?"
+        return self._events(where, (list(runs), until))
 
     def bodies_at(self, numbers: Collection[int]) -> list[tuple[int, bytes]]:
         """Return (number, event as JSON) of the events with these numbers."""
-        at = f"{_LOGGED} WHERE e.seq IN (SELECT value FROM each_key(?) AS k)"
-        return self._restored(self._db.execute(f"SELECT {at}", (list(numbers),)).fetchall())
+        return self._events("WHERE e.seq IN (SELECT value FROM each_key(?) AS k)", (list(numbers),))
 
     def example(self, key: int) -> bytes:
-        """Return an event of a form as JSON; its time, its run and what fills its holes are only examples."""
+        """Return an event of a form as JSON; its time, its run and what fills its holes are only examples.
+
+        Raises GoneError where the log has no such form, or has it no more.
+        """
+        return self._undisturbed(lambda: self._example(key))
+
+    def _example(self, key: int) -> bytes:
         form, sample = self._form(key)
         rest = bytes([0]) + sample
         contents = self.contents({*keys_in(form), *keys_in_rest(rest, sample)})
@@ -306,7 +325,7 @@ class LogReader:
     def _load_form(self, key: int) -> tuple[Form, bytes]:
         row = self._db.execute("SELECT body, sample FROM form WHERE key = ?", (key,)).fetchone()
         if row is None:
-            raise LookupError(f"the log has no form {key}")
+            raise GoneError(f"the log has no form {key}")
         body, sample = row
         return form_of(bytes(body)), content_of(bytes(sample))
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from graph.errors import StoreError
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
 from graph.store import _commands as commanding
@@ -18,7 +19,7 @@ from graph.store import _reading as read
 from graph.store import _run_reading as run_reading
 from graph.store import _search as searching
 from graph.store import _search_index as search_index
-from graph.store._log import LogReader
+from graph.store._log import GoneError, LogReader
 from graph.store.commands import Annotations
 from graph.store.database import Database
 from graph.store.history import Assertions, JobRun, Version
@@ -217,5 +218,8 @@ class SqlReader:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        with self._db.errors():
-            yield
+        try:
+            with self._db.errors():
+                yield
+        except GoneError as error:
+            raise StoreError(self.location, "events were removed while they were read: ask again") from error

@@ -12,7 +12,10 @@ from graph.records import Direction, EdgeKind
 from graph.store.base import LineageReader
 
 _PAGE = 2_000
-_PRUNE = "if it is retired, it can be pruned; else find out why it no longer runs"
+_PRUNE = (
+    "if it is retired, `lineage delete` it and remove it by `lineage prune --decommissioned`;"
+    " else find out why it no longer runs"
+)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
