@@ -30,6 +30,7 @@ COMMANDS = {
     "search": "Find datasets, jobs and fields by words: names, columns, descriptions, tags, owners, SQL.",
     "coverage": "Check that lineage is complete: runs, layers, critical columns, stale records.",
     "sql": "Show the tables and columns that a SQL text reads and writes.",
+    "serve": "Answer over HTTP, as Marquez does and beyond it, and take events in.",
     "ship": "Deliver the events in the outbox to the configured backend.",
     "deadletters": "Show, retry or drop events that were rejected or refused.",
     "export": "Write the graph, or the events, as text for other programs.",

@@ -1,0 +1,47 @@
+"""The ASGI application over a store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from graph.api.errors import add_handlers
+from graph.api.openapi import document
+from graph.api.paths import RawPaths
+from graph.api.routes import ROUTERS
+from graph.api.settings import ServerSettings
+from graph.api.stores import StorePool
+from lineage.version import VERSION
+
+
+def create_app(settings: ServerSettings) -> FastAPI:
+    """Return the application; it opens the store when it is started and closes it when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.stores = StorePool(settings)
+        await app.state.stores.open()
+        try:
+            yield
+        finally:
+            await app.state.stores.close()
+
+    app = FastAPI(
+        title="lineage-graph",
+        version=VERSION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        openapi_url="/api/v2/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        middleware=[Middleware(RawPaths)],
+    )
+    app.state.settings = settings
+    add_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+    return app

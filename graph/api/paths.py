@@ -1,0 +1,52 @@
+"""Names in paths: one percent-encoded part each, which may hold `/` and `:`.
+
+ASGI servers decode a path before it is routed, and `a%2Fb` is two parts then. Here the path is routed as it
+was sent, and each part decoded after that: a route writes its parameters as `{namespace:name}`.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote, unquote, unquote_to_bytes
+
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from graph.api.rendering import error_response
+
+
+class NameConvertor(Convertor[str]):
+    """A part of a path that is a name: not empty, anything may stand in it percent-encoded."""
+
+    regex = "[^/]+"
+
+    def convert(self, value: str) -> str:
+        """Return the name."""
+        return unquote(value)
+
+    def to_string(self, value: str) -> str:
+        """Return the name as it stands in a path."""
+        return quote(value, safe="")
+
+
+register_url_convertor("name", NameConvertor())
+
+
+class RawPaths:
+    """Has requests routed by their path as it was sent; one that is not UTF-8 is answered with 400."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its raw path."""
+        if scope["type"] != "http" or scope.get("raw_path") is None:
+            await self.app(scope, receive, send)
+            return
+        raw: bytes = scope["raw_path"]
+        try:
+            unquote_to_bytes(raw).decode("utf-8")
+            path = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            await error_response(400, "the path is not UTF-8")(scope, receive, send)
+            return
+        await self.app({**scope, "path": path}, receive, send)

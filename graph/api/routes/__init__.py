@@ -1,0 +1,10 @@
+"""The routes of the server, one module per group of them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from graph.api.routes import health, ingest
+
+ROUTERS: tuple[APIRouter, ...] = (health.router, ingest.router)
+"""All of them, in the order in which they are tried."""

@@ -1,0 +1,87 @@
+"""Events in: `POST /api/v1/lineage`, and many at once: `POST /api/v1/lineage/batch`.
+
+Plain routes: the body is read as bytes and never by a model. It is answered when the events are committed,
+and an event that comes again is answered as the first time and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from graph.api.bodies import read_body
+from graph.api.errors import ApiError
+from graph.api.rendering import json_response
+from graph.api.stores import StorePool
+from graph.store.changes import Status
+
+_MOST = 10_000
+"""How many events a batch may have."""
+
+_SPLIT = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+async def post_event(request: Request) -> Response:
+    """Keep one event: 201 without a body, 400 for what is not JSON, 422 for what is no event."""
+    body = await read_body(request)
+    (outcome,) = await _stores(request).writer.keep([body])
+    if outcome.status is Status.REJECTED:
+        malformed = outcome.reasons[0].startswith(("not JSON", "not UTF-8"))
+        raise ApiError(400 if malformed else 422, "; ".join(outcome.reasons), errors=outcome.reasons)
+    return Response(status_code=201)
+
+
+async def post_batch(request: Request) -> Response:
+    """Keep a list of events: 204, or 200 with what became of each that was not kept (OpenLineage 2.0.2)."""
+    bodies = _split(await read_body(request))
+    if not bodies:
+        return Response(status_code=204)
+    outcomes = await _stores(request).writer.keep(bodies)
+    failed = [
+        {"index": place, "reason": "; ".join(outcome.reasons), "retriable": False}
+        for place, outcome in enumerate(outcomes)
+        if outcome.status is Status.REJECTED
+    ]
+    return json_response(_summary(len(bodies), failed)) if failed else Response(status_code=204)
+
+
+def _split(body: bytes) -> list[bytes]:
+    try:
+        events = [bytes(raw) for raw in _SPLIT.decode(body)]
+    except RecursionError:
+        raise ApiError(400, "nested too deep to be read") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ApiError(400, f"not a JSON list of events: {error}") from None
+    if len(events) > _MOST:
+        raise ApiError(413, f"{len(events)} events in one batch; at most {_MOST} can be taken")
+    return events
+
+
+def _summary(received: int, failed: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    retriable = sum(event["retriable"] for event in failed)
+    return {
+        "status": "partial_success",
+        "summary": {
+            "received": received,
+            "successful": received - len(failed),
+            "failed": len(failed),
+            "retriable": retriable,
+            "non_retriable": len(failed) - retriable,
+        },
+        "failed_events": failed,
+    }
+
+
+def _stores(request: Request) -> StorePool:
+    stores: StorePool = request.app.state.stores
+    return stores
+
+
+router = APIRouter(tags=["ingest"])
+router.add_route("/api/v1/lineage", post_event, methods=["POST"], name="post_event")
+router.add_route("/api/v1/lineage/batch", post_batch, methods=["POST"], name="post_batch")

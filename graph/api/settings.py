@@ -1,0 +1,27 @@
+"""What a server is told when it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_MEBI = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """The settings of one server; sizes are in bytes, times in seconds."""
+
+    store: str
+    """The file of the store, or its PostgreSQL URL."""
+
+    readers: int = 4
+    """How many questions are answered at once; each has a connection to the store."""
+
+    body_limit: int = 32 * _MEBI
+    """How large the body of a request may be, decompressed; larger ones are answered with 413."""
+
+    body_seconds: float = 60.0
+    """How long the body of a request may take to arrive; slower ones are answered with 408."""
+
+    page_limit: int = 1000
+    """How many items a page may have at most, whatever is asked for."""
