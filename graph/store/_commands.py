@@ -26,8 +26,11 @@ _KIND = {
     CommandKind.DESCRIBE: "description",
     CommandKind.DELETE: "deletion",
     CommandKind.UNDELETE: "deletion",
+    CommandKind.DECLARE: "declared",
+    CommandKind.RETRACT: "declared",
 }
-_TAKES_BACK = {CommandKind.UNTAG, CommandKind.DISOWN, CommandKind.UNDELETE}
+_TAKES_BACK = {CommandKind.UNTAG, CommandKind.DISOWN, CommandKind.UNDELETE, CommandKind.RETRACT}
+_BY_NAME = {"tag", "owner", "declared"}
 _PAGE = 1000
 
 
@@ -78,7 +81,8 @@ def _apply(db: Database, commands: Sequence[Command], memory: Memory) -> None:
     latest: dict[tuple[int, str, str], Command] = {}
     for one in commands:
         kind = _KIND[one.kind]
-        slot = (one.node.key, kind, one.name if kind in {"tag", "owner"} else "")
+        entity = 0 if one.node is None else one.node.key
+        slot = (entity, kind, one.name if kind in _BY_NAME else "")
         known = latest.get(slot, one)
         latest[slot] = max(one, known, key=lambda each: (each.time, each.id))
     db.executemany(

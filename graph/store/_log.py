@@ -305,6 +305,10 @@ class LogReader:
             found.append((seq, restored(form, sample, contents, time, run_id, bytes(rest))))
         return found
 
+    def event_type(self, key: int) -> str:
+        """Return the eventType of a form's events, upper case: OTHER where they have none."""
+        return (self._form(key)[0].head[0] or "OTHER").upper()
+
     def contents_in(self, key: int, slot: Slot) -> set[int]:
         """Return the keys of all contents that a form gives a facet: of a dataset named twice, of each."""
         return {content for said, content in each_facet(self._form(key)[0]) if said == slot}

@@ -100,6 +100,8 @@ def _drop_commands(db: Database, gone: set[int]) -> None:
         about = []
         for number, command in page:
             node = command.node
+            if node is None:
+                continue
             whole = dataset(node.namespace, node.name) if node.type is NodeType.FIELD else node
             if whole.key in gone:
                 about.append((number,))

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts
+from graph.store.catalog import Catalog
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.commands import Annotations, Command
 from graph.store.history import Assertions, JobRun, RunSaying, Version
@@ -179,6 +180,9 @@ class LineageStore(LineageReader, Protocol):
 
     read_only: bool
     """Whether the store refuses to be written."""
+
+    catalog: Catalog
+    """Lists of what the store knows; they are those of now, and of the store's thread."""
 
     patience: float
     """How many seconds a write waits for other processes that write before it fails. May be set."""

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from graph.nodes import Node, NodeType
+from graph.store.catalog import Subject
 from lineage.event_id import parse_time
 
 KEY = "lineageCommand"
@@ -30,6 +31,8 @@ class CommandKind(StrEnum):
     DESCRIBE = "describe"
     DELETE = "delete"
     UNDELETE = "undelete"
+    DECLARE = "declare"
+    RETRACT = "retract"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,15 @@ class Command:
 
     `name` is the tag or the owner. `value` is that of the tag, the type of ownership, or the description
     ("" takes the description back). `who` gave the command. Only datasets and jobs are deleted.
+
+    What is declared is a JSON object in `value`: about a dataset, or without a node about what `name` gives
+    as `namespace:NAME`, `source:NAME`, `tag:NAME` or `run:ID`. The latest declaration replaces all of it.
     """
 
     id: str
     time: int
     kind: CommandKind
-    node: Node
+    node: Node | None
     name: str = ""
     value: str = ""
     who: str = ""
@@ -81,7 +87,7 @@ class _Command(msgspec.Struct, forbid_unknown_fields=True):
     id: UUID
     time: str
     command: CommandKind
-    node: _Node
+    node: _Node | None = None
     name: str = ""
     value: str = ""
     who: str = ""
@@ -94,6 +100,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
 _DECODER = msgspec.json.Decoder(_Line)
 _BEGINNING = re.compile(rb'\s*\{\s*"' + KEY.encode() + rb'"\s*:')
 _NAMED = {CommandKind.TAG, CommandKind.UNTAG, CommandKind.OWN, CommandKind.DISOWN}
+_DECLARING = {CommandKind.DECLARE, CommandKind.RETRACT}
 _OF_WHOLES = {CommandKind.DELETE, CommandKind.UNDELETE}
 
 
@@ -109,33 +116,60 @@ def command_of(line: bytes) -> Command:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidCommandError(f"no command: {error}") from error
     time = parse_time(told.time)
-    node = Node(told.node.type, told.node.namespace, told.node.name, told.node.field)
-    problem = None
+    node = None
+    if told.node is not None:
+        node = Node(told.node.type, told.node.namespace, told.node.name, told.node.field)
     if time is None:
-        problem = f"time {told.time!r} is not a time between 1678 and 2262 such as 2026-01-31T12:00:00Z"
-    elif (node.type is NodeType.FIELD) is not bool(node.field):
-        problem = "a FIELD needs the name of its field, and nothing else has one"
-    elif told.command in _NAMED and not told.name.strip():
-        problem = f"{told.command} needs a name"
-    elif told.command in _OF_WHOLES and node.type is NodeType.FIELD:
-        problem = "fields are not deleted by themselves: delete the dataset"
-    elif any("\0" in text for text in (node.namespace, node.name, told.name, told.value, told.who)):
-        problem = "a text holds a NUL"
+        problem: str | None = (
+            f"time {told.time!r} is not a time between 1678 and 2262 such as 2026-01-31T12:00:00Z"
+        )
+    else:
+        problem = _problem(told, node)
     if problem is not None or time is None:
         raise InvalidCommandError(f"no command: {problem}")
     return Command(str(told.id), time, told.command, node, told.name, told.value, told.who)
 
 
+def _problem(told: _Command, node: Node | None) -> str | None:
+    if any("\0" in text for text in (*(node or ())[1:], told.name, told.value, told.who) if text):
+        return "a text holds a NUL"
+    if told.command in _DECLARING:
+        return _declaring_problem(told, node)
+    if node is None:
+        return f"{told.command} needs a node"
+    if (node.type is NodeType.FIELD) is not bool(node.field):
+        return "a FIELD needs the name of its field, and nothing else has one"
+    if told.command in _NAMED and not told.name.strip():
+        return f"{told.command} needs a name"
+    if told.command in _OF_WHOLES and node.type is NodeType.FIELD:
+        return "fields are not deleted by themselves: delete the dataset"
+    return None
+
+
+def _declaring_problem(told: _Command, node: Node | None) -> str | None:
+    subject, colon, name = told.name.partition(":")
+    if node is None and not (colon and name.strip() and subject in set(Subject)):
+        return f"without a node {told.command} needs a name such as namespace:NAME"
+    if node is not None and (told.name or node.type is not NodeType.DATASET):
+        return f"{told.command} is about a dataset, or about what its name tells"
+    try:
+        is_object = isinstance(msgspec.json.decode(told.value), dict)
+    except msgspec.DecodeError:
+        is_object = False
+    return None if is_object else f"the value of {told.command} is no JSON object"
+
+
 def line_of(command: Command) -> bytes:
     """Return a command as a line without its end."""
-    node: dict[str, Any] = {
-        "type": command.node.type.value,
-        "namespace": command.node.namespace,
-        "name": command.node.name,
+    told: dict[str, Any] = {
+        "id": command.id,
+        "time": _time_text(command.time),
+        "command": command.kind.value,
     }
-    if command.node.field is not None:
-        node["field"] = command.node.field
-    told = {"id": command.id, "time": _time_text(command.time), "command": command.kind.value, "node": node}
+    if (node := command.node) is not None:
+        told["node"] = {"type": node.type.value, "namespace": node.namespace, "name": node.name}
+        if node.field is not None:
+            told["node"]["field"] = node.field
     told |= {key: value for key in ("name", "value", "who") if (value := getattr(command, key))}
     return msgspec.json.encode({KEY: told})
 

@@ -16,11 +16,13 @@ from graph.store import _reading as read
 from graph.store import _replaying as replaying
 from graph.store import _search_index as search_index
 from graph.store import _writing as write
+from graph.store._catalog import SqlCatalog
 from graph.store._claims import KeyCollisionError
 from graph.store._log import Memory
 from graph.store._run_saying import run_saying
 from graph.store.as_of import AsOfReader
 from graph.store.base import LineageReader
+from graph.store.catalog import Catalog
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.commands import Command
 from graph.store.database import Database
@@ -38,6 +40,7 @@ class SqlStore(SqlReader):
         self.read_only = read_only
         self._patience = patience
         self._memory = Memory()
+        self.catalog: Catalog = SqlCatalog(db, self._log, self._errors)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.location!r})"

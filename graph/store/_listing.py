@@ -1,0 +1,189 @@
+"""The lists of `Catalog` as SQL. Every function takes an open database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from graph.nodes import Node, NodeType
+from graph.records import RunState
+from graph.store._hidden import SHOWN
+from graph.store._other_names import names_of
+from graph.store._reading import TYPE_NUMBER, moment, nodes
+from graph.store.catalog import Declared, Heard, Named, Page, Subject
+from graph.store.database import Database
+from graph.store.runs import STATES
+
+_STANDS = f"{SHOWN} AND NOT EXISTS (SELECT 1 FROM other_name AS o WHERE o.key = n.key)"
+_LAST_OF_JOB = """
+    coalesce(
+        (SELECT max(f.last_time) FROM form AS f WHERE f.owner = n.key),
+        (SELECT max(p.last_time) FROM job_parent AS p WHERE p.parent = n.key), 0)
+"""
+
+
+def _heard(first: int, last: int) -> Heard:
+    began, ended = moment(first), moment(last)
+    assert began is not None
+    assert ended is not None
+    return Heard(began, ended)
+
+
+def namespaces(db: Database) -> dict[str, Heard | None]:
+    """See `Catalog.namespaces`."""
+    names = db.execute("SELECT DISTINCT namespace FROM node WHERE type <> 2").fetchall()
+    rows = db.execute(
+        """
+        SELECT n.namespace, min(f.first_time), max(f.last_time) FROM node AS n
+        CROSS JOIN form_entity AS m ON m.entity = n.key CROSS JOIN form AS f ON f.key = m.form
+        WHERE n.type <> 2 GROUP BY n.namespace
+        """
+    )
+    times = {namespace: _heard(first, last) for namespace, first, last in rows}
+    return {name: times.get(name) for name in sorted(name for (name,) in names)}
+
+
+def has_namespace(db: Database, name: str) -> bool:
+    """See `Catalog.has_namespace`."""
+    return (
+        db.execute("SELECT 1 FROM node WHERE type <> 2 AND namespace = ? LIMIT 1", (name,)).fetchone()
+        is not None
+        or db.execute("SELECT 1 FROM alias WHERE namespace = ? LIMIT 1", (name,)).fetchone() is not None
+    )
+
+
+def declared(db: Database, subject: Subject, name: str | None) -> list[Declared]:
+    """See `Catalog.declared`."""
+    prefix = f"{subject}:"
+    where, values = "name >= ? AND name < ?", [prefix, f"{subject};"]  # ";" is the character behind ":"
+    if name is not None:
+        where, values = "name = ?", [prefix + name]
+    rows = db.execute(
+        f"SELECT name, value, gone, time FROM annotation WHERE entity = 0 AND kind = 'declared' AND {where}"
+        " ORDER BY name",
+        values,
+    )
+    found = []
+    for key, value, gone, time in rows:
+        at = moment(time)
+        assert at is not None
+        found.append(Declared(key.removeprefix(prefix), msgspec.json.decode(value), bool(gone), at))
+    return found
+
+
+def declared_of(db: Database, datasets: Collection[int]) -> dict[int, Mapping[str, Any]]:
+    """See `Catalog.declared_of`."""
+    rows = db.execute(
+        "SELECT a.entity, a.value FROM each_key(?) AS k CROSS JOIN annotation AS a"
+        " ON a.entity = k.value AND a.kind = 'declared' AND a.gone = 0",
+        (list(datasets),),
+    )
+    return {entity: msgspec.json.decode(value) for entity, value in rows}
+
+
+def tags(db: Database) -> list[str]:
+    """See `Catalog.tags`."""
+    found = {
+        name for (name,) in db.execute("SELECT DISTINCT name FROM annotation WHERE kind = 'tag' AND gone = 0")
+    }
+    return sorted(found)
+
+
+def datasets(db: Database, namespace: str, limit: int, offset: int) -> Page:
+    """See `Catalog.datasets`."""
+    where = f"n.type = {TYPE_NUMBER[NodeType.DATASET]} AND n.namespace = ? AND {_STANDS}"
+    (total,) = db.execute(f"SELECT count(*) FROM node AS n WHERE {where}", (namespace,)).fetchone()
+    rows = db.execute(
+        f"SELECT n.key, n.name FROM node AS n WHERE {where} ORDER BY n.name LIMIT ? OFFSET ?",
+        (namespace, limit, offset),
+    )
+    return Page([(key, Node(NodeType.DATASET, namespace, name)) for key, name in rows], total)
+
+
+def jobs(
+    db: Database, namespace: str | None, states: Collection[RunState] | None, limit: int, offset: int
+) -> Page:
+    """See `Catalog.jobs`."""
+    where = [f"n.type = {TYPE_NUMBER[NodeType.JOB]}", SHOWN]
+    values: list[Any] = []
+    if namespace is not None:
+        where.append("n.namespace = ?")
+        values.append(namespace)
+    (total,) = db.execute(
+        f"SELECT count(*) FROM node AS n WHERE {' AND '.join(where)}", list(values)
+    ).fetchone()
+    if states is not None:
+        # A job without a run has NULL here.
+        where.append(
+            """
+            coalesce((SELECT r.state FROM job_run AS j JOIN run AS r ON r.number = j.run AND r.job = j.job
+                WHERE j.job = n.key ORDER BY j.first_time DESC, j.run DESC LIMIT 1), -1)
+            IN (SELECT value FROM each_key(?) AS s)
+            """
+        )
+        values.append([-1, *(STATES.index(state) for state in states)])
+    rows = db.execute(
+        f"SELECT n.key, n.namespace, n.name, {_LAST_OF_JOB} AS updated FROM node AS n"
+        f" WHERE {' AND '.join(where)} ORDER BY updated DESC, n.namespace, n.name LIMIT ? OFFSET ?",
+        (*values, limit, offset),
+    )
+    return Page([(row[0], Node(NodeType.JOB, row[1], row[2])) for row in rows], total)
+
+
+def heard(db: Database, keys: Collection[int]) -> dict[int, Heard]:
+    """See `Catalog.heard`."""
+    asked = names_of(db, keys)
+    rows = db.execute(
+        "SELECT m.entity, min(f.first_time), max(f.last_time) FROM each_key(?) AS k"
+        " CROSS JOIN form_entity AS m ON m.entity = k.value CROSS JOIN form AS f ON f.key = m.form"
+        " GROUP BY m.entity",
+        (list(asked),),
+    ).fetchall()
+    rows += db.execute(
+        "SELECT p.parent, min(p.first_time), max(p.last_time) FROM each_key(?) AS k"
+        " CROSS JOIN job_parent AS p ON p.parent = k.value GROUP BY p.parent",
+        (list(keys),),
+    ).fetchall()
+    times: dict[int, tuple[int, int]] = {}
+    for name, first, last in rows:
+        known = times.get(asked[name], (first, last))
+        times[asked[name]] = min(first, known[0]), max(last, known[1])
+    return {key: _heard(*found) for key, found in times.items()}
+
+
+def first_named(db: Database, type_: NodeType) -> list[datetime]:
+    """See `Catalog.first_named`."""
+    rows = db.execute(
+        """
+        SELECT min(f.first_time) AS first FROM node AS n
+        CROSS JOIN form_entity AS m ON m.entity = n.key CROSS JOIN form AS f ON f.key = m.form
+        WHERE n.type = ? GROUP BY n.key ORDER BY first
+        """,
+        (TYPE_NUMBER[type_],),
+    )
+    return [at for (first,) in rows if (at := moment(first)) is not None]
+
+
+def named_like(db: Database, text: str, types: Collection[NodeType], namespace: str | None) -> list[Named]:
+    """See `Catalog.named_like`."""
+    where, values = [_STANDS, "n.type IN (SELECT value FROM each_key(?) AS t)"], list[Any]()
+    values.append([TYPE_NUMBER[type_] for type_ in types])
+    if text.isascii():  # `lower` folds no other letters
+        where.append(r"lower(n.name) LIKE ? ESCAPE '\'")
+        values.append(f"%{_literally(text.lower())}%")
+    if namespace is not None:
+        where.append("n.namespace = ?")
+        values.append(namespace)
+    rows = db.execute(
+        f"SELECT n.key, n.name FROM node AS n WHERE {' AND '.join(where)} ORDER BY n.name, n.key", values
+    ).fetchall()
+    keys = [key for key, name in rows if text.isascii() or text.casefold() in name.casefold()]
+    found, times = nodes(db, keys), heard(db, keys)
+    return [Named(found[key], times[key].last if key in times else None) for key in keys]
+
+
+def _literally(text: str) -> str:
+    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")

@@ -1,0 +1,167 @@
+"""What a catalogue of the store shows: lists of its namespaces, datasets, jobs and runs, page by page.
+
+Records in, records out, as in `graph.store.base`. Times are UTC. What is deleted is left out of the lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+from graph.nodes import Node, NodeType
+from graph.records import RunRecord, RunState
+
+Facets = Mapping[str, Mapping[str, Any]]
+"""Facets by name, as JSON objects; not to be changed."""
+
+
+class Subject(StrEnum):
+    """What people declare that is no dataset, field or job; the values are those in commands."""
+
+    NAMESPACE = "namespace"
+    SOURCE = "source"
+    TAG = "tag"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a command declares of something; `gone` where it was taken back. `at` is the command's time."""
+
+    name: str
+    said: Mapping[str, Any]
+    gone: bool
+    at: datetime
+
+
+class Heard(NamedTuple):
+    """When events first and last named something."""
+
+    first: datetime
+    last: datetime
+
+
+class Page(NamedTuple):
+    """A part of a list, and how long the whole list is."""
+
+    entries: list[tuple[int, Node]]
+    """Key and node of each."""
+
+    total: int
+
+
+class ListedRun(NamedTuple):
+    """A run, and the time of its first event."""
+
+    record: RunRecord
+    began: datetime
+
+
+class ListedRuns(NamedTuple):
+    """Some runs of a job, and how many it has."""
+
+    runs: list[ListedRun]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A dataset as a run named it, with its facets and its inputFacets or outputFacets."""
+
+    dataset: int
+    facets: Facets
+    extra: Facets
+
+
+@dataclass(frozen=True, slots=True)
+class RunTold:
+    """What the events of one run say together; of facets of one name the latest by event time."""
+
+    types: frozenset[str] = frozenset()
+    """The event types, upper case."""
+
+    run: Facets = field(default_factory=dict)
+    job: Facets = field(default_factory=dict)
+    inputs: tuple[Used, ...] = ()
+    outputs: tuple[Used, ...] = ()
+
+
+class Named(NamedTuple):
+    """A dataset or job that a name search found, and when events last named it."""
+
+    node: Node
+    last: datetime | None
+
+
+class Catalog(Protocol):
+    """Lists of what a store knows. Methods raise StoreError when the store cannot be read."""
+
+    def namespaces(self) -> dict[str, Heard | None]:
+        """Return the namespaces of all datasets and jobs, by name; None where no event named one of them."""
+
+    def has_namespace(self, name: str) -> bool:
+        """Tell whether a dataset or job has this namespace, also one that is deleted."""
+
+    def declared(self, subject: Subject, name: str | None = None) -> list[Declared]:
+        """Return what people declared of all of a kind, or of the one with this name; by name."""
+
+    def declared_of(self, datasets: Collection[int]) -> dict[int, Mapping[str, Any]]:
+        """Return what people declared of these datasets, by key; others are left out."""
+
+    def tags(self) -> list[str]:
+        """Return the names of all tags that events or commands give to anything, sorted."""
+
+    def sources(self) -> dict[str, tuple[str, int]]:
+        """Return the data sources that facets name: by name the URI and the key of one of its datasets."""
+
+    def datasets(self, namespace: str, *, limit: int, offset: int) -> Page:
+        """Return datasets of a namespace by name, each under the name that stands for it in the graph."""
+
+    def jobs(
+        self, namespace: str | None, *, states: Collection[RunState] | None, limit: int, offset: int
+    ) -> Page:
+        """Return jobs of a namespace (None: of all), the one that an event named last first.
+
+        With `states` only those whose latest run is in one of them, and those without a run; `total` counts
+        all jobs.
+        """
+
+    def heard(self, keys: Collection[int]) -> dict[int, Heard]:
+        """Return when events named these datasets and jobs; others are left out."""
+
+    def all_facets(
+        self, keys: Collection[int], names: Collection[str] | None = None
+    ) -> dict[int, dict[str, Mapping[str, Any]]]:
+        """Return the current facets of datasets and jobs (of these names) by key."""
+
+    def runs_of(self, job: int, *, limit: int, offset: int) -> ListedRuns:
+        """Return runs of a job, the latest first event first."""
+
+    def latest_runs(self, jobs: Collection[int], limit: int) -> dict[int, list[ListedRun]]:
+        """Return up to `limit` runs of each job, the latest first; jobs without runs are left out."""
+
+    def run(self, run_id: str) -> ListedRun | None:
+        """Return one run, None where there is none of this id."""
+
+    def told(self, run_ids: Collection[str]) -> dict[str, RunTold]:
+        """Return what the events of each run say together."""
+
+    def events(
+        self, *, since: datetime, before: datetime, latest_first: bool, limit: int, offset: int
+    ) -> list[bytes]:
+        """Return events of runs with `since` <= eventTime < `before`, as received, in the order of time."""
+
+    def count_events(self, *, since: datetime, before: datetime) -> int:
+        """Return how many events of all kinds have `since` <= eventTime < `before`."""
+
+    def event_types(self, *, since: datetime, before: datetime) -> dict[tuple[datetime, str], int]:
+        """Return how many events of runs there are by quarter of an hour (its beginning) and event type."""
+
+    def first_named(self, type: NodeType) -> list[datetime]:
+        """Return when each dataset or job that events named was first named, in order of time."""
+
+    def named_like(self, text: str, types: Collection[NodeType], namespace: str | None) -> list[Named]:
+        """Return the datasets and jobs in whose name the text stands, whatever its case; by name."""
