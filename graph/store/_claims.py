@@ -6,14 +6,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple
 
 from graph.nodes import Node, NodeType, dataset
-from graph.records import Origin
 from graph.store._reading import TYPE_NUMBER, nodes
 from graph.store.changes import Claim, transformation_key
+from graph.store.claim_format import claims_of, keys_in_claims, packed_claims
 from graph.store.database import Database
+from graph.store.projection import ClaimRow
 
 BY_EVENT = 1
 BY_SCHEMA = 2
 BY_LINEAGE = 4
+
+BY_EVENTS = 0
+BY_SQL = 1
+"""Whose claims a row of the table `claims` has."""
 
 
 class KeyCollisionError(ValueError):
@@ -47,30 +52,64 @@ def put_nodes(db: Database, wanted: Mapping[int, Node], named: Mapping[int, int]
     )
 
 
-def put_named(db: Database, shape: int, named: Collection[int]) -> None:
+def put_named(db: Database, shape: int, named: Collection[int], listed: Collection[int]) -> None:
     """Write what a shape names besides what its event lists."""
-    db.execute(
-        f"""
-        INSERT INTO named_entity SELECT k.value, CAST(:shape AS BIGINT) FROM each_key(:keys) AS k
-        WHERE NOT EXISTS (
-            SELECT 1 FROM shape_edge AS e WHERE e.shape = :shape AND e.origin = {int(Origin.LISTED)}
-            AND (e.source = k.value OR e.target = k.value))
-        ON CONFLICT DO NOTHING
-        """,
-        {"shape": shape, "keys": list(named)},
-    )
-
-
-def put_claims(db: Database, claims: Iterable[tuple[int, Claim]]) -> None:
-    """Write what shapes claim; each claim comes with the key of its shape."""
-    rows, transformations = [], {}
-    for shape, claim in claims:
-        key = transformation_key(claim.transformation)
-        if claim.transformation is not None:
-            transformations[key] = (key, *astuple(claim.transformation))
-        ends = (claim.source, claim.target, claim.dataset, key)
-        rows.append((shape, int(claim.origin), int(claim.kind), *ends))
     db.executemany(
-        "INSERT INTO transformation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", transformations.values()
+        "INSERT INTO named_entity VALUES (?, ?) ON CONFLICT DO NOTHING",
+        [(key, shape) for key in sorted(set(named) - set(listed))],
     )
-    db.executemany("INSERT INTO shape_edge VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+
+
+def put_claims(db: Database, claims: Mapping[int, Collection[Claim]]) -> None:
+    """Write what the events of new shapes claim, by shape."""
+    _put_transformations(db, claims.values())
+    rows = [(shape, packed_claims(map(_row, each))) for shape, each in claims.items()]
+    db.executemany(f"INSERT INTO claims VALUES (?, {BY_EVENTS}, ?)", rows)
+
+
+def put_read_claims(db: Database, shape: int, claims: Collection[Claim]) -> None:
+    """Write what the SQL of a shape claims."""
+    if not claims:
+        return
+    _put_transformations(db, [claims])
+    (body,) = db.execute(
+        f"SELECT body FROM claims WHERE shape = ? AND by_sql = {BY_EVENTS}", (shape,)
+    ).fetchone()
+    known = keys_in_claims(bytes(body))
+    db.execute(
+        f"INSERT INTO claims VALUES (?, {BY_SQL}, ?)", (shape, packed_claims(set(map(_row, claims)), known))
+    )
+
+
+def drop_read_claims(db: Database, shape: int) -> None:
+    """Remove what the SQL of a shape claims."""
+    db.execute(f"DELETE FROM claims WHERE shape = ? AND by_sql = {BY_SQL}", (shape,))
+
+
+def claims_by_shape(db: Database, shapes: Collection[int]) -> dict[int, list[ClaimRow]]:
+    """Return what these shapes claim."""
+    found: dict[int, list[ClaimRow]] = {}
+    known: dict[int, list[int]] = {}
+    for shape, by_sql, kept in db.execute(
+        "SELECT c.shape, c.by_sql, c.body FROM each_key(?) AS k CROSS JOIN claims AS c ON c.shape = k.value"
+        " ORDER BY c.by_sql",
+        (list(shapes),),
+    ):
+        body = bytes(kept)
+        if by_sql == BY_EVENTS:
+            known[shape] = keys_in_claims(body)
+            found[shape] = claims_of(body)
+        else:
+            found[shape] = found[shape] + claims_of(body, known[shape])
+    return found
+
+
+def _put_transformations(db: Database, claims: Iterable[Iterable[Claim]]) -> None:
+    used = {claim.transformation for each in claims for claim in each} - {None}
+    rows = [(transformation_key(one), *astuple(one)) for one in used if one is not None]
+    db.executemany("INSERT INTO transformation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+
+
+def _row(claim: Claim) -> ClaimRow:
+    key = transformation_key(claim.transformation)
+    return ClaimRow(int(claim.origin), int(claim.kind), claim.source, claim.target, claim.dataset, key)

@@ -128,15 +128,11 @@ def _owners(db: Database, entities: Collection[int]) -> set[int]:
     keys = list(entities)
     rows = db.execute(
         """
-        WITH ends AS (
-            SELECT value AS key FROM each_key(:keys) AS k
-            UNION SELECT n.key FROM node AS n WHERE n.dataset IN (SELECT value FROM each_key(:keys) AS d)
-        ), shapes AS (
-            SELECT shape FROM shape_edge WHERE source IN (SELECT key FROM ends)
-            UNION SELECT shape FROM shape_edge WHERE target IN (SELECT key FROM ends)
-        )
-        SELECT owner FROM shape WHERE key IN (SELECT shape FROM shapes)
-        UNION SELECT owner FROM form WHERE shape IN (SELECT shape FROM shapes)
+        SELECT f.owner FROM each_key(:keys) AS k CROSS JOIN form_entity AS m ON m.entity = k.value
+        CROSS JOIN form AS f ON f.key = m.form
+        UNION
+        SELECT s.owner FROM each_key(:keys) AS k CROSS JOIN named_entity AS m ON m.entity = k.value
+        CROSS JOIN shape AS s ON s.key = m.shape
         """,
         {"keys": keys},
     )

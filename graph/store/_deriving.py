@@ -12,7 +12,15 @@ from collections.abc import Callable, Collection, Mapping
 from graph.nodes import NodeType, hash63
 from graph.nodes import dataset as dataset_node
 from graph.records import EdgeKind, Origin
-from graph.store._claims import BY_LINEAGE, BY_SCHEMA, put_claims, put_named, put_nodes
+from graph.store._claims import (
+    BY_LINEAGE,
+    BY_SCHEMA,
+    claims_by_shape,
+    drop_read_claims,
+    put_named,
+    put_nodes,
+    put_read_claims,
+)
 from graph.store._log import Memory
 from graph.store._naming import BY_OTHER_NAME, sync_fields
 from graph.store._projecting import refresh
@@ -21,7 +29,6 @@ from graph.store.changes import Reading
 from graph.store.database import Database
 from graph.store.field_names import column_names
 
-_SQL = f"({int(Origin.SQL_CERTAIN)}, {int(Origin.SQL_DOUBTFUL)})"
 _NUMBERED = re.compile(r"_\d+")
 """What openlineage-sql calls columns of which it knows no name."""
 
@@ -94,7 +101,7 @@ def renew(db: Database, is_older: Callable[[str, str, str], bool]) -> int:
 def _forget(db: Database, shape: int) -> set[int]:
     """Remove what was read from a shape's SQL before; return the nodes that it named."""
     named = {key for (key,) in db.execute("SELECT node FROM derived_node WHERE shape = ?", (shape,))}
-    db.execute(f"DELETE FROM shape_edge WHERE shape = ? AND origin IN {_SQL}", (shape,))
+    drop_read_claims(db, shape)
     for table in ("derivation", "derived_node", "schema_use", "statement_use"):
         db.execute(f"DELETE FROM {table} WHERE shape = ?", (shape,))
     return named
@@ -103,14 +110,15 @@ def _forget(db: Database, shape: int) -> set[int]:
 def _keep(db: Database, shape: int, reading: Reading, now: int) -> set[int]:
     """Write what was read; return the datasets of which it names fields."""
     named: set[int] = set()
+    ours = claims_by_shape(db, [shape])[shape]
+    listed = {end for claim in ours if claim.origin == Origin.LISTED for end in (claim.source, claim.target)}
+    put_read_claims(db, shape, [claim for one in reading.derivations for claim in one.claims])
     for number, one in enumerate(reading.derivations, 1):
         put_nodes(db, one.nodes)
         named |= one.nodes.keys()
-        put_claims(db, [(shape, claim) for claim in one.claims])
         ends = {end for claim in one.claims for end in (claim.source, claim.target)}
-        put_named(
-            db, shape, [key for key, node in one.nodes.items() if node.field is None or key not in ends]
-        )
+        others = [key for key, node in one.nodes.items() if node.field is None or key not in ends]
+        put_named(db, shape, others, listed)
         writes = sorted({claim.target for claim in one.claims if claim.kind is EdgeKind.WRITES})
         said = (int(one.certain), json.dumps(one.problems), json.dumps(writes), now)
         db.execute(

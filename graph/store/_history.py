@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from graph.records import EdgeKind, Origin, RunState
+from graph.records import EdgeKind, RunState
+from graph.store._claims import claims_by_shape
 from graph.store._other_names import names_of, stands_for
 from graph.store._reading import moment, nanoseconds
 from graph.store._run_rows import COLUMNS, run_of
@@ -75,17 +76,25 @@ def writers(db: Database, datasets: Collection[int]) -> dict[int, set[int]]:
 
 def shapes_that_write(db: Database, datasets: Collection[int]) -> dict[int, set[tuple[int, int, int]]]:
     """Return for each dataset the jobs that any event named as writing it, with its shape and its owner."""
-    found: dict[int, set[tuple[int, int, int]]] = defaultdict(set)
-    rows = db.execute(
-        f"""
-        SELECT e.target, e.source, e.shape, s.owner FROM each_key(?) AS k
-        CROSS JOIN shape_edge AS e ON e.kind = {_WRITES} AND e.target = k.value
-        CROSS JOIN shape AS s ON s.key = e.shape
-        """,
-        (list(asked := names_of(db, datasets)),),
+    asked = names_of(db, datasets)
+    owners = dict(
+        db.execute(
+            f"""
+            SELECT f.shape, f.owner FROM each_key(:keys) AS k
+            CROSS JOIN form_entity AS m ON m.entity = k.value AND m.role = {int(Role.OUTPUT)}
+            CROSS JOIN form AS f ON f.key = m.form
+            UNION
+            SELECT s.key, s.owner FROM each_key(:keys) AS k
+            CROSS JOIN named_entity AS m ON m.entity = k.value CROSS JOIN shape AS s ON s.key = m.shape
+            """,
+            {"keys": list(asked)},
+        ).fetchall()
     )
-    for target, *writer in rows:
-        found[asked[target]].add((writer[0], writer[1], writer[2]))
+    found: dict[int, set[tuple[int, int, int]]] = defaultdict(set)
+    for shape, claims in claims_by_shape(db, owners).items():
+        for claim in claims:
+            if claim.kind == _WRITES and claim.target in asked:
+                found[asked[claim.target]].add((claim.source, shape, owners[shape]))
     return dict(found)
 
 
@@ -138,35 +147,25 @@ def job_run(
 
 def _outputs(db: Database, sets: Collection[int]) -> dict[int, set[int]]:
     """Return the datasets that each set of shapes names as written."""
-    return _written(
-        db,
-        "SELECT s.shapes AS key, s.shape FROM each_key(?) AS k"
-        " CROSS JOIN shape_set AS s ON s.shapes = k.value",
-        sets,
-    )
+    rows = db.execute(
+        "SELECT s.shapes, s.shape FROM each_key(?) AS k CROSS JOIN shape_set AS s ON s.shapes = k.value",
+        (list(sets),),
+    ).fetchall()
+    written = written_by(db, {shape for _, shape in rows})
+    found: dict[int, set[int]] = defaultdict(set)
+    for key, shape in rows:
+        found[key] |= written[shape]
+    return found
 
 
 def written_by(db: Database, shapes: Collection[int]) -> dict[int, set[int]]:
     """Return the datasets that each shape names as written."""
-    return _written(db, "SELECT k.value AS key, k.value AS shape FROM each_key(?) AS k", shapes)
-
-
-def _written(db: Database, said: str, keys: Collection[int]) -> dict[int, set[int]]:
-    # With the origins spelt out the primary key is searched: most edges of a shape are of fields.
-    origins = ", ".join(str(int(origin)) for origin in Origin)
-    rows = db.execute(
-        f"""
-        SELECT DISTINCT s.key, e.target FROM ({said}) AS s
-        CROSS JOIN shape_edge AS e ON e.shape = s.shape AND e.origin IN ({origins}) AND e.kind = {_WRITES}
-        """,
-        (list(keys),),
-    )
-    targets = rows.fetchall()
-    names = stands_for(db, {target for _, target in targets})
-    found: dict[int, set[int]] = defaultdict(set)
-    for key, target in targets:
-        found[key].add(names.get(target, target))
-    return found
+    found = {
+        shape: {claim.target for claim in claims if claim.kind == _WRITES}
+        for shape, claims in claims_by_shape(db, shapes).items()
+    }
+    names = stands_for(db, {target for targets in found.values() for target in targets})
+    return {shape: {names.get(each, each) for each in targets} for shape, targets in found.items()}
 
 
 def _amounts(db: Database, runs: Collection[int]) -> dict[int, Amounts]:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from graph.records import EdgeKind
+from graph.store._claims import claims_by_shape
 from graph.store._log import LogReader
 from graph.store._other_names import names_of, stands_for
 from graph.store._past_runs import PastRuns, Understand
@@ -22,7 +23,7 @@ from graph.store.database import Database
 from graph.store.field_names import field_names
 
 _PAGE = 50
-_OF_FIELDS = f"({int(EdgeKind.FIELD)}, {int(EdgeKind.USES)}, {int(EdgeKind.OVERRULED)})"
+_OF_FIELDS = frozenset({EdgeKind.FIELD, EdgeKind.USES, EdgeKind.OVERRULED})
 
 
 class PastForms:
@@ -215,17 +216,18 @@ class PastForms:
             facet = msgspec.json.decode(texts[content])
             names.update(field_names(facet.get("fields") if isinstance(facet, dict) else None))
         shapes = {shape for owner in self.owners_at([dataset]) for shape in self.shapes_of(owner)}
-        ends = self._db.execute(
-            f"""
-            SELECT e.source FROM each_key(:shapes) AS k
-            CROSS JOIN shape_edge AS e ON e.shape = k.value AND e.kind IN {_OF_FIELDS}
-            UNION SELECT e.target FROM each_key(:shapes) AS k
-            CROSS JOIN shape_edge AS e ON e.shape = k.value AND e.kind IN {_OF_FIELDS}
-            UNION SELECT d.node FROM each_key(:shapes) AS k CROSS JOIN derived_node AS d ON d.shape = k.value
-            """,
-            {"shapes": list(shapes)},
+        linked = {
+            end
+            for claims in claims_by_shape(self._db, shapes).values()
+            for claim in claims
+            if claim.kind in _OF_FIELDS
+            for end in (claim.source, claim.target)
+        }
+        derived = self._db.execute(
+            "SELECT d.node FROM each_key(?) AS k CROSS JOIN derived_node AS d ON d.shape = k.value",
+            (list(shapes),),
         )
-        linked = {key for (key,) in ends}
+        linked.update(key for (key,) in derived)
         linked |= {
             key
             for key, shape in self._db.execute(

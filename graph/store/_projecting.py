@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from graph.store._claims import claims_by_shape
 from graph.store._hidden import visible
 from graph.store._log import Memory
 from graph.store._other_names import stands_for
@@ -256,23 +257,23 @@ def _digest(sayings: Iterable[Saying]) -> bytes:
 def _known(db: Database, key: int, known: dict[int, KnownShape]) -> KnownShape:
     if key not in known:
         covered, certain = db.execute("SELECT covered, certain FROM shape WHERE key = ?", (key,)).fetchone()
-        rows = db.execute(
-            "SELECT e.origin, e.kind, coalesce(s.stands_for, e.source), coalesce(t.stands_for, e.target),"
-            " coalesce(d.stands_for, e.dataset), e.transformation FROM shape_edge AS e"
-            " LEFT JOIN other_name AS s ON s.key = e.source LEFT JOIN other_name AS t ON t.key = e.target"
-            " LEFT JOIN other_name AS d ON d.key = e.dataset WHERE e.shape = ?",
-            (key,),
-        ).fetchall()
-        settled = None if covered is None else set(json.loads(covered))
-        if settled:
-            names = stands_for(db, settled)
-            settled = {names.get(each, each) for each in settled}
+        claims = claims_by_shape(db, [key])[key]
+        settled = set() if covered is None else set(json.loads(covered))
+        ends = {end for claim in claims for end in (claim.source, claim.target, claim.dataset)}
+        names = stands_for(db, ends | settled)
+        if names:
+            claims = [_under_one_name(claim, names) for claim in claims]
         known[key] = KnownShape(
-            tuple(map(ClaimRow._make, rows)),
-            None if settled is None else frozenset(settled),
+            tuple(claims),
+            None if covered is None else frozenset(names.get(each, each) for each in settled),
             None if certain is None else bool(certain),
         )
     return known[key]
+
+
+def _under_one_name(claim: ClaimRow, names: Mapping[int, int]) -> ClaimRow:
+    source, target, dataset = (names.get(end, end) for end in (claim.source, claim.target, claim.dataset))
+    return claim._replace(source=source, target=target, dataset=dataset)
 
 
 def _replace(db: Database, owner: int, edges: set[EdgeRow]) -> None:

@@ -163,7 +163,7 @@ def _put_shapes(db: Database, parts: Iterable[tuple[int, Part]], memory: Memory)
         for key, by in _named(shape).items():
             named[key] = named.get(key, 0) | by
     put_nodes(db, found, named)
-    put_claims(db, [(key, claim) for key, shape in shapes.items() for claim in shape.claims])
+    put_claims(db, {key: shape.claims for key, shape in shapes.items()})
     _put_named(db, {key: (wanted[key][0], shape) for key, shape in shapes.items()})
     put_aliases(db, [alias for shape in shapes.values() for alias in shape.aliases])
     return {dataset(node.namespace, node.name).key for node in found.values() if node.type is NodeType.FIELD}

@@ -125,19 +125,16 @@ CREATE TABLE shape (
 );
 CREATE INDEX shape_waiting ON shape (key) WHERE waiting = 1;
 
-CREATE TABLE shape_edge (
+-- What a shape claims, as claim_format.py has it: by its events (by_sql 0), and by its SQL (1), whose keys
+-- are in part those of the first.
+CREATE TABLE claims (
     shape INTEGER NOT NULL,
-    origin INTEGER NOT NULL,
-    kind INTEGER NOT NULL,
-    source INTEGER NOT NULL,
-    target INTEGER NOT NULL,
-    dataset INTEGER NOT NULL,
-    transformation INTEGER NOT NULL,
-    PRIMARY KEY (shape, origin, kind, source, target, transformation)
+    by_sql INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (shape, by_sql)
 ) WITHOUT ROWID;
-CREATE INDEX shape_edge_writes ON shape_edge (target, source) WHERE kind = 4;
 
--- What was read from the SQL of a shape, statement by statement; what it claims is in shape_edge.
+-- What was read from the SQL of a shape, statement by statement; what it claims is in `claims`.
 -- place: which of the shape's texts the statement is in. engine, version, release: what has read it.
 -- writes: JSON list of the datasets that the statement writes.
 CREATE TABLE derivation (

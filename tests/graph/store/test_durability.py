@@ -43,7 +43,7 @@ def content(store: LineageStore) -> dict[str, list[tuple[object, ...]]]:
         return {name: sorted(db.execute(f"SELECT * FROM {name}"), key=repr) for name in names}
 
 
-@pytest.mark.parametrize("table", ["event", "shape_edge", "run", "job_run", "facet", "edge", "projected"])
+@pytest.mark.parametrize("table", ["event", "claims", "run", "job_run", "facet", "edge", "projected"])
 def test_a_fault_in_the_middle_of_a_batch_leaves_nothing_of_it(store: LineageStore, table: str) -> None:
     """PV-13: what is half-written would be counted twice or never."""
     ingest(store, LINES[:20])

@@ -52,7 +52,7 @@ def test_a_connection_that_was_lost_while_idle_is_made_again(
         assert backend_of(store) != backend
 
 
-@pytest.mark.parametrize("table", ["event", "shape_edge", "edge"])
+@pytest.mark.parametrize("table", ["event", "claims", "edge"])
 def test_a_connection_that_is_lost_in_a_batch_leaves_nothing_of_it(
     store: LineageStore, other: psycopg.Connection[Any], table: str
 ) -> None:
@@ -96,7 +96,7 @@ def broken(other: psycopg.Connection[Any], table: str, state: str) -> None:
     )
 
 
-@pytest.mark.parametrize("table", ["event", "shape_edge", "run", "job_run", "edge", "projected"])
+@pytest.mark.parametrize("table", ["event", "claims", "run", "job_run", "edge", "projected"])
 @pytest.mark.parametrize(
     ("state", "reason"),
     [
