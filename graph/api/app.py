@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from graph.api.errors import add_handlers
+from graph.api.metrics import Metrics
+from graph.api.observing import Observed
 from graph.api.openapi import document
 from graph.api.paths import RawPaths
 from graph.api.routes import ROUTERS
@@ -20,9 +23,11 @@ from lineage.version import VERSION
 def create_app(settings: ServerSettings) -> FastAPI:
     """Return the application; it opens the store when it is started and closes it when it ends."""
 
+    metrics = Metrics()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.stores = StorePool(settings)
+        app.state.stores = StorePool(settings, metrics)
         await app.state.stores.open()
         try:
             yield
@@ -37,9 +42,14 @@ def create_app(settings: ServerSettings) -> FastAPI:
         openapi_url="/api/v2/openapi.json",
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(RawPaths)],
+        middleware=[
+            Middleware(Observed, metrics=metrics),
+            Middleware(RawPaths),
+            Middleware(CORSMiddleware, allow_origins=settings.cors, allow_methods=["*"], allow_headers=["*"]),
+        ],
     )
     app.state.settings = settings
+    app.state.metrics = metrics
     add_handlers(app)
     for router in ROUTERS:
         app.include_router(router)

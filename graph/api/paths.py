@@ -49,4 +49,5 @@ class RawPaths:
         except UnicodeDecodeError:
             await error_response(400, "the path is not UTF-8")(scope, receive, send)
             return
-        await self.app({**scope, "path": path}, receive, send)
+        scope["path"] = path
+        await self.app(scope, receive, send)

@@ -25,3 +25,6 @@ class ServerSettings:
 
     page_limit: int = 1000
     """How many items a page may have at most, whatever is asked for."""
+
+    cors: tuple[str, ...] = ()
+    """Origins whose pages may ask from a browser, such as `https://app.example.com`; `*` for all."""

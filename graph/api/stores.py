@@ -7,8 +7,10 @@ from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 
+from graph.api.metrics import Metrics
 from graph.api.settings import ServerSettings
 from graph.api.threads import StoreThreads
+from graph.api.upkeep import Upkeep
 from graph.api.writing import Writer
 from graph.store.base import LineageStore
 
@@ -19,14 +21,16 @@ T = TypeVar("T")
 class StorePool:
     """Threads that read, one that writes; for one event loop, between `open` and `close`."""
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
+        self._location = settings.store
         self._readers = StoreThreads("reader", settings.store, settings.readers, read_only=True)
         self._writing = StoreThreads("writer", settings.store, 1, read_only=False)
-        self.writer = Writer(self._writing)
+        self.writer = Writer(self._writing, metrics)
 
     async def open(self) -> None:
         """Open the store for writing, making or upgrading it where that is due; StoreError when it cannot."""
         await self._writing.run(lambda store: None)
+        self.upkeep = Upkeep(self._location)
 
     async def ask(
         self, question: Callable[Concatenate[LineageStore, P], T], *args: P.args, **kwargs: P.kwargs
@@ -43,6 +47,7 @@ class StorePool:
     async def close(self) -> None:
         """Write what was accepted, answer what was asked, and give all connections back."""
         await self.writer.close()
+        await self.upkeep.close()
         await self._writing.close()
         await self._readers.close()
 

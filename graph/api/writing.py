@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from graph.api.metrics import Metrics
 from graph.api.threads import StoreThreads
 from graph.errors import StoreError
 from graph.ingest import apply_bodies
@@ -30,8 +31,9 @@ class _Waiting(NamedTuple):
 class Writer:
     """What has the events of all requests written, in the order in which they came."""
 
-    def __init__(self, thread: StoreThreads) -> None:
+    def __init__(self, thread: StoreThreads, metrics: Metrics) -> None:
         self._thread = thread
+        self._metrics = metrics
         self._waiting: deque[_Waiting] = deque()
         self._turns: asyncio.Task[None] | None = None
 
@@ -42,6 +44,8 @@ class Writer:
         """
         told: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(bodies, told))
+        self._metrics.waiting.inc()
+        told.add_done_callback(lambda _: self._metrics.waiting.dec())
         if self._turns is None or self._turns.done():
             self._turns = asyncio.create_task(self._take_turns())
         return await told
@@ -70,12 +74,21 @@ class Writer:
             for waiting in turn:
                 await self._write([waiting])
             return
-        outcomes = iter(() if error is not None else written.result())
-        for bodies_, told in turn:
-            if told.cancelled():
-                for _ in bodies_:
-                    next(outcomes, None)
-            elif error is not None:
-                told.set_exception(error)
+        outcomes = [] if error is not None else written.result()
+        self._count(outcomes)
+        place = 0
+        for waiting in turn:
+            own = outcomes[place : place + len(waiting.bodies)]
+            place += len(waiting.bodies)
+            if waiting.told.cancelled():
+                continue
+            if error is not None:
+                waiting.told.set_exception(error)
             else:
-                told.set_result([next(outcomes) for _ in bodies_])
+                waiting.told.set_result(own)
+
+    def _count(self, outcomes: Sequence[Outcome]) -> None:
+        if outcomes:
+            self._metrics.commits.inc()
+        for outcome in outcomes:
+            self._metrics.events.labels(outcome.status.value).inc()

@@ -2,35 +2,137 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import tempfile
 from contextlib import closing
+from dataclasses import asdict
 from importlib.util import find_spec
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graph.cli._options import Store
+from graph.cli._output import print_note
 from graph.cli._store import location_of
 from graph.errors import StoreError
 from graph.store import open_store
 from lineage.errors import MissingDependencyError
+from lineage.redaction import redact_url
+
+if TYPE_CHECKING:
+    from graph.api import ServerSettings
+
+_APP = "graph.api.worker:app"
+_BACKLOG = 2048
+_GRACE_SECONDS = 30
 
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="0: a free one.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="0: one that is free.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=1, metavar="N", help="How many processes answer; on PostgreSQL only.")
+]
+Readers = Annotated[
+    int, typer.Option("--readers", min=1, metavar="N", help="How many questions each answers at once.")
+]
+BodyLimit = Annotated[
+    int, typer.Option("--body-limit", min=1, metavar="MIB", help="How large a body may be, decompressed.")
+]
+PageLimit = Annotated[
+    int, typer.Option("--page-limit", min=1, metavar="N", help="How many items a page may have at most.")
+]
+Cors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cors",
+        metavar="ORIGIN",
+        help="Pages of this origin may ask from a browser, such as https://app.example.com, or '*'.",
+    ),
+]
+Certificate = Annotated[
+    Path | None,
+    typer.Option("--certificate", metavar="FILE", help="Serve HTTPS with this certificate (PEM)."),
+]
+Key = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The certificate's private key.")]
 
 
-def serve(host: Host = "127.0.0.1", port: Port = 5000, store: Store = None) -> None:
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 5000,
+    workers: Workers = 1,
+    readers: Readers = 4,
+    body_limit: BodyLimit = 32,
+    page_limit: PageLimit = 1000,
+    cors: Cors = None,
+    certificate: Certificate = None,
+    key: Key = None,
+    store: Store = None,
+) -> None:
     """Answer Marquez's REST API and our own over HTTP, and take events in, until stopped."""
     for package in ("fastapi", "uvicorn", "prometheus_client"):
         if find_spec(package) is None:
             raise MissingDependencyError(package, extra="server")
-    location = location_of(store)
+    location = _checked(location_of(store), workers)
+    from graph.api import ServerSettings
+
+    settings = ServerSettings(
+        location,
+        readers=readers,
+        body_limit=body_limit * 1024 * 1024,
+        page_limit=page_limit,
+        cors=tuple(cors or ()),
+    )
+    with closing(_listening(host, port)) as listening:
+        at = f"{'http' if certificate is None else 'https'}://{_bracketed(host)}:{listening.getsockname()[1]}"
+        print_note(f"Serving {redact_url(location)} at {at} until stopped.")
+        _run(settings, listening, workers, {"ssl_certfile": certificate, "ssl_keyfile": key})
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _checked(location: str, workers: int) -> str:
+    """Return where the store is; what is wrong with it is told here, not by a server that does not start."""
     if location == ":memory:":
         raise StoreError(location, "a server needs a store that several connections share: give a file")
-    # What is wrong with the store is told here, in words, and not out of a server that did not start.
+    if workers > 1 and "://" not in location:
+        raise typer.BadParameter(
+            "several processes write one store only in PostgreSQL: leave it out, or give --store postgresql://...",
+            param_hint="--workers",
+        )
     with closing(open_store(location)):
-        pass
+        return location
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise typer.BadParameter(
+            f"cannot listen at {host} port {port}: {reason}", param_hint="--host, --port"
+        ) from error
+
+
+def _run(settings: ServerSettings, listening: socket.socket, workers: int, options: dict[str, Any]) -> None:
     import uvicorn
 
-    from graph.api import ServerSettings, create_app
+    from graph.api.logs import CONFIG
+    from graph.api.metrics import SEVERAL
+    from graph.api.worker import VARIABLE
 
-    uvicorn.run(create_app(ServerSettings(location)), host=host, port=port, access_log=False)
+    options |= {"factory": True, "access_log": False, "server_header": False, "log_config": CONFIG}
+    options |= {"timeout_graceful_shutdown": _GRACE_SECONDS, "backlog": _BACKLOG}
+    os.environ[VARIABLE] = json.dumps(asdict(settings))
+    if workers == 1:
+        uvicorn.Server(uvicorn.Config(_APP, **options)).run(sockets=[listening])
+        return
+    host, port, *_ = listening.getsockname()
+    listening.close()  # the processes share one that uvicorn makes
+    with tempfile.TemporaryDirectory(prefix="lineage-metrics-") as folder:
+        os.environ[SEVERAL] = folder
+        uvicorn.run(_APP, host=host, port=port, workers=workers, **options)

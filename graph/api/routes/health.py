@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse, Response
 
 from graph.api.rendering import json_response
@@ -26,3 +27,9 @@ async def healthcheck(stores: Stores) -> Response:
     except StoreError:
         return json_response({"store": {"healthy": False, "message": "the store cannot be read"}}, 503)
     return json_response({"store": {"healthy": True}})
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Tell what the server counts, in Prometheus' text format."""
+    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from graph.api.bodies import read_body
 from graph.api.errors import ApiError
+from graph.api.observing import tell_events
 from graph.api.rendering import json_response
 from graph.api.stores import StorePool
 from graph.store.changes import Status
@@ -29,6 +30,7 @@ _SPLIT = msgspec.json.Decoder(list[msgspec.Raw])
 async def post_event(request: Request) -> Response:
     """Keep one event: 201 without a body, 400 for what is not JSON, 422 for what is no event."""
     body = await read_body(request)
+    tell_events(request, [body])
     (outcome,) = await _stores(request).writer.keep([body])
     if outcome.status is Status.REJECTED:
         malformed = outcome.reasons[0].startswith(("not JSON", "not UTF-8"))
@@ -41,6 +43,7 @@ async def post_batch(request: Request) -> Response:
     bodies = _split(await read_body(request))
     if not bodies:
         return Response(status_code=204)
+    tell_events(request, bodies)
     outcomes = await _stores(request).writer.keep(bodies)
     failed = [
         {"index": place, "reason": "; ".join(outcome.reasons), "retriable": False}

@@ -8,22 +8,9 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from served import event
 
 from graph import open_store
-
-
-def event(name: str = "load", **more: Any) -> dict[str, Any]:
-    return {
-        "eventType": "COMPLETE",
-        "eventTime": "2026-01-31T12:00:00Z",
-        "run": {"runId": "01941f29-7c00-7000-8000-000000000001"},
-        "job": {"namespace": "etl", "name": name},
-        "inputs": [{"namespace": "postgres://db:5432", "name": "shop.public.orders"}],
-        "outputs": [{"namespace": "postgres://db:5432", "name": f"gold.{name}"}],
-        "producer": "https://example.com/producer",
-        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
-        **more,
-    }
 
 
 def kept(served: Any) -> int:

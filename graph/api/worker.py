@@ -1,0 +1,19 @@
+"""The application of a worker process, made from settings that its parent left in the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from fastapi import FastAPI
+
+from graph.api.app import create_app
+from graph.api.settings import ServerSettings
+
+VARIABLE = "LINEAGE_SERVER_SETTINGS"
+
+
+def app() -> FastAPI:
+    """Return the application of this worker."""
+    told = json.loads(os.environ[VARIABLE])
+    return create_app(ServerSettings(**{**told, "cors": tuple(told["cors"])}))
