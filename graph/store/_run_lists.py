@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 from typing import Any
 
-import msgspec
-
 from graph.store._log import LogReader
-from graph.store._other_names import stands_for
 from graph.store._reading import moment
 from graph.store._run_reading import record_of
 from graph.store._run_rows import COLUMNS, run_of
+from graph.store._run_said import said_by
 from graph.store.catalog import ListedRun, ListedRuns, RunTold, Used
 from graph.store.database import Database
-from graph.store.form_facets import dataset_node
 from graph.store.log_format import run_id_of, run_key
-from graph.store.texts import may_have_nul, without_nul
-from lineage.event_id import parse_time
 
-_EVER = 2**63 - 1
 _JOINED = """
     JOIN run_id AS i ON i.number = r.number JOIN node AS n ON n.key = r.job
     LEFT JOIN run_id AS p ON p.number = r.parent
@@ -34,7 +28,7 @@ def runs_of(db: Database, job: int, limit: int, offset: int) -> ListedRuns:
     (total,) = db.execute(f"SELECT count(*) FROM {of_job} WHERE j.job = ?", (job,)).fetchone()
     rows = db.execute(
         f"SELECT {_SHOWN} FROM {of_job} {_JOINED} WHERE j.job = ?"
-        " ORDER BY j.first_time DESC, j.run DESC LIMIT ? OFFSET ?",
+        " ORDER BY j.first_time DESC, i.id LIMIT ? OFFSET ?",
         (job, limit, offset),
     )
     return ListedRuns([_listed(row) for row in rows.fetchall()], total)
@@ -47,9 +41,10 @@ def latest_runs(db: Database, jobs: Collection[int], limit: int) -> dict[int, li
         SELECT {_SHOWN} FROM each_key(:keys) AS k
         CROSS JOIN job_run AS j ON j.job = k.value AND (j.first_time, j.run) IN (
             SELECT x.first_time, x.run FROM job_run AS x JOIN run AS y ON y.number = x.run AND y.job = x.job
-            WHERE x.job = k.value ORDER BY x.first_time DESC, x.run DESC LIMIT :limit)
+            JOIN run_id AS z ON z.number = x.run
+            WHERE x.job = k.value ORDER BY x.first_time DESC, z.id LIMIT :limit)
         CROSS JOIN run AS r ON r.number = j.run {_JOINED}
-        ORDER BY j.first_time DESC, j.run DESC
+        ORDER BY j.first_time DESC, i.id
         """,
         {"keys": list(set(jobs)), "limit": limit},
     )
@@ -85,65 +80,14 @@ def told(db: Database, log: LogReader, run_ids: Collection[str]) -> dict[str, Ru
         "SELECT r.number, r.id FROM each_key(?) AS k CROSS JOIN run_id AS r ON r.key = k.value",
         (list({run_key(run_id) for run_id in run_ids}),),
     )
-    numbers = {number: run_id_of(bytes(kept)) for number, kept in rows}
-    events: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for _, body in log.bodies_of(list(numbers), _EVER):
-        event = msgspec.json.decode(body)
-        event = without_nul(event) if may_have_nul(body) else event
-        events[event["run"]["runId"]].append(event)
-    found = {run_id: _told(sorted(of_run, key=_time)) for run_id, of_run in events.items()}
-    keys = {used.dataset for one in found.values() for used in (*one.inputs, *one.outputs)}
-    stands = stands_for(db, keys)
-    return {run_id: _under_one_name(one, stands) for run_id, one in found.items()}
-
-
-def _time(event: Mapping[str, Any]) -> int:
-    return parse_time(event["eventTime"]) or 0
-
-
-def _told(events: Iterable[Mapping[str, Any]]) -> RunTold:
-    types: set[str] = set()
-    run_facets: dict[str, Any] = {}
-    job_facets: dict[str, Any] = {}
-    used: dict[str, dict[int, tuple[dict[str, Any], dict[str, Any]]]] = {"inputs": {}, "outputs": {}}
-    for event in events:
-        if isinstance(kind := event.get("eventType"), str):
-            types.add(kind.upper())
-        _take(run_facets, event["run"].get("facets"))
-        _take(job_facets, event["job"].get("facets"))
-        for key, extra in (("inputs", "inputFacets"), ("outputs", "outputFacets")):
-            for one in event.get(key) or ():
-                dataset, _ = dataset_node(one["namespace"], one["name"])
-                facets = used[key].setdefault(dataset, ({}, {}))
-                _take(facets[0], one.get("facets"))
-                _take(facets[1], one.get(extra))
-    inputs, outputs = (
-        tuple(Used(dataset, *facets) for dataset, facets in used[key].items())
-        for key in ("inputs", "outputs")
-    )
-    return RunTold(frozenset(types), run_facets, job_facets, inputs, outputs)
-
-
-def _take(known: dict[str, Any], facets: Any) -> None:
-    """Take in the facets of one event: each is replaced whole, and gone where it says so."""
-    for name, facet in (facets or {}).items():
-        if not isinstance(facet, dict):
-            continue
-        if facet.get("_deleted") is True:
-            known.pop(name, None)
-        else:
-            known[name] = facet
-
-
-def _under_one_name(one: RunTold, stands: Mapping[int, int]) -> RunTold:
-    def renamed(each: tuple[Used, ...]) -> tuple[Used, ...]:
-        return tuple(
-            {
-                stands.get(used.dataset, used.dataset): Used(
-                    stands.get(used.dataset, used.dataset), used.facets, used.extra
-                )
-                for used in each
-            }.values()
+    numbers = [number for number, _ in rows]
+    return {
+        run_id: RunTold(
+            frozenset(said.types),
+            said.facets,
+            said.job_facets,
+            tuple(Used(dataset, one.facets, one.own) for dataset, one in said.inputs.items()),
+            tuple(Used(dataset, one.facets, one.own) for dataset, one in said.outputs.items()),
         )
-
-    return RunTold(one.types, one.run, one.job, renamed(one.inputs), renamed(one.outputs))
+        for run_id, said in said_by(db, log, numbers).items()
+    }

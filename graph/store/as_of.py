@@ -24,10 +24,12 @@ from graph.store._past_edges import PastEdges
 from graph.store._past_facets import PastForms
 from graph.store._past_reading import PastReading
 from graph.store._past_runs import PastRuns, Understand
+from graph.store._writers import Known
 from graph.store.base import LineageReader
 from graph.store.commands import Annotations
 from graph.store.database import Database
 from graph.store.history import Assertions, JobRun, Version
+from graph.store.known_reader import KnownReader
 from graph.store.queries import QueryFilter, QueryRecord
 from graph.store.retention import Removal
 from graph.store.search import SearchHit, SearchPlace
@@ -35,7 +37,7 @@ from graph.store.search import SearchHit, SearchPlace
 _FIELD_ENDS = (EdgeKind.FIELD, EdgeKind.USES)
 
 
-class AsOfReader:
+class AsOfReader(KnownReader):
     """Reads a store as of a time; it belongs to the store's connection and thread.
 
     SQL counts as it is read today, with the columns that are known today. What commands say is that of today
@@ -67,20 +69,24 @@ class AsOfReader:
         self.time = time
         self._now = now
         self._db = db
-        self._errors = errors
+        self._guarding = errors
         self._transformation = transformation
         self._until = history.nanoseconds_until(time)
         log, memory = LogReader(db), Memory()
         runs = PastRuns(db, log, memory, self._until, understand)
+        self._log, self._known = log, Known(db, self._until, runs)
         self._forms = PastForms(db, log, self._until, understand, runs)
         self._edges = PastEdges(db, memory, self._until, runs, self._forms)
         self._runs = PastReading(db, runs, time)
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return self._guarding()
 
     def lookup(self, node: Node) -> Node | None:
         """See LineageReader."""
         with self._errors():
             found = read.lookup(self._db, node)
-            return found if found is not None and self._known({found.key: found}) else None
+            return found if found is not None and self._there({found.key: found}) else None
 
     def named(self, name: str, types: Collection[NodeType]) -> list[Node]:
         """See LineageReader."""
@@ -95,7 +101,7 @@ class AsOfReader:
         with self._errors():
             while len(found) < limit and (page := read.all_nodes(self._db, types, after, limit)):
                 after = page[-1][0]
-                known = self._known(dict(page))
+                known = self._there(dict(page))
                 found += [(key, node) for key, node in page if key in known]
         return found[:limit]
 
@@ -286,7 +292,7 @@ class AsOfReader:
         )
         return found | {parent for (parent,) in above}
 
-    def _known(self, nodes: Mapping[int, Node]) -> set[int]:
+    def _there(self, nodes: Mapping[int, Node]) -> set[int]:
         """Return which of these nodes there were."""
         entities = {key for key, node in nodes.items() if node.type is not NodeType.FIELD}
         found = self._known_entities(entities)

@@ -20,6 +20,7 @@ from graph.store.history import Assertions, JobRun, RunSaying, Version
 from graph.store.queries import QueryFilter, QueryRecord
 from graph.store.retention import Policy, Pruned, Removal
 from graph.store.search import SearchHit, SearchPlace
+from graph.store.versions import DatasetVersion, JobVersion, RunAbove, RunBelow, RunDetails
 
 
 class LineageReader(Protocol):
@@ -71,6 +72,44 @@ class LineageReader(Protocol):
 
     def parents(self, jobs: Collection[int]) -> dict[int, Node]:
         """Return the parent job (the task or DAG above it) of those of the jobs that have one."""
+
+    def children(self, jobs: Collection[int]) -> dict[int, list[Node]]:
+        """Return the jobs under each of these (of which `parents` gives it), by name; others are left out."""
+
+    def runs_above(self, run_ids: Collection[str]) -> dict[str, tuple[RunAbove, ...]]:
+        """Return the runs above each of these, the nearest first: the task, then the DAG.
+
+        Of runs above of which no event was received the facets `parent` and `root` of those below tell.
+        """
+
+    def runs_below(self, run_id: str, *, limit: int = 1000) -> list[RunBelow]:
+        """Return up to `limit` runs under a run: level by level, then in the order of begin and run id."""
+
+    def run_details(self, run_ids: Collection[str]) -> dict[str, RunDetails]:
+        """Return what each of these runs said, with the versions of datasets that it read and wrote.
+
+        It read the version that it names (the facet `version` of an input), else the latest that was there
+        when it began: of a run that had ended by then or has no end. Runs without an event are left out.
+        """
+
+    def dataset_versions(self, dataset: int, *, offset: int = 0, limit: int = 100) -> list[DatasetVersion]:
+        """Return versions of a dataset, the latest first: each run that wrote it made one, unless it failed.
+
+        DatasetEvents that say the same make one, too. They are in the order in which the runs began.
+        """
+
+    def count_dataset_versions(self, dataset: int) -> int:
+        """Return how many versions of a dataset there are."""
+
+    def dataset_version(self, dataset: int, id_: str) -> DatasetVersion | None:
+        """Return the version of a dataset that has this id, None where there is none."""
+
+    def job_versions(self, job: int) -> list[JobVersion]:
+        """Return the versions of a job, the one of the latest run first.
+
+        Runs and JobEvents with the same inputs, outputs and place of the code make one. Runs that failed or
+        were stopped make none.
+        """
 
     def runs(
         self,

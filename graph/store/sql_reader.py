@@ -20,15 +20,17 @@ from graph.store import _run_reading as run_reading
 from graph.store import _search as searching
 from graph.store import _search_index as search_index
 from graph.store._log import GoneError, LogReader
+from graph.store._writers import Known
 from graph.store.commands import Annotations
 from graph.store.database import Database
 from graph.store.history import Assertions, JobRun, Version
+from graph.store.known_reader import KnownReader
 from graph.store.queries import QueryFilter, QueryRecord
 from graph.store.retention import Removal
 from graph.store.search import SearchHit, SearchPlace
 
 
-class SqlReader:
+class SqlReader(KnownReader):
     """What questions read of a store in a database. It serves one thread."""
 
     def __init__(self, db: Database, location: str, *, format: int) -> None:
@@ -36,6 +38,7 @@ class SqlReader:
         self.format = format
         self._db = db
         self._log = LogReader(db)
+        self._known = Known(db)
         self._transformation = lru_cache(maxsize=100_000)(self._load_transformation)
 
     def lookup(self, node: Node) -> Node | None:

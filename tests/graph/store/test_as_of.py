@@ -35,9 +35,12 @@ def time_of(event: dict[str, Any]) -> datetime:
 
 
 def shown(reader: LineageReader) -> dict[str, Any]:
-    """Return what questions can see; how often queries ran is known as of the latest event of a run alone."""
+    """Return what questions can see, but how much the store holds today.
+
+    How often queries ran is known as of the latest event of a run alone.
+    """
     found = dump(reader)
-    del found["queries"]
+    del found["queries"], found["counts"]
     return found
 
 

@@ -1,0 +1,192 @@
+"""The versions of a dataset, worked out of the runs that wrote it and the DatasetEvents about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from graph.nodes import Node
+from graph.store import _version_ids as ids
+from graph.store._log import LogReader
+from graph.store._other_names import names_of
+from graph.store._reading import moment, nodes
+from graph.store._run_said import DatasetSaid, RunSaid, said_by
+from graph.store._writers import Known, WrittenBy, writing_runs
+from graph.store.changes import Role
+from graph.store.form_facets import Slot
+from graph.store.texts import without_nul
+from graph.store.versions import DatasetVersion, FacetsByName
+
+_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A version that DatasetEvents described: the facets' contents by name, and when that was first said."""
+
+    id: str
+    first_time: int
+    contents: Mapping[str, int]
+
+
+def versions_of(known: Known, log: LogReader, dataset: int, offset: int, limit: int) -> list[DatasetVersion]:
+    """See `LineageReader.dataset_versions`."""
+    made = makers(known, log, dataset, known.until, offset + limit)
+    if not made[offset:]:
+        return []
+    page = made[offset : offset + limit]
+    found = [_version(known, log, dataset, each) for each in _with_said(known, log, dataset, page)]
+    return _with_schemas(known, log, dataset, found, offset)
+
+
+def count_versions(known: Known, log: LogReader, dataset: int) -> int:
+    """See `LineageReader.count_dataset_versions`."""
+    return len(makers(known, log, dataset, known.until, 2**31))
+
+
+def version_called(known: Known, log: LogReader, dataset: int, id_: str) -> DatasetVersion | None:
+    """See `LineageReader.dataset_version`."""
+    offset = 0
+    while page := versions_of(known, log, dataset, offset, _PAGE):
+        for version in page:
+            if version.id == id_:
+                return version
+        offset += len(page)
+    return None
+
+
+Maker = WrittenBy | Declared
+"""What made a version."""
+
+
+def makers(known: Known, log: LogReader, dataset: int, until: int, limit: int) -> list[Maker]:
+    """Return up to `limit` of what made versions by `until`, the latest first."""
+    declared = [one for one in declarations(known, log, dataset) if one.first_time <= until]
+    found: list[Maker] = [*writing_runs(known, dataset, until, limit), *declared]
+    return sorted(found, key=_order)[:limit]
+
+
+def _order(made: Maker) -> tuple[int, int, bytes]:
+    if isinstance(made, Declared):
+        return -made.first_time, 1, made.id.encode()
+    return made.place[0], 0, made.place[1]
+
+
+def declarations(known: Known, log: LogReader, dataset: int) -> list[Declared]:
+    """Return the versions of a dataset that DatasetEvents described."""
+    names = names_of(known.db, [dataset])
+    node = nodes(known.db, [dataset])[dataset]
+    first: dict[str, Declared] = {}
+    for form, owner, time in known.db.execute(
+        "SELECT f.key, f.owner, f.first_time FROM each_key(?) AS k"
+        " CROSS JOIN form AS f ON f.owner = k.value AND f.first_time <= ?",
+        ([-name for name in names], known.until),
+    ).fetchall():
+        contents = _contents_of(log.facets_in(form), -owner)
+        id_ = ids.declared(node, contents)
+        before = first.get(id_)
+        if before is None or time < before.first_time:
+            first[id_] = Declared(id_, time, contents)
+    return list(first.values())
+
+
+def _contents_of(facets: Mapping[Slot, int], entity: int) -> dict[str, int]:
+    return {name: content for (of, name), content in facets.items() if of == entity}
+
+
+_Said = tuple[Maker, DatasetSaid]
+
+
+def _with_said(known: Known, log: LogReader, dataset: int, page: Sequence[Maker]) -> list[_Said]:
+    """Return each with what it said of the dataset."""
+    runs = said_by(
+        known.db, log, [made.run.number for made in page if isinstance(made, WrittenBy)], known.until
+    )
+    texts = log.contents(
+        {key for made in page if isinstance(made, Declared) for key in made.contents.values()}
+    )
+    found: list[_Said] = []
+    for made in page:
+        if isinstance(made, WrittenBy):
+            found.append((made, _of_output(runs[made.run_id], dataset)))
+            continue
+        values = {
+            name: without_nul(msgspec.json.decode(texts[key])) for name, key in sorted(made.contents.items())
+        }
+        told = {
+            name: facet
+            for name, facet in values.items()
+            if isinstance(facet, dict) and facet.get("_deleted") is not True
+        }
+        found.append((made, DatasetSaid(told)))
+    return found
+
+
+def _of_output(said: RunSaid, dataset: int) -> DatasetSaid:
+    return said.outputs.get(dataset) or DatasetSaid()
+
+
+def _version(known: Known, log: LogReader, dataset: int, of: _Said) -> DatasetVersion:
+    made, said = of
+    node = nodes(known.db, [dataset])[dataset]
+    schema = said.facets.get("schema")
+    if isinstance(made, Declared):
+        id_, time, run_id, job = made.id, made.first_time, None, None
+    else:
+        id_, run_id, job = id_of(node, made.run_id, said.version), made.run_id, made.run.job
+        time = made.run.first_time if made.run.ended_at is None else made.run.ended_at
+    at = moment(time)
+    assert at is not None, "every version has a time"
+    return DatasetVersion(
+        id_,
+        dataset,
+        at,
+        run_id,
+        job,
+        said.version,
+        said.lifecycle,
+        schema,
+        ids.of_schema(schema),
+        said.facets | said.own,
+    )
+
+
+def id_of(dataset: Node, run_id: str, told: str | None) -> str:
+    """Return the id of the version that a run made."""
+    return ids.run_made(dataset, run_id) if told is None else ids.told(dataset, told)
+
+
+def _with_schemas(
+    known: Known, log: LogReader, dataset: int, found: Sequence[DatasetVersion], offset: int
+) -> list[DatasetVersion]:
+    """Give the versions of which nobody told the schema that of the version before."""
+    behind = found[-1].schema
+    if behind is None and _has_schema(known, dataset):
+        behind = _schema_behind(known, log, dataset, offset + len(found))
+    told = []
+    for version in reversed(found):
+        behind = version.schema or behind
+        told.append(replace(version, schema=behind, schema_version=ids.of_schema(behind)))
+    return told[::-1]
+
+
+def _has_schema(known: Known, dataset: int) -> bool:
+    """Tell whether anybody who writes or describes the dataset told its schema."""
+    row = known.db.execute(
+        "SELECT 1 FROM each_key(?) AS k CROSS JOIN form_entity AS m ON m.entity = k.value"
+        f" AND m.said IS NOT NULL AND m.role IN ({int(Role.OUTPUT)}, {int(Role.DATASET)}) LIMIT 1",
+        (list(names_of(known.db, [dataset])),),
+    ).fetchone()
+    return row is not None
+
+
+def _schema_behind(known: Known, log: LogReader, dataset: int, offset: int) -> FacetsByName | None:
+    while page := makers(known, log, dataset, known.until, offset + _PAGE)[offset:]:
+        offset += len(page)
+        for _, said in _with_said(known, log, dataset, page):
+            schema: FacetsByName | None = said.facets.get("schema")
+            if schema is not None:
+                return schema
+    return None

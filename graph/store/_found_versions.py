@@ -1,0 +1,111 @@
+"""Which versions of datasets runs found when they read them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from graph.nodes import Node
+from graph.store import _version_ids as ids
+from graph.store._dataset_versions import Declared, Maker, id_of, makers
+from graph.store._log import LogReader
+from graph.store._other_names import names_of
+from graph.store._reading import nodes
+from graph.store._run_said import said_by
+from graph.store._writers import Known, WrittenBy
+from graph.store.runs import Run
+
+_LOOKED_AT = 50
+"""In so many versions the one that a run names is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A run that read a dataset; `told` is the version that it names."""
+
+    dataset: int
+    run: Run
+    run_id: str
+    told: str | None
+
+    def may_find(self, made: Maker) -> bool:
+        """Tell whether a version was there when the run began, and that it has not made it itself."""
+        if isinstance(made, Declared):
+            return made.first_time <= self.run.first_time
+        return made.run_id != self.run_id and made.is_there(self.run.first_time)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVersion:
+    """A version as its id, and the run that made it where that is known."""
+
+    id: str
+    run_id: str | None
+
+
+def found_by(known: Known, log: LogReader, readers: Iterable[Reader]) -> dict[tuple[int, str], FoundVersion]:
+    """Return by dataset and run id the version that each reader found; those that found none are left out.
+
+    It is the one that the run names, else the latest that was there when it began.
+    """
+    of_dataset: dict[int, list[Reader]] = defaultdict(list)
+    for reader in readers:
+        of_dataset[reader.dataset].append(reader)
+    names = nodes(known.db, of_dataset)
+    found = {}
+    for dataset, group in of_dataset.items():
+        candidates = _candidates(known, log, dataset, group)
+        told = _told_by(known, log, dataset, candidates)
+        for reader, makers_ in zip(group, candidates, strict=True):
+            version = _chosen(names[dataset], reader, makers_, told)
+            if version is not None:
+                found[dataset, reader.run_id] = version
+    return found
+
+
+def _candidates(known: Known, log: LogReader, dataset: int, readers: Sequence[Reader]) -> list[list[Maker]]:
+    """Return for each reader the versions that were there, the latest first: several where it names one."""
+    last = max(reader.run.first_time for reader in readers)
+    limit = _LOOKED_AT
+    while True:
+        made = makers(known, log, dataset, last, limit)
+        found = [[one for one in made if reader.may_find(one)][:_LOOKED_AT] for reader in readers]
+        if len(made) < limit or all(found):
+            return [each if reader.told else each[:1] for reader, each in zip(readers, found, strict=True)]
+        limit *= 4
+
+
+def _told_by(
+    known: Known, log: LogReader, dataset: int, candidates: Sequence[Sequence[Maker]]
+) -> dict[str, str]:
+    """Return the versions that producers gave the dataset, by the id of the run."""
+    row = known.db.execute(
+        "SELECT 1 FROM each_key(?) AS k CROSS JOIN facet AS f ON f.entity = k.value AND f.name = 'version'"
+        " LIMIT 1",
+        (list(names_of(known.db, [dataset])),),
+    ).fetchone()
+    if row is None:
+        return {}
+    runs = {made.run.number for each in candidates for made in each if isinstance(made, WrittenBy)}
+    said = said_by(known.db, log, runs, known.until)
+    return {
+        run_id: version
+        for run_id, one in said.items()
+        if dataset in one.outputs and (version := one.outputs[dataset].version) is not None
+    }
+
+
+def _chosen(
+    dataset: Node, reader: Reader, candidates: Sequence[Maker], told: dict[str, str]
+) -> FoundVersion | None:
+    if reader.told is not None:
+        made_by = (one.run_id for one in candidates if isinstance(one, WrittenBy))
+        maker = next((run_id for run_id in made_by if told.get(run_id) == reader.told), None)
+        return FoundVersion(ids.told(dataset, reader.told), maker)
+    if not candidates:
+        return None
+    latest = candidates[0]
+    if isinstance(latest, Declared):
+        return FoundVersion(latest.id, None)
+    return FoundVersion(id_of(dataset, latest.run_id, told.get(latest.run_id)), latest.run_id)

@@ -1,0 +1,87 @@
+"""What runs read and wrote, and where the code of their jobs was."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import msgspec
+
+from graph.records import EdgeKind
+from graph.store._claims import claims_by_shape
+from graph.store._log import LogReader
+from graph.store._other_names import stands_for
+from graph.store._writers import Known
+from graph.store.changes import Role
+from graph.store.database import Database
+from graph.store.runs import Run
+
+Ends = tuple[frozenset[int], frozenset[int]]
+"""The datasets that are read and those that are written, by keys."""
+
+
+def ends_of_runs(known: Known, runs: Iterable[Run]) -> dict[int, Ends]:
+    """Return by number what each run reads and writes, from what its events list and its SQL says."""
+    shapes = _shapes_of(known, list(runs))
+    ends = ends_of_shapes(known.db, {shape for each in shapes.values() for shape in each})
+    return {
+        number: (
+            frozenset(key for shape in each for key in ends[shape][0]),
+            frozenset(key for shape in each for key in ends[shape][1]),
+        )
+        for number, each in shapes.items()
+    }
+
+
+def _shapes_of(known: Known, runs: Collection[Run]) -> dict[int, set[int]]:
+    rows = known.db.execute(
+        "SELECT DISTINCT e.run, f.shape FROM each_key(?) AS k"
+        " CROSS JOIN event AS e ON e.run = k.value AND e.event_time <= ?"
+        " CROSS JOIN form AS f ON f.key = e.form",
+        ([run.number for run in runs], known.until),
+    )
+    found: dict[int, set[int]] = {run.number: set() for run in runs}
+    for number, shape in rows:
+        found[number].add(shape)
+    return found
+
+
+def ends_of_shapes(db: Database, shapes: Collection[int]) -> dict[int, tuple[set[int], set[int]]]:
+    """Return the datasets that each shape reads and writes."""
+    found: dict[int, tuple[set[int], set[int]]] = {}
+    for shape, claims in claims_by_shape(db, shapes).items():
+        reads = {claim.source for claim in claims if claim.kind == EdgeKind.READS}
+        found[shape] = reads, {claim.target for claim in claims if claim.kind == EdgeKind.WRITES}
+    names = stands_for(db, {key for ends in found.values() for side in ends for key in side})
+    return {
+        shape: ({names.get(key, key) for key in reads}, {names.get(key, key) for key in writes})
+        for shape, (reads, writes) in found.items()
+    }
+
+
+def locations_of(known: Known, log: LogReader, runs: Collection[int]) -> dict[int, str]:
+    """Return by number the URL of the code that each run tells last; those that tell none are left out."""
+    rows = known.db.execute(
+        "SELECT e.run, e.event_time, m.said FROM each_key(?) AS k"
+        " CROSS JOIN event AS e ON e.run = k.value AND e.event_time <= ?"
+        " CROSS JOIN form AS f ON f.key = e.form"
+        f" CROSS JOIN form_entity AS m ON m.entity = f.owner AND m.form = f.key AND m.role = {int(Role.JOB)}"
+        " AND m.said IS NOT NULL",
+        (list(runs), known.until),
+    ).fetchall()
+    latest: dict[int, tuple[int, int]] = {}
+    for number, time, content in rows:
+        latest[number] = max((time, content), latest.get(number, (time, content)))
+    urls = urls_in(log, {content for _, content in latest.values()})
+    return {number: url for number, (_, content) in latest.items() if (url := urls[content]) is not None}
+
+
+def urls_in(log: LogReader, contents: Collection[int]) -> dict[int, str | None]:
+    """Return the URL in each of these sourceCodeLocation facets."""
+    texts = log.contents(contents)
+    found: dict[int, str | None] = {}
+    for key in contents:
+        facet = msgspec.json.decode(texts[key])
+        url = facet.get("url")
+        told = isinstance(url, str) and url.strip() and facet.get("_deleted") is not True
+        found[key] = url if told else None
+    return found

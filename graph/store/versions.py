@@ -1,0 +1,109 @@
+"""Versions of datasets and jobs, and what single runs said: as questions get them.
+
+Nothing of this is kept by itself: it is worked out of runs and events when it is asked for. The id of a
+version is a UUID made of what makes it one, so it is the same in every store that took the same events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from graph.nodes import Node
+from graph.records import RunRecord, RunState
+
+FacetsByName = Mapping[str, Any]
+"""Facets as JSON values, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetVersion:
+    """What a dataset was after a run wrote it, or as DatasetEvents described it.
+
+    `at` is when it was there: the end of the run, of an unfinished one its first event; of DatasetEvents the
+    first that said so. `run_id` and `job` (its key) made it, None for DatasetEvents. `told` is the version
+    that the producer gives it (`datasetVersion`), `lifecycle` the state change that it told, such as CREATE.
+    `schema` is the schema facet: where the run gives none, that of the version before. `schema_version` is
+    the same for the same fields and types. `facets` are what the run, or the DatasetEvents, said of it.
+    """
+
+    id: str
+    dataset: int
+    at: datetime
+    run_id: str | None
+    job: int | None
+    told: str | None
+    lifecycle: str | None
+    schema: FacetsByName | None
+    schema_version: str | None
+    facets: FacetsByName = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JobVersion:
+    """What a job read and wrote, and where its code was, over some of its runs (or as JobEvents declared it).
+
+    `first` is when the first of these runs began and `last` when the last one did; `latest_run` is that one,
+    None where only JobEvents said so. `inputs` and `outputs` are keys of datasets. `location` is the URL of
+    its code.
+    """
+
+    id: str
+    job: int
+    first: datetime
+    last: datetime
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    location: str | None
+    latest_run: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsedVersion:
+    """The version of a dataset that a run read or wrote.
+
+    `id` is that of the version: None where no version is known, as of an output of a run that failed. `told`
+    is as in DatasetVersion. `run_id` made it, None where that is not known. `facets` are what the run said of
+    the dataset, `own` its inputFacets or outputFacets.
+    """
+
+    dataset: int
+    id: str | None
+    told: str | None
+    run_id: str | None
+    facets: FacetsByName = field(default_factory=dict)
+    own: FacetsByName = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """What one run said: its facets, those of its job, and the versions that it read and wrote.
+
+    `job_version` is the id of the job's version, None of a run that did not complete.
+    """
+
+    run_id: str
+    facets: FacetsByName
+    job_facets: FacetsByName
+    inputs: tuple[UsedVersion, ...]
+    outputs: tuple[UsedVersion, ...]
+    job_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunAbove:
+    """A run that stands above another one; `state` is None where no event of it was received."""
+
+    run_id: str
+    job: Node | None
+    state: RunState | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunBelow:
+    """A run under another one; `depth` is 1 where that is its parent."""
+
+    depth: int
+    run: RunRecord
