@@ -16,6 +16,7 @@ from typing import Any
 from graph.errors import InvalidQueryError
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
+from graph.store import _commands as commanding
 from graph.store import _history as history
 from graph.store import _queries as ran
 from graph.store import _reading as read
@@ -41,8 +42,8 @@ class AsOfReader(KnownReader):
     """Reads a store as of a time; it belongs to the store's connection and thread.
 
     SQL counts as it is read today, with the columns that are known today. What commands say is that of today
-    too: tags, owners, descriptions and what is deleted; and so are further names of datasets, what search
-    finds, and what the store holds. Of a run that told of its queries again later nothing is said of these.
+    too, also what they delete; and so are further names of datasets, what search finds, and what the store
+    holds. Of a run that told of its queries again later nothing is said of these.
     """
 
     def __init__(
@@ -274,7 +275,8 @@ class AsOfReader(KnownReader):
 
     def annotations(self, keys: Collection[int]) -> dict[int, Annotations]:
         """See LineageReader."""
-        return self._now.annotations(keys)
+        with self._errors():
+            return commanding.annotated(self._db, keys, self._forms.facets)
 
     def deleted(self) -> list[Node]:
         """See LineageReader."""
