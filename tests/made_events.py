@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,9 @@ def dump(store: LineageStore) -> dict[str, Any]:
         "queries": store.queries(QueryFilter(), limit=1_000_000),
         "versions": store.versions([*datasets, *jobs], until=ever),
         "facets": {name: store.facets(list(nodes), name) for name in names},
+        "annotations": store.annotations(list(nodes)),
         "heard": store.last_heard([*jobs, *datasets]),
         "columns": store.columns(datasets),
+        "counts": replace(store.counts(), last_ingest=None),
         "fields": {key: store.fields(node) for key, node in nodes.items() if node.type is NodeType.DATASET},
     }

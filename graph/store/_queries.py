@@ -137,14 +137,18 @@ def find(db: Database, asked: QueryFilter, after: tuple[int, int] | None, limit:
     behind = "WHERE (found.total_us, -found.query) < (:total, -:key)" if after is not None else ""
     if after is not None:
         values |= {"total": after[0], "key": after[1]}
+    # With the sign SQLite looks the times up, rather than read all rows in the order of the key.
+    by = "r.query" if asked.since is None else "+r.query"
     rows = db.execute(
         f"""
         WITH found AS (
-            SELECT r.query, {_SUMS}, max(r.max_us) AS longest, count(*) AS runs,
+            SELECT {by} AS query, {_SUMS}, max(r.max_us) AS longest, count(*) AS runs,
                 min(r.first_time) AS first_time, max(r.last_time) AS last_time
-            FROM query_run AS r WHERE {where} GROUP BY r.query)
-        SELECT found.*, q.* FROM found JOIN query AS q ON q.key = found.query
-        {behind} ORDER BY found.total_us DESC, found.query LIMIT :limit
+            FROM query_run AS r WHERE {where} GROUP BY {by}
+        ), page AS (
+            SELECT * FROM found {behind} ORDER BY found.total_us DESC, found.query LIMIT :limit)
+        SELECT page.*, q.* FROM page CROSS JOIN query AS q ON q.key = page.query
+        ORDER BY page.total_us DESC, page.query
         """,
         {**values, "limit": limit},
     ).fetchall()

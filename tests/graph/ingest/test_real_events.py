@@ -8,7 +8,6 @@ import re
 import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -133,8 +132,6 @@ def seen(store: LineageStore) -> dict[str, Any]:
     shown = dump(store)
     words = sorted({word for node in shown["nodes"].values() for word in WORDS.findall(node.label.lower())})
     shown["found"] = {word: store.search(word, limit=10_000) for word in words[::20]}
-    shown["annotations"] = store.annotations(list(shown["nodes"]))
-    shown["counts"] = replace(store.counts(), last_ingest=None, dead_letters=0)
     return shown
 
 
