@@ -136,7 +136,7 @@ def asked_by(store: LineageStore, question: Callable[[LineageStore], object]) ->
 
 
 def test_what_the_questions_of_the_command_look_up_has_an_index(store: LineageStore) -> None:
-    """PV-27: by artifact, by operation and by time: no plan reads a table of events, runs or queries whole."""
+    """PV-27: by artifact, operation and time: no plan reads a table of events, runs or queries whole."""
     fill(store, 50_000)
     for name, question in QUESTIONS.items():
         asked = asked_by(store, lambda each, ask=question: ask(each, an_hour_before(50_000)))  # type: ignore[misc]
