@@ -80,6 +80,8 @@ def _ingest_all(store: LineageStore, files: list[EventFile]) -> IngestCounts:
                     if outcome.reasons and told < _REASONS_SHOWN:
                         told += 1
                         print_note(_rejection(file, event, outcome.reasons))
+                    for problem in outcome.problems:
+                        print_note(f"{file.name}:{event.number}: {problem}")
                 advance()
     if counts.rejected > told:
         print_note(f"... and {counts.rejected - told} more rejected")

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from graph.errors import InvalidEventError
-from graph.ingest.event import EVENT_TYPES, Entity, Event, claimed_kind, is_name
+from graph.ingest.event import EVENT_TYPES, Entity, Event, claimed_kind, is_name, too_long
 from graph.ingest.facets import NO_FACETS, Facet, Facets, quotes
 from graph.ingest.plain_event import plain_event
 from graph.store.changes import EventKind
@@ -133,9 +133,13 @@ class _Reading:
 
     def entity(self, value: Any, where: str, extra: str = "") -> Entity:
         data = self._object(value, where)
+        namespace = self._text(data.get("namespace"), f"{where}.namespace")
+        name = self._text(data.get("name"), f"{where}.name")
+        if (problem := too_long(where, namespace, name)) is not None:
+            self.problems.append(problem)
         return Entity(
-            self._text(data.get("namespace"), f"{where}.namespace"),
-            self._text(data.get("name"), f"{where}.name"),
+            namespace,
+            name,
             self._facets(data.get("facets"), f"{where}.facets"),
             self._facets(data.get(extra), f"{where}.{extra}") if extra else NO_FACETS,
         )

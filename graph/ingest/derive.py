@@ -18,6 +18,7 @@ from graph.store.base import LineageStore
 from graph.store.changes import Claim, Derivation, Reading
 from graph.store.form_facets import dataset_node
 from graph.store.queries import Use, Used
+from graph.store.texts import is_long_name
 from lineage.sql import ColumnEdges, StatementLineage
 from lineage.sql.named import NamedStatement, described, named_statements, text_of
 from lineage.sql.naming import Name
@@ -140,7 +141,8 @@ class _Claims:
         self._of_tables = Origin.SQL_CERTAIN if statement.certain else Origin.SQL_DOUBTFUL
         self._of_columns = Origin.SQL_CERTAIN if statement.columns_certain else Origin.SQL_DOUBTFUL
         self._job = job.key
-        self._datasets = {table: dataset_node(*name)[1] for table, name in statement.datasets.items()}
+        named = ((table, name) for table, name in statement.datasets.items() if not is_long_name(*name))
+        self._datasets = {table: dataset_node(*name)[1] for table, name in named}
 
     def tables(self) -> None:
         """Claim the tables that the statement reads and writes."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from graph.ingest.facets import NO_FACETS, Facets
 from graph.store.changes import EventKind
+from graph.store.texts import NAME_BYTES, is_long_name
 
 EVENT_TYPES: Final = frozenset({"START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER"})
 _KINDS = {"RunEvent": EventKind.RUN, "JobEvent": EventKind.JOB, "DatasetEvent": EventKind.DATASET}
@@ -57,6 +58,14 @@ class Event:
 def claimed_kind(url: Any) -> EventKind | None:
     """Return the kind of event that the end of a schemaURL names."""
     return _KINDS.get(url.rpartition("/")[2]) if isinstance(url, str) else None
+
+
+def too_long(where: str, namespace: str, name: str) -> str | None:
+    """Return what is wrong with a namespace and a name that are too long together, else None."""
+    if not is_long_name(namespace, name):
+        return None
+    size = len((namespace + name).encode("utf-8", "surrogatepass"))
+    return f"{where}: namespace and name have {size} bytes together, at most {NAME_BYTES} can be kept"
 
 
 def is_name(text: str) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 from graph.ingest.event import EVENT_TYPES, Entity, Event, claimed_kind, is_name
 from graph.ingest.facets import MEASURING, NO_FACETS, DoubleKeyError, Facets, facet_of, quotes
 from graph.store.changes import EventKind
+from graph.store.texts import is_long_name
 from lineage.event_id import identity, parse_time, part_digest, tagged_id
 
 _RawFacets = dict[str, msgspec.Raw] | msgspec.UnsetType
@@ -184,7 +185,8 @@ class _Entities:
 
     def _entity(self, raw: bytes) -> Entity:
         data = self._decoder.decode(raw)
-        if not (is_name(data.namespace) and is_name(data.name)):
+        names = data.namespace, data.name
+        if not (is_name(names[0]) and is_name(names[1])) or is_long_name(*names):
             raise _OddError
         counted, facets = _facets(data.facets)
         more, extra = _facets(getattr(data, self._extra)) if self._extra else (0, NO_FACETS)

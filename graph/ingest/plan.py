@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from graph import nodes
-from graph.ingest.event import Entity, Event
+from graph.errors import InvalidEventError
+from graph.ingest.event import Entity, Event, too_long
 from graph.ingest.facets import MEASURING
 from graph.ingest.form import Apart, take_apart
 from graph.ingest.observe import observations
@@ -29,6 +30,7 @@ from graph.store.changes import (
 )
 from graph.store.form_facets import dataset_node, facets_in, job_key
 from graph.store.log_format import form_key_text
+from graph.store.texts import WORD_CHARACTERS, is_long_word
 from lineage.redaction import redact_text
 
 
@@ -75,6 +77,7 @@ def _event_form(event: Event, apart: Apart) -> EventForm:
             facets=tuple(_facets(event, apart)),
             mentions=tuple(sorted(_mentions(event), key=lambda one: (one.entity, one.role))),
             renames=tuple(_renames(event)),
+            problems=_problems(apart),
         )
         if len(_forms) >= _FORMS_REMEMBERED:
             _forms.clear()
@@ -121,6 +124,7 @@ def _parent(event: Event) -> Node | None:
     namespace, name = _text(job.get("namespace")), _text(job.get("name"))
     if namespace is None or name is None or event.job is None:
         return None
+    _require_short("the parent's job", namespace, name)
     itself = (namespace, name) == (event.job.namespace, event.job.name)
     return None if itself else nodes.job(namespace, name)
 
@@ -154,7 +158,7 @@ def _facets(event: Event, apart: Apart) -> Iterator[FacetChange]:
     values = {facet.key: facet.value for facet in apart.contents}
     for (entity, name), key in facets_in(apart.form).items():
         facet = values[key]
-        if type(facet) is dict:
+        if type(facet) is dict and not is_long_word(name):
             gone = facet.get("_deleted") is True
             aliases = tuple(sorted(_symlinks(entity, facet))) if name == "symlinks" and not gone else ()
             yield FacetChange(entity, name, key, gone, aliases)
@@ -182,6 +186,7 @@ def _symlinks(target: int, facet: Mapping[str, Any]) -> Iterator[Alias]:
         if namespace is None or name is None:
             continue
         key, node = dataset_node(namespace, name)
+        _require_short("a symlink", namespace, name)
         if key != target:
             yield from {
                 Alias(namespace, name, target, symlink=True),
@@ -198,10 +203,25 @@ def _renames(event: Event) -> Iterator[Rename]:
         namespace, name = _text(before.get("namespace")), _text(before.get("name"))
         if facet.get("lifecycleStateChange") != "RENAME" or namespace is None or name is None:
             continue
+        _require_short("previousIdentifier", namespace, name)
         previous, node = dataset_node(namespace, name)
         target, _ = dataset_node(entity.namespace, entity.name)
         if previous != target:
             yield Rename(node, target)
+
+
+def _require_short(what: str, namespace: str, name: str) -> None:
+    if (problem := too_long(what, namespace, name)) is not None:
+        raise InvalidEventError([problem])
+
+
+def _problems(apart: Apart) -> tuple[str, ...]:
+    """Return what of the form is kept and not looked at."""
+    words = {name for _, name in facets_in(apart.form) if is_long_word(name)}
+    return tuple(
+        f"the facet {word[:60]}... is in the log only: its name is longer than {WORD_CHARACTERS} characters"
+        for word in sorted(words)
+    )
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

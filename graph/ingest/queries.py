@@ -12,13 +12,13 @@ from graph import nodes
 from graph.ingest.event import Event
 from graph.nodes import hash63
 from graph.store.queries import SAMPLES, Cost, QueryCounts, QueryEntry, QueryKind, RunQueries
+from graph.store.texts import cut_word
 from lineage.event_id import parse_time
 from lineage.redaction import shape_sql
 from lineage.sql.named import statements_of
 
 QUERIES_FACET = "lineageGraph_queryAttribution"
 _ENTRIES_KEPT = 1_000
-_TEXT_KEPT = 1_000
 _SAMPLES_KEPT = 20
 _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
 _MOST = 2**53
@@ -150,4 +150,4 @@ def _count(value: Any) -> int | None:
 
 
 def _text(value: Any) -> str | None:
-    return value.strip()[:_TEXT_KEPT] or None if isinstance(value, str) else None
+    return cut_word(value.strip()) or None if isinstance(value, str) else None

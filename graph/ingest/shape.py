@@ -14,6 +14,7 @@ from graph.records import EdgeKind, Origin, Transformation
 from graph.store.changes import Alias, Claim, Shape
 from graph.store.field_names import column_names, field_names
 from graph.store.form_facets import dataset_node
+from graph.store.texts import is_long_name
 from lineage.sql.named import STATEMENTS_FACET, statements_of
 
 _DATASET_FACETS = ("schema", "columnLineage", "lineage")
@@ -212,13 +213,13 @@ class _Builder:
         namespace, name = named.get("namespace"), named.get("name")
         if not (isinstance(namespace, str) and isinstance(name, str) and namespace and name):
             return None
-        return self._dataset(namespace, name)
+        return None if is_long_name(namespace, name) else self._dataset(namespace, name)
 
     def _named_job(self, named: Mapping[str, Any]) -> int | None:
         """Return the job that an entry of a lineage facet names; one without a name is the event's own."""
         namespace, name = named.get("namespace"), named.get("name")
         if isinstance(namespace, str) and isinstance(name, str) and namespace and name:
-            return self._job(namespace, name)
+            return None if is_long_name(namespace, name) else self._job(namespace, name)
         return self.job
 
     def _job(self, namespace: str, name: str) -> int:

@@ -47,7 +47,8 @@ def apply(
         elif known[id(item)] is Status.REJECTED:
             outcomes.append(Outcome(Status.REJECTED, (_SAME_KEY,)))
         else:
-            outcomes.append(Outcome(known[id(item)]))
+            problems = item.form.problems if isinstance(item, Changes) else ()
+            outcomes.append(Outcome(known[id(item)], problems=problems))
     letters = [
         (item.body, told.reasons)
         for item, told in zip(batch, outcomes, strict=True)

@@ -170,6 +170,7 @@ class EventForm:
     `text` is the form itself (see log_format.py). `owner` is the key of the job, or minus the key of the
     dataset of a DatasetEvent. `shape` builds what `shape_key` stands for and is called only when the store
     does not know that key. `declares` says whether a JobEvent or DatasetEvent speaks of lineage at all.
+    `problems` says what of it is kept in the log and not looked at.
     """
 
     key: int
@@ -182,6 +183,7 @@ class EventForm:
     facets: tuple[FacetChange, ...]
     mentions: tuple[Mention, ...]
     renames: tuple[Rename, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +232,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one event of a batch; `reasons` says why it was rejected."""
+    """What became of one event of a batch.
+
+    `reasons` says why it was rejected, `problems` what of an accepted one is not looked at.
+    """
 
     status: Status
     reasons: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import msgspec
 
 from graph.nodes import Node, NodeType
 from graph.store.catalog import Subject
+from graph.store.texts import is_long_name, is_long_word
 from lineage.event_id import parse_time
 
 KEY = "lineageCommand"
@@ -133,6 +134,8 @@ def command_of(line: bytes) -> Command:
 def _problem(told: _Command, node: Node | None) -> str | None:
     if any("\0" in text for text in (*(node or ())[1:], told.name, told.value, told.who) if text):
         return "a text holds a NUL"
+    if is_long_word(told.name) or (node is not None and is_long_name(node.namespace, node.name)):
+        return "a name is too long"
     if told.command in _DECLARING:
         return _declaring_problem(told, node)
     if node is None:

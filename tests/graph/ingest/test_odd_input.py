@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
-from made_events import dataset, dataset_event, feeds, job_event, put, run_event, schema
+from made_events import dataset, dataset_event, edges, feeds, job_event, put, run_event, schema
 
 from graph import nodes
-from graph.ingest import IngestCounts, ingest
+from graph.ingest import IngestCounts, derive, ingest, rebuild
+from graph.ingest.batch import apply_bodies
 from graph.nodes import NodeType
 from graph.queries import downstream
-from graph.records import RunState
+from graph.records import EdgeKind, RunState
 from graph.store import LineageStore
+from graph.store.changes import Status
+from graph.store.queries import QueryFilter
 
 WHOLE = run_event("r", "COMPLETE", 0, inputs=["a"], outputs=["b"])
 
@@ -36,7 +40,8 @@ ODD_NAMES = [
     ("ns", "a\u0301 beside \u00e1"),
     ("ns#?%", "50%_of' it\"s \\ x"),
     ("ns", "e\u200bmpty?"),
-    ("ns", "x" * 5000),
+    ("ns", "x" * 2_498),
+    ("n" * 1_250, "\N{SNOWMAN}" * 416),
 ]
 
 
@@ -99,6 +104,121 @@ def test_odd_events_are_taken_in_as_they_are(store: LineageStore, event: dict[st
 def lone(event: dict[str, Any]) -> bytes:
     """Return an event with the escape of half a character wherever it says LONE."""
     return json.dumps(event).replace("LONE", "\\ud800").encode()
+
+
+def incompressible(size: int) -> str:
+    """A name that no database makes smaller in its indexes."""
+    return "".join(Random(size).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=size))
+
+
+TOO_LONG = incompressible(2_499)
+LONGEST = incompressible(2_498)
+
+
+def with_facet(**facets: Any) -> dict[str, Any]:
+    return {**WHOLE, "outputs": [dataset("b", **facets)]}
+
+
+def under(namespace: str, job: str) -> dict[str, Any]:
+    parent = {"run": {"runId": "r0"}, "job": {"namespace": namespace, "name": job}}
+    return run_event("r", "COMPLETE", 0, run_facets={"parent": parent})
+
+
+LONG = {
+    "a long name": named("ns", TOO_LONG),
+    "a long namespace": named(TOO_LONG, "ns"),
+    "a long job": {**WHOLE, "job": {"namespace": "ns", "name": TOO_LONG}},
+    "a name of two bytes a character": named("ns", "\u00e4" * 1_250),
+    "a long symlink": with_facet(symlinks={"identifiers": [{"namespace": "ns", "name": TOO_LONG}]}),
+    "a long name before": with_facet(
+        lifecycleStateChange={
+            "lifecycleStateChange": "RENAME",
+            "previousIdentifier": {"namespace": "ns", "name": TOO_LONG},
+        }
+    ),
+    "a long parent": under("ns", TOO_LONG),
+}
+
+
+@pytest.mark.parametrize("event", LONG.values(), ids=LONG.keys())
+def test_names_that_no_index_can_hold_are_rejected_on_every_engine(
+    store: LineageStore, event: dict[str, Any]
+) -> None:
+    assert ingest(store, [json.dumps(event).encode()]) == IngestCounts(rejected=1)
+    (letter,) = store.dead_letters()
+    (reason,) = letter.reasons
+    assert reason.endswith("bytes together, at most 2500 can be kept")
+
+
+def test_names_as_long_as_can_be_are_taken_in(store: LineageStore) -> None:
+    """Of datasets, jobs, symlinks, parents and names before; on both engines they are found again."""
+    symlinks = {"identifiers": [{"namespace": "ln", "name": LONGEST}]}
+    previous = {"namespace": "pr", "name": LONGEST}
+    renamed = {"lifecycleStateChange": "RENAME", "previousIdentifier": previous}
+    put(
+        store,
+        {**under("ns", LONGEST[::-1]), "job": {"namespace": "ns", "name": LONGEST}},
+        named("ns", LONGEST),
+        {**WHOLE, "outputs": [dataset("b", symlinks=symlinks, lifecycleStateChange=renamed)]},
+    )
+    assert store.lookup(nodes.dataset("ns", LONGEST)) == nodes.dataset("ns", LONGEST)
+    for namespace in ("ln", "pr"):
+        assert store.lookup(nodes.dataset(namespace, LONGEST)) == nodes.dataset("ns", "b")
+    assert set(store.named(LONGEST, [NodeType.DATASET, NodeType.JOB])) == {
+        nodes.dataset("ns", LONGEST),
+        nodes.dataset("ns", "b"),
+        nodes.job("ns", LONGEST),
+    }
+
+
+def test_what_facets_and_sql_name_too_long_is_left_out(store: LineageStore) -> None:
+    made_of = [{"namespace": "ns", "name": name, "field": "x"} for name in (TOO_LONG, "a")]
+    query = f"INSERT INTO b SELECT x FROM a JOIN {TOO_LONG} USING (x)"
+    put(
+        store,
+        {
+            **run_event("r", "COMPLETE", 0, job_facets={"sql": {"query": query}}, inputs=["a"]),
+            "outputs": [dataset("b", columnLineage={"fields": {"y": {"inputFields": made_of}}})],
+        },
+    )
+    assert derive(store).complete
+    assert feeds(store) == {"a -> b"}
+    assert "a.x -> b.y" in edges(store, EdgeKind.FIELD)
+
+
+def test_a_facet_with_a_long_name_is_kept_in_the_log_alone(store: LineageStore) -> None:
+    name = incompressible(1_001)
+    event = with_facet(**{name: {"a": 1}, "documentation": {"description": "said"}})
+    (outcome,) = apply_bodies(store, [json.dumps(event).encode()])
+    assert outcome.status is Status.ACCEPTED
+    assert [name[:60] in each for each in outcome.problems] == [True]
+    b = nodes.dataset("ns", "b").key
+    assert store.facets([b], "documentation") == {b: {"description": "said"}}
+    assert store.facets([b], name) == {}
+    assert [json.loads(body) for _, body in store.bodies()] == [event]
+    rebuild(store)
+    assert store.facets([b], "documentation") == {b: {"description": "said"}}
+
+
+@pytest.mark.parametrize("character", ["x", "\N{SNOWMAN}", "\N{ROCKET}"])
+def test_long_words_of_queries_are_cut(store: LineageStore, character: str) -> None:
+    """Services, operations, actors and agents: what an index can hold of them is kept."""
+    word = "".join(character + each for each in incompressible(1_500))
+    entry = {
+        "fingerprint": word,
+        "operation": word,
+        "actors": [word],
+        "agents": [word],
+        "counts": {"count": 1},
+    }
+    facet = {"service": word, "queries": [entry]}
+    put(store, run_event("r", "COMPLETE", 0, run_facets={"lineageGraph_queryAttribution": facet}))
+    (record,) = store.queries(QueryFilter())
+    assert word.startswith(record.kind.service)
+    assert 500 < len(record.kind.service) <= 1_000
+    assert record.kind.operation == record.kind.service
+    assert record.kind.fingerprint == "unknown"
+    assert store.queries(QueryFilter(service=record.kind.service))
 
 
 REJECTED = {
