@@ -14,7 +14,7 @@ from graph.store import _facet_lists as facet_lists
 from graph.store import _listing as listing
 from graph.store import _run_lists as run_lists
 from graph.store._log import LogReader
-from graph.store.catalog import Declared, Heard, ListedRun, ListedRuns, Named, Page, RunTold, Subject
+from graph.store.catalog import Declared, Given, Heard, ListedRun, ListedRuns, Named, Page, RunTold, Subject
 from graph.store.database import Database
 
 
@@ -28,10 +28,10 @@ class SqlCatalog:
         self._log = log
         self._errors = errors
 
-    def namespaces(self) -> dict[str, Heard | None]:
+    def namespaces(self, only: str | None = None) -> dict[str, Heard | None]:
         """See Catalog."""
         with self._errors():
-            return listing.namespaces(self._db)
+            return listing.namespaces(self._db, only)
 
     def has_namespace(self, name: str) -> bool:
         """See Catalog."""
@@ -43,10 +43,15 @@ class SqlCatalog:
         with self._errors():
             return listing.declared(self._db, subject, name)
 
-    def declared_of(self, datasets: Collection[int]) -> dict[int, Mapping[str, Any]]:
+    def declared_of(self, keys: Collection[int]) -> dict[int, Mapping[str, Any]]:
         """See Catalog."""
         with self._errors():
-            return listing.declared_of(self._db, datasets)
+            return listing.declared_of(self._db, keys)
+
+    def tags_given(self, keys: Collection[int]) -> dict[int, list[Given]]:
+        """See Catalog."""
+        with self._errors():
+            return listing.tags_given(self._db, keys)
 
     def tags(self) -> list[str]:
         """See Catalog."""
@@ -57,6 +62,11 @@ class SqlCatalog:
         """See Catalog."""
         with self._errors():
             return facet_lists.sources(self._db)
+
+    def first_without_source(self) -> datetime | None:
+        """See Catalog."""
+        with self._errors():
+            return listing.first_without_source(self._db)
 
     def datasets(self, namespace: str, *, limit: int, offset: int) -> Page:
         """See Catalog."""
@@ -103,16 +113,24 @@ class SqlCatalog:
             return run_lists.told(self._db, self._log, run_ids)
 
     def events(
-        self, *, since: datetime, before: datetime, latest_first: bool, limit: int, offset: int
+        self,
+        *,
+        since: datetime,
+        before: datetime,
+        latest_first: bool,
+        limit: int,
+        offset: int,
+        namespace: str | None = None,
     ) -> list[bytes]:
         """See Catalog."""
+        page = (limit, offset)
         with self._errors():
-            return pages.events(self._db, self._log, (since, before), latest_first, limit, offset)
+            return pages.events(self._db, self._log, (since, before), latest_first, page, namespace)
 
-    def count_events(self, *, since: datetime, before: datetime) -> int:
+    def count_events(self, *, since: datetime, before: datetime, namespace: str | None = None) -> int:
         """See Catalog."""
         with self._errors():
-            return pages.count_events(self._db, (since, before))
+            return pages.count_events(self._db, (since, before), namespace)
 
     def event_types(self, *, since: datetime, before: datetime) -> dict[tuple[datetime, str], int]:
         """See Catalog."""

@@ -18,25 +18,37 @@ def events(
     log: LogReader,
     between: tuple[datetime, datetime],
     latest_first: bool,
-    limit: int,
-    offset: int,
+    page: tuple[int, int],
+    namespace: str | None,
 ) -> list[bytes]:
-    """See `Catalog.events`."""
+    """See `Catalog.events`; `page` is how many, and behind how many."""
     order = "DESC" if latest_first else "ASC"
+    tables, values = _of(namespace)
     rows = db.execute(
-        f"SELECT e.seq FROM event AS e WHERE {_BETWEEN} AND e.run IS NOT NULL"
+        f"SELECT e.seq FROM {tables} WHERE {_BETWEEN} AND e.run IS NOT NULL"
         f" ORDER BY e.event_time {order}, e.seq {order} LIMIT ? OFFSET ?",
-        (*_bounds(between), limit, offset),
+        (*values, *_bounds(between), *page),
     )
     numbers = [seq for (seq,) in rows]
     bodies = dict(log.bodies_at(numbers))
     return [bodies[number] for number in numbers]
 
 
-def count_events(db: Database, between: tuple[datetime, datetime]) -> int:
+def count_events(db: Database, between: tuple[datetime, datetime], namespace: str | None) -> int:
     """See `Catalog.count_events`."""
-    sql = f"SELECT count(*) FROM event AS e WHERE {_BETWEEN}"
-    return int(db.execute(sql, _bounds(between)).fetchone()[0])
+    tables, values = _of(namespace)
+    sql = f"SELECT count(*) FROM {tables} WHERE {_BETWEEN}"
+    return int(db.execute(sql, (*values, *_bounds(between))).fetchone()[0])
+
+
+def _of(namespace: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return the tables of events `e` of all jobs, or of those in a namespace, and the values they take."""
+    if namespace is None:
+        return "event AS e", ()
+    jobs = "SELECT key FROM node WHERE type = 3 AND namespace = ?"
+    return f"(SELECT key FROM form WHERE owner IN ({jobs})) AS f JOIN event AS e ON e.form = f.key", (
+        namespace,
+    )
 
 
 def event_types(

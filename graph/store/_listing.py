@@ -13,11 +13,19 @@ from graph.records import RunState
 from graph.store._hidden import SHOWN
 from graph.store._other_names import names_of
 from graph.store._reading import TYPE_NUMBER, moment, nodes
-from graph.store.catalog import Declared, Heard, Named, Page, Subject
+from graph.store.catalog import Declared, Given, Heard, Named, Page, Subject
 from graph.store.database import Database
 from graph.store.runs import STATES
 
 _STANDS = f"{SHOWN} AND NOT EXISTS (SELECT 1 FROM other_name AS o WHERE o.key = n.key)"
+_TAKEN_PART = """
+    (EXISTS (SELECT 1 FROM form_entity AS m WHERE m.entity = n.key)
+    OR EXISTS (SELECT 1 FROM edge AS e WHERE e.source = n.key AND e.kind = 3)
+    OR EXISTS (SELECT 1 FROM edge AS e WHERE e.target = n.key AND e.kind = 4)
+    OR EXISTS (SELECT 1 FROM other_name AS o WHERE o.stands_for = n.key))
+"""
+"""The condition on a dataset `node AS n` that leaves out one that only column lineage names."""
+
 _LAST_OF_JOB = """
     coalesce(
         (SELECT max(f.last_time) FROM form AS f WHERE f.owner = n.key),
@@ -32,15 +40,17 @@ def _heard(first: int, last: int) -> Heard:
     return Heard(began, ended)
 
 
-def namespaces(db: Database) -> dict[str, Heard | None]:
+def namespaces(db: Database, only: str | None) -> dict[str, Heard | None]:
     """See `Catalog.namespaces`."""
-    names = db.execute("SELECT DISTINCT namespace FROM node WHERE type <> 2").fetchall()
+    where, values = ("n.type <> 2", ()) if only is None else ("n.type <> 2 AND n.namespace = ?", (only,))
+    names = db.execute(f"SELECT DISTINCT n.namespace FROM node AS n WHERE {where}", values).fetchall()
     rows = db.execute(
-        """
+        f"""
         SELECT n.namespace, min(f.first_time), max(f.last_time) FROM node AS n
         CROSS JOIN form_entity AS m ON m.entity = n.key CROSS JOIN form AS f ON f.key = m.form
-        WHERE n.type <> 2 GROUP BY n.namespace
-        """
+        WHERE {where} GROUP BY n.namespace
+        """,
+        values,
     )
     times = {namespace: _heard(first, last) for namespace, first, last in rows}
     return {name: times.get(name) for name in sorted(name for (name,) in names)}
@@ -74,14 +84,34 @@ def declared(db: Database, subject: Subject, name: str | None) -> list[Declared]
     return found
 
 
-def declared_of(db: Database, datasets: Collection[int]) -> dict[int, Mapping[str, Any]]:
+def declared_of(db: Database, keys: Collection[int]) -> dict[int, Mapping[str, Any]]:
     """See `Catalog.declared_of`."""
     rows = db.execute(
         "SELECT a.entity, a.value FROM each_key(?) AS k CROSS JOIN annotation AS a"
         " ON a.entity = k.value AND a.kind = 'declared' AND a.gone = 0",
-        (list(datasets),),
+        (list(keys),),
     )
     return {entity: msgspec.json.decode(value) for entity, value in rows}
+
+
+def tags_given(db: Database, keys: Collection[int]) -> dict[int, list[Given]]:
+    """See `Catalog.tags_given`."""
+    if db.execute("SELECT 1 FROM annotation WHERE kind = 'tag' LIMIT 1").fetchone() is None:
+        return {}
+    rows = db.execute(
+        """
+        SELECT a.entity, NULL, a.name, a.gone FROM each_key(:keys) AS k
+        CROSS JOIN annotation AS a ON a.entity = k.value AND a.kind = 'tag'
+        UNION ALL
+        SELECT n.dataset, n.field, a.name, a.gone FROM annotation AS a JOIN node AS n ON n.key = a.entity
+        WHERE a.kind = 'tag' AND n.dataset IN (SELECT value FROM each_key(:keys) AS d)
+        """,
+        {"keys": list(keys)},
+    )
+    found: dict[int, list[Given]] = {}
+    for entity, field, name, gone in rows:
+        found.setdefault(entity, []).append(Given(field, name, bool(gone)))
+    return found
 
 
 def tags(db: Database) -> list[str]:
@@ -92,9 +122,23 @@ def tags(db: Database) -> list[str]:
     return sorted(found)
 
 
+def first_without_source(db: Database) -> datetime | None:
+    """See `Catalog.first_without_source`."""
+    row = db.execute(
+        """
+        SELECT min(f.first_time) FROM node AS n CROSS JOIN form_entity AS m ON m.entity = n.key
+        CROSS JOIN form AS f ON f.key = m.form
+        WHERE n.type = ? AND NOT EXISTS (
+            SELECT 1 FROM facet AS s WHERE s.entity = n.key AND s.name = 'dataSource' AND s.gone = 0)
+        """,
+        (TYPE_NUMBER[NodeType.DATASET],),
+    ).fetchone()
+    return moment(row[0])
+
+
 def datasets(db: Database, namespace: str, limit: int, offset: int) -> Page:
     """See `Catalog.datasets`."""
-    where = f"n.type = {TYPE_NUMBER[NodeType.DATASET]} AND n.namespace = ? AND {_STANDS}"
+    where = f"n.type = {TYPE_NUMBER[NodeType.DATASET]} AND n.namespace = ? AND {_STANDS} AND {_TAKEN_PART}"
     (total,) = db.execute(f"SELECT count(*) FROM node AS n WHERE {where}", (namespace,)).fetchone()
     rows = db.execute(
         f"SELECT n.key, n.name FROM node AS n WHERE {where} ORDER BY n.name LIMIT ? OFFSET ?",
@@ -170,6 +214,7 @@ def first_named(db: Database, type_: NodeType) -> list[datetime]:
 def named_like(db: Database, text: str, types: Collection[NodeType], namespace: str | None) -> list[Named]:
     """See `Catalog.named_like`."""
     where, values = [_STANDS, "n.type IN (SELECT value FROM each_key(?) AS t)"], list[Any]()
+    where.append(f"(n.type <> {TYPE_NUMBER[NodeType.DATASET]} OR {_TAKEN_PART})")
     values.append([TYPE_NUMBER[type_] for type_ in types])
     if text.isascii():  # `lower` folds no other letters
         where.append(r"lower(n.name) LIKE ? ESCAPE '\'")

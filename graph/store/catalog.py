@@ -89,6 +89,14 @@ class RunTold:
     outputs: tuple[Used, ...] = ()
 
 
+class Given(NamedTuple):
+    """A tag that a command gives to a dataset, a job or a field, or takes (`gone`)."""
+
+    field: str | None
+    name: str
+    gone: bool
+
+
 class Named(NamedTuple):
     """A dataset or job that a name search found, and when events last named it."""
 
@@ -99,8 +107,11 @@ class Named(NamedTuple):
 class Catalog(Protocol):
     """Lists of what a store knows. Methods raise StoreError when the store cannot be read."""
 
-    def namespaces(self) -> dict[str, Heard | None]:
-        """Return the namespaces of all datasets and jobs, by name; None where no event named one of them."""
+    def namespaces(self, only: str | None = None) -> dict[str, Heard | None]:
+        """Return the namespaces of all datasets and jobs (or this one) by name, with when events named them.
+
+        None where no event did.
+        """
 
     def has_namespace(self, name: str) -> bool:
         """Tell whether a dataset or job has this namespace, also one that is deleted."""
@@ -108,8 +119,11 @@ class Catalog(Protocol):
     def declared(self, subject: Subject, name: str | None = None) -> list[Declared]:
         """Return what people declared of all of a kind, or of the one with this name; by name."""
 
-    def declared_of(self, datasets: Collection[int]) -> dict[int, Mapping[str, Any]]:
-        """Return what people declared of these datasets, by key; others are left out."""
+    def declared_of(self, keys: Collection[int]) -> dict[int, Mapping[str, Any]]:
+        """Return what people declared of these datasets and jobs, by key; others are left out."""
+
+    def tags_given(self, keys: Collection[int]) -> dict[int, list[Given]]:
+        """Return the tags that commands give to these datasets and jobs and to the fields of the datasets."""
 
     def tags(self) -> list[str]:
         """Return the names of all tags that events or commands give to anything, sorted."""
@@ -117,8 +131,14 @@ class Catalog(Protocol):
     def sources(self) -> dict[str, tuple[str, int]]:
         """Return the data sources that facets name: by name the URI and the key of one of its datasets."""
 
+    def first_without_source(self) -> datetime | None:
+        """Return when a dataset without a dataSource facet was first named, None where all have one."""
+
     def datasets(self, namespace: str, *, limit: int, offset: int) -> Page:
-        """Return datasets of a namespace by name, each under the name that stands for it in the graph."""
+        """Return datasets of a namespace by name, each under the name that stands for it in the graph.
+
+        Those that nothing reads or writes, and that only column lineage names, are left out.
+        """
 
     def jobs(
         self, namespace: str | None, *, states: Collection[RunState] | None, limit: int, offset: int
@@ -150,12 +170,22 @@ class Catalog(Protocol):
         """Return what the events of each run say together."""
 
     def events(
-        self, *, since: datetime, before: datetime, latest_first: bool, limit: int, offset: int
+        self,
+        *,
+        since: datetime,
+        before: datetime,
+        latest_first: bool,
+        limit: int,
+        offset: int,
+        namespace: str | None = None,
     ) -> list[bytes]:
-        """Return events of runs with `since` <= eventTime < `before`, as received, in the order of time."""
+        """Return events of runs with `since` <= eventTime < `before`, as received, in the order of time.
 
-    def count_events(self, *, since: datetime, before: datetime) -> int:
-        """Return how many events of all kinds have `since` <= eventTime < `before`."""
+        With `namespace` only those of jobs in it.
+        """
+
+    def count_events(self, *, since: datetime, before: datetime, namespace: str | None = None) -> int:
+        """Return how many events of all kinds, or of jobs in a namespace, have such an eventTime."""
 
     def event_types(self, *, since: datetime, before: datetime) -> dict[tuple[datetime, str], int]:
         """Return how many events of runs there are by quarter of an hour (its beginning) and event type."""

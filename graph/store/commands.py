@@ -43,8 +43,8 @@ class Command:
     `name` is the tag or the owner. `value` is that of the tag, the type of ownership, or the description
     ("" takes the description back). `who` gave the command. Only datasets and jobs are deleted.
 
-    What is declared is a JSON object in `value`: about a dataset, or without a node about what `name` gives
-    as `namespace:NAME`, `source:NAME`, `tag:NAME` or `run:ID`. The latest declaration replaces all of it.
+    What is declared is a JSON object in `value`: about a dataset or job, or without a node about what `name`
+    gives as `namespace:NAME`, `source:NAME`, `tag:NAME` or `run:ID`. The latest one replaces all of it.
     """
 
     id: str
@@ -153,8 +153,8 @@ def _declaring_problem(told: _Command, node: Node | None) -> str | None:
     subject, colon, name = told.name.partition(":")
     if node is None and not (colon and name.strip() and subject in set(Subject)):
         return f"without a node {told.command} needs a name such as namespace:NAME"
-    if node is not None and (told.name or node.type is not NodeType.DATASET):
-        return f"{told.command} is about a dataset, or about what its name tells"
+    if node is not None and (told.name or node.type is NodeType.FIELD):
+        return f"{told.command} is about a dataset or job, or about what its name tells"
     try:
         is_object = isinstance(msgspec.json.decode(told.value), dict)
     except msgspec.DecodeError:

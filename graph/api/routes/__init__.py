@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from graph.api.routes import health, ingest
+from graph.api.routes import health, ingest, marquez
 
-ROUTERS: tuple[APIRouter, ...] = (health.router, ingest.router)
+ROUTERS: tuple[APIRouter, ...] = (health.router, ingest.router, *marquez.ROUTERS)
 """All of them, in the order in which they are tried."""

@@ -18,6 +18,7 @@ from graph.store import LineageStore
 from graph.store.catalog import Heard, Subject
 from graph.store.commands import Command, CommandKind, InvalidCommandError, command_of, line_of
 
+JOB = {"type": "JOB", "namespace": "ns", "name": "job"}
 EVER = {"since": datetime(1970, 1, 1, tzinfo=UTC), "before": datetime(2030, 1, 1, tzinfo=UTC)}
 
 
@@ -240,8 +241,8 @@ def test_what_is_declared_of_a_dataset(store: LineageStore) -> None:
         ({"command": "declare", "name": "tag:x", "value": "[]"}, "no JSON object"),
         ({"command": "declare", "name": "tag:x", "value": "{"}, "no JSON object"),
         (
-            {"command": "declare", "value": "{}", "node": {"type": "JOB", "namespace": "n", "name": "j"}},
-            "a dataset",
+            {"command": "declare", "value": "{}", "name": "x", "node": JOB},
+            "a dataset or job",
         ),
         ({"command": "tag", "name": "x"}, "needs a node"),
     ],

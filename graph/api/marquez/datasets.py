@@ -1,0 +1,202 @@
+"""Datasets as Marquez shows them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from graph.api.marquez import names, namespaces
+from graph.api.marquez.column_sources import by_target, input_fields
+from graph.api.marquez.sources import DEFAULT
+from graph.api.marquez.tags import tags_by_field
+from graph.api.marquez.times import instant
+from graph.ingest import give
+from graph.nodes import Node
+from graph.records import Direction, EdgeKind
+from graph.store.base import LineageStore
+from graph.store.catalog import Facets, Heard
+from graph.store.commands import CommandKind
+
+_SHAPING = ("schema", "dataSource", "documentation", "tags", "lifecycleStateChange", "datasetType")
+"""The facets that a dataset is shown by."""
+
+_OF_OUTPUTS = {"outputStatistics", "lineageGraph_outputStatistics", "outputSubset"}
+"""What runs say of their outputs: Marquez shows it with the runs alone."""
+
+_STREAMS = {"STREAM", "TOPIC"}
+
+
+def listed(store: LineageStore, namespace: str, limit: int, offset: int) -> dict[str, Any]:
+    """Return a page of the datasets of a namespace by name; 404 where there is no such namespace."""
+    namespaces.require(store, namespace)
+    page = store.catalog.datasets(namespace, limit=limit, offset=offset)
+    return {"totalCount": page.total, "datasets": shown(store, page.entries)}
+
+
+def one(store: LineageStore, namespace: str, name: str) -> dict[str, Any]:
+    """Return a dataset by any of its names; 404 where there is none."""
+    node = names.dataset(store, namespace, name)
+    return shown(store, [(node.key, node)])[0]
+
+
+def hide(store: LineageStore, namespace: str, name: str) -> dict[str, Any]:
+    """Delete a dataset and return it as it was."""
+    before = one(store, namespace, name)
+    give(store, CommandKind.DELETE, names.dataset(store, namespace, name))
+    return before
+
+
+def tag(store: LineageStore, kind: CommandKind, namespace: str, name: str, tag: str) -> dict[str, Any]:
+    """Give a dataset a tag, or take it, and return the dataset."""
+    give(store, kind, names.dataset(store, namespace, name), tag)
+    return one(store, namespace, name)
+
+
+def tag_field(
+    store: LineageStore, kind: CommandKind, namespace: str, name: str, field: str, tag: str
+) -> dict[str, Any]:
+    """Give a field a tag, or take it, in capital letters as Marquez does, and return the dataset."""
+    node = names.field(store, names.dataset(store, namespace, name), field)
+    given = tag.upper()
+    if kind is CommandKind.UNTAG:
+        # A tag that an event gave may be written in another way.
+        facets = store.catalog.all_facets([names.dataset(store, namespace, name).key], ("tags",))
+        known = {one for each in facets.values() for one in tags_by_field(each, ()).get(field, ())}
+        for one_tag in known:
+            if one_tag != given and one_tag.upper() == given:
+                give(store, kind, node, one_tag)
+    give(store, kind, node, given)
+    return one(store, namespace, name)
+
+
+def shown(store: LineageStore, entries: Sequence[tuple[int, Node]]) -> list[dict[str, Any]]:
+    """Return datasets with their column lineage and all their facets."""
+    keys = [key for key, _ in entries]
+    facets = store.catalog.all_facets(keys)
+    whole = data_of(store, entries, facets)
+    lineage = _column_lineage(store, keys)
+    versions = current_versions(store, keys)
+    found = []
+    for (key, _), data in zip(entries, whole, strict=True):
+        own = facets.get(key, {})
+        data["currentVersion"] = versions.get(key)
+        data["columnLineage"] = lineage.get(key)
+        data["facets"] = {name: own[name] for name in own if name not in _OF_OUTPUTS}
+        data["deleted"] = data["lastLifecycleState"] == "DROP"
+        found.append(data)
+    return found
+
+
+def current_versions(store: LineageStore, keys: Sequence[int]) -> dict[int, str]:
+    """Return the ids of the current versions of datasets by key."""
+    return {}
+
+
+def data_of(
+    store: LineageStore,
+    entries: Sequence[tuple[int, Node]],
+    facets: Mapping[int, Facets] | None = None,
+) -> list[dict[str, Any]]:
+    """Return datasets as the nodes of a lineage graph show them."""
+    keys = [key for key, _ in entries]
+    if facets is None:
+        facets = store.catalog.all_facets(keys, _SHAPING)
+    heard, given = store.catalog.heard(keys), store.catalog.tags_given(keys)
+    declared = store.catalog.declared_of(keys)
+    found = []
+    for key, node in entries:
+        own = facets.get(key, {})
+        tags = tags_by_field(own, given.get(key, ()))
+        found.append(_data(node, own, heard.get(key), tags, declared.get(key, {})))
+    return found
+
+
+def _data(
+    node: Node,
+    facets: Facets,
+    heard: Heard | None,
+    tags: Mapping[str | None, list[str]],
+    declared: Mapping[str, Any],
+) -> dict[str, Any]:
+    kind = declared.get("type") or type_of(facets)
+    created, updated = (None, None) if heard is None else (instant(heard.first), instant(heard.last))
+    data = {
+        "id": {"namespace": node.namespace, "name": node.name},
+        "type": kind,
+        "name": node.name,
+        "physicalName": declared.get("physicalName") or node.name,
+        "createdAt": created,
+        "updatedAt": updated,
+        "namespace": node.namespace,
+        "sourceName": source_of(facets),
+        "fields": fields_of(facets, tags),
+        "tags": tags.get(None, []),
+        "lastModifiedAt": None,
+        "description": _text(facets.get("documentation", {}).get("description")),
+        "lastLifecycleState": lifecycle_of(facets) or "",
+    }
+    if kind == "STREAM":
+        data["schemaLocation"] = declared.get("schemaLocation")
+    return data
+
+
+def type_of(facets: Facets) -> str:
+    """Return STREAM for what a facet calls a stream or a topic, else DB_TABLE."""
+    told = facets.get("datasetType", {}).get("datasetType")
+    return "STREAM" if isinstance(told, str) and told.upper() in _STREAMS else "DB_TABLE"
+
+
+def source_of(facets: Facets) -> str:
+    """Return the name of the source of a dataset."""
+    return _text(facets.get("dataSource", {}).get("name")) or DEFAULT
+
+
+def lifecycle_of(facets: Facets) -> str | None:
+    """Return the state change that the dataset was last told to have gone through, upper case."""
+    told = facets.get("lifecycleStateChange", {}).get("lifecycleStateChange")
+    return told.upper() if isinstance(told, str) else None
+
+
+def fields_of(facets: Facets, tags: Mapping[str | None, list[str]]) -> list[dict[str, Any]]:
+    """Return the columns of a dataset in the order of its schema."""
+    listed = facets.get("schema", {}).get("fields")
+    return [
+        {
+            "name": entry["name"],
+            "type": _text(entry.get("type")),
+            "tags": tags.get(entry["name"], []),
+            "description": _text(entry.get("description")),
+        }
+        for entry in _named(listed)
+    ]
+
+
+def _named(listed: Any) -> Iterable[Mapping[str, Any]]:
+    for entry in listed if isinstance(listed, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str) and entry["name"]:
+            yield entry
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _column_lineage(store: LineageStore, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return by dataset the columns of which is known what they are made from."""
+    columns = store.columns(keys)
+    sources = by_target(store.incident(columns, EdgeKind.FIELD, Direction.UPSTREAM))
+    nodes = store.nodes({key for target, of in sources.items() for key in (target, *of)})
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for target in sorted(sources, key=lambda key: nodes[key]):
+        inputs = input_fields(sources[target], nodes)
+        column = {
+            "name": nodes[target].field,
+            "inputFields": inputs,
+            "transformationDescription": None,
+            "transformationType": None,
+        }
+        for way in ("transformationDescription", "transformationType"):
+            column[way] = next((one[way] for one in inputs if one[way]), None)
+        found[columns[target]].append(column)
+    return dict(found)

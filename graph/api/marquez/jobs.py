@@ -1,0 +1,179 @@
+"""Jobs as Marquez shows them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID, uuid5
+
+from graph.api.errors import ApiError
+from graph.api.marquez import names, runs
+from graph.api.marquez.tags import tags_by_field
+from graph.api.marquez.times import instant
+from graph.ingest import give
+from graph.nodes import Node
+from graph.records import Direction, EdgeKind, RunState
+from graph.store.base import LineageStore
+from graph.store.catalog import Facets, Heard, ListedRun
+from graph.store.commands import CommandKind
+
+_SHAPING = ("jobType", "documentation", "sourceCodeLocation", "tags")
+"""The facets that a job is shown by."""
+
+_LATEST = 10
+_OURS = UUID("6f7d2b0e-5a58-4b52-9d1d-6b3e0a1c7f24")
+_STATES = {word: state for state, word in runs.STATES.items()}
+_STATELESS = {"NEW", "OTHER"}
+
+Ends = Mapping[int, tuple[Collection[int], Collection[int]]]
+"""By job the datasets that it reads and those that it writes, by keys."""
+
+
+def listed(
+    store: LineageStore, namespace: str | None, states: Sequence[str], limit: int, offset: int
+) -> dict[str, Any]:
+    """Return a page of jobs, the one heard of last first; `states` are those of the latest runs."""
+    wanted = _wanted(states)
+    page = store.catalog.jobs(namespace, states=wanted, limit=limit, offset=offset)
+    return {"totalCount": page.total, "jobs": shown(store, page.entries)}
+
+
+def _wanted(states: Sequence[str]) -> set[RunState] | None:
+    unknown = [word for word in states if word.upper() not in {*_STATES, *_STATELESS}]
+    if unknown:
+        raise ApiError(400, f"query param lastRunStates must be one of {sorted({*_STATES, *_STATELESS})}")
+    return {_STATES[word.upper()] for word in states if word.upper() in _STATES} if states else None
+
+
+def one(store: LineageStore, namespace: str, name: str) -> dict[str, Any]:
+    """Return a job; 404 where there is none."""
+    node = names.job(store, namespace, name)
+    return shown(store, [(node.key, node)])[0]
+
+
+def hide(store: LineageStore, namespace: str, name: str) -> dict[str, Any]:
+    """Delete a job and return it as it was."""
+    before = one(store, namespace, name)
+    give(store, CommandKind.DELETE, names.job(store, namespace, name))
+    return before
+
+
+def tag(store: LineageStore, kind: CommandKind, namespace: str, name: str, tag: str) -> dict[str, Any]:
+    """Give a job a tag, or take it, and return the job."""
+    give(store, kind, names.job(store, namespace, name), tag)
+    return one(store, namespace, name)
+
+
+def shown(store: LineageStore, entries: Sequence[tuple[int, Node]]) -> list[dict[str, Any]]:
+    """Return jobs with their latest runs and all their facets."""
+    keys = [key for key, _ in entries]
+    facets = store.catalog.all_facets(keys)
+    latest = store.catalog.latest_runs(keys, _LATEST)
+    ends = ends_of(store, keys)
+    datasets = store.nodes({key for sides in ends.values() for side in sides for key in side})
+    made = _runs_by_job(store, latest)
+    versions = current_versions(store, keys)
+    found = []
+    for (key, _), data in zip(entries, data_of(store, entries, ends, datasets, facets), strict=True):
+        own = made.get(key)
+        data["latestRun"] = own[0] if own else None
+        data["latestRuns"] = own or None
+        data["facets"] = facets.get(key, {})
+        data["currentVersion"] = versions.get(key)
+        data["labels"] = _labels(facets.get(key, {}))
+        found.append(data)
+    return found
+
+
+def _runs_by_job(
+    store: LineageStore, latest: Mapping[int, Sequence[ListedRun]]
+) -> dict[int, list[dict[str, Any]]]:
+    whole = runs.shown(store, [run for of_job in latest.values() for run in of_job])
+    by_id = {run["id"]: run for run in whole}
+    return {key: [by_id[run.record.run_id] for run in of_job] for key, of_job in latest.items()}
+
+
+def current_versions(store: LineageStore, keys: Collection[int]) -> dict[int, str]:
+    """Return the ids of the current versions of jobs by key."""
+    return {}
+
+
+def ends_of(store: LineageStore, keys: Collection[int]) -> Ends:
+    """Return what jobs read and write by the current graph."""
+    found: dict[int, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
+    for edge in store.incident(keys, EdgeKind.READS, Direction.UPSTREAM):
+        found[edge.target][0].add(edge.source)
+    for edge in store.incident(keys, EdgeKind.WRITES, Direction.DOWNSTREAM):
+        found[edge.source][1].add(edge.target)
+    return found
+
+
+def data_of(
+    store: LineageStore,
+    entries: Sequence[tuple[int, Node]],
+    ends: Ends,
+    datasets: Mapping[int, Node],
+    facets: Mapping[int, Facets] | None = None,
+) -> list[dict[str, Any]]:
+    """Return jobs with what a lineage graph shows of them too; `datasets` has the nodes of the ends."""
+    keys = [key for key, _ in entries]
+    if facets is None:
+        facets = store.catalog.all_facets(keys, _SHAPING)
+    heard, given = store.catalog.heard(keys), store.catalog.tags_given(keys)
+    parents, declared = store.parents(keys), store.catalog.declared_of(keys)
+    found = []
+    for key, node in entries:
+        own = facets.get(key, {})
+        data = _data(node, own, heard.get(key), parents.get(key))
+        data["type"] = declared.get(key, {}).get("type") or data["type"]
+        reads, writes = ends.get(key, ((), ()))
+        data["inputs"], data["outputs"] = _named(reads, datasets), _named(writes, datasets)
+        data["tags"] = tags_by_field(own, given.get(key, ())).get(None, [])
+        found.append(data)
+    return found
+
+
+def _named(keys: Collection[int], datasets: Mapping[int, Node]) -> list[dict[str, str]]:
+    found = sorted(datasets[key] for key in keys if key in datasets)
+    return [{"namespace": node.namespace, "name": node.name} for node in found]
+
+
+def _data(node: Node, facets: Facets, heard: Heard | None, parent: Node | None) -> dict[str, Any]:
+    created, updated = (None, None) if heard is None else (instant(heard.first), instant(heard.last))
+    prefix = f"{parent.name}." if parent is not None else ""
+    location = facets.get("sourceCodeLocation", {}).get("url")
+    description = facets.get("documentation", {}).get("description")
+    return {
+        "id": {"namespace": node.namespace, "name": node.name},
+        "type": type_of(facets),
+        "name": node.name,
+        "simpleName": node.name.removeprefix(prefix) or node.name,
+        "parentJobName": None if parent is None else parent.name,
+        "parentJobUuid": None if parent is None else job_uuid(parent),
+        "createdAt": created,
+        "updatedAt": updated,
+        "namespace": node.namespace,
+        "location": location if isinstance(location, str) else None,
+        "description": description if isinstance(description, str) else None,
+    }
+
+
+def job_uuid(node: Node) -> str:
+    """Return the UUID that stands for a job in Marquez's answers."""
+    return str(uuid5(_OURS, node.id))
+
+
+def type_of(facets: Facets) -> str:
+    """Return BATCH, STREAM or SERVICE, as the jobType facet says."""
+    told = facets.get("jobType", {})
+    words = {str(told.get(key)).upper() for key in ("processingType", "jobType")}
+    if "SERVICE" in words:
+        return "SERVICE"
+    return "STREAM" if "STREAMING" in words or "STREAM" in words else "BATCH"
+
+
+def _labels(facets: Facets) -> list[str]:
+    """Return the words of the jobType facet that Marquez makes labels of."""
+    told = facets.get("jobType", {})
+    return [str(told[key]) for key in ("jobType", "integration") if told.get(key) is not None]

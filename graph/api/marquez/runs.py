@@ -1,0 +1,144 @@
+"""Runs as Marquez shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from graph.api.errors import ApiError, not_found
+from graph.api.marquez import names
+from graph.api.marquez.times import instant, instant_in, zoned
+from graph.nodes import Node
+from graph.records import RunState
+from graph.store.base import LineageStore
+from graph.store.catalog import ListedRun, RunTold, Subject, Used
+
+STATES = {
+    RunState.RUNNING: "RUNNING",
+    RunState.COMPLETE: "COMPLETED",
+    RunState.ABORT: "ABORTED",
+    RunState.FAIL: "FAILED",
+}
+"""The words of Marquez for the states of runs."""
+
+NEW = "NEW"
+
+
+def listed(store: LineageStore, namespace: str, job: str, limit: int, offset: int) -> dict[str, Any]:
+    """Return a page of the runs of a job, the latest first; 404 where there is no such job."""
+    node = names.job(store, namespace, job)
+    found = store.catalog.runs_of(node.key, limit=limit, offset=offset)
+    return {"totalCount": found.total, "runs": shown(store, found.runs)}
+
+
+def one(store: LineageStore, run_id: str) -> dict[str, Any]:
+    """Return a run; 404 where there is none of this id."""
+    return shown(store, [known(store, run_id)])[0]
+
+
+def known(store: LineageStore, run_id: str) -> ListedRun:
+    """Return the record of a run; 404 where there is none of this id."""
+    found = store.catalog.run(run_id) or store.catalog.run(_usual(run_id))
+    if found is None:
+        raise not_found(f"Run '{run_id}' not found.")
+    return found
+
+
+def _usual(run_id: str) -> str:
+    try:
+        return str(UUID(run_id))
+    except ValueError:
+        return run_id
+
+
+def facets(store: LineageStore, run_id: str, kind: str) -> dict[str, Any] | None:
+    """Return the facets of a run, or what it said of its job; None for those of datasets, as Marquez."""
+    run = known(store, run_id)
+    if kind.lower() not in {"run", "job", "dataset"}:
+        raise ApiError(404, "HTTP 404 Not Found")
+    if kind.lower() == "dataset":
+        return None
+    told = store.catalog.told([run.record.run_id]).get(run.record.run_id, RunTold())
+    return {"runId": run.record.run_id, "facets": told.run if kind.lower() == "run" else told.job}
+
+
+def shown(store: LineageStore, runs: Sequence[ListedRun], *, light: bool = False) -> list[dict[str, Any]]:
+    """Return runs; `light` ones without what their events say: facets, arguments and versions."""
+    told = {} if light else store.catalog.told([run.record.run_id for run in runs])
+    used = {used.dataset for each in told.values() for used in (*each.inputs, *each.outputs)}
+    nodes = store.nodes(used)
+    declared = _declared(store, runs)
+    return [
+        _run(run, told.get(run.record.run_id, RunTold()), nodes, declared.get(run.record.run_id))
+        for run in runs
+    ]
+
+
+def _declared(store: LineageStore, runs: Collection[ListedRun]) -> dict[str, Mapping[str, Any]]:
+    """Return what was declared of these runs when they were made by a request."""
+    if len(runs) > _ONE_BY_ONE:
+        wanted = {run.record.run_id for run in runs}
+        return {one.name: one.said for one in store.catalog.declared(Subject.RUN) if one.name in wanted}
+    found = {}
+    for run in runs:
+        for one in store.catalog.declared(Subject.RUN, run.record.run_id):
+            found[one.name] = one.said
+    return found
+
+
+_ONE_BY_ONE = 20
+
+
+def _run(
+    run: ListedRun, told: RunTold, nodes: Mapping[int, Node], declared: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    record = run.record
+    nominal = told.run.get("nominalTime", {})
+    is_new = declared is not None and told.types <= {"OTHER"}
+    started = None if is_new else record.started_at
+    return {
+        "id": record.run_id,
+        "createdAt": instant(run.began),
+        "updatedAt": instant(record.latest_at),
+        "nominalStartTime": instant_in(nominal.get("nominalStartTime")),
+        "nominalEndTime": instant_in(nominal.get("nominalEndTime")),
+        "state": NEW if is_new else STATES[record.state],
+        "startedAt": instant(started),
+        "endedAt": instant(record.ended_at),
+        "durationMs": None if record.duration_ms is None else int(record.duration_ms),
+        "args": {**_arguments(told), **(declared or {}).get("args", {})},
+        "jobVersion": None,
+        "inputDatasetVersions": _used(told.inputs, nodes),
+        "outputDatasetVersions": _used(told.outputs, nodes),
+        "facets": told.run,
+    }
+
+
+def _arguments(told: RunTold) -> dict[str, str]:
+    """Return what Marquez makes arguments of: nominal times and the parent."""
+    nominal, parent = told.run.get("nominalTime", {}), told.run.get("parent", {})
+    found = {}
+    for key, name in (("nominal_start_time", "nominalStartTime"), ("nominal_end_time", "nominalEndTime")):
+        if isinstance(text := nominal.get(name), str):
+            found[key] = zoned(text)
+    if parent:
+        run, job = (part if isinstance(part := parent.get(key), dict) else {} for key in ("run", "job"))
+        above = {"run_id": run.get("runId"), "name": job.get("name"), "namespace": job.get("namespace")}
+        found |= {key: text for key, text in above.items() if isinstance(text, str)}
+    return found
+
+
+def _used(used: Iterable[Used], nodes: Mapping[int, Node]) -> list[dict[str, Any]]:
+    return [
+        {
+            "datasetVersionId": {
+                "namespace": nodes[one.dataset].namespace,
+                "name": nodes[one.dataset].name,
+                "version": None,
+            },
+            "facets": one.extra,
+        }
+        for one in used
+        if one.dataset in nodes
+    ]
