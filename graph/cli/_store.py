@@ -56,17 +56,19 @@ class Asked:
 def asking(store: str | None, as_of: str | None) -> Iterator[Asked]:
     """Open a store for questions as `opened` does, as of the time that the text tells where it is given.
 
+    All that is read is of one moment, whatever other processes write meanwhile.
+
     Raises InvalidQueryError when the text is no time, or when the events of that time were removed.
     """
     if as_of is None:
-        with opened(store) as now:
+        with opened(store) as now, now.reader.snapshot():
             yield Asked(now.reader, now.incomplete)
         return
     from graph.ingest import as_of as reader_as_of
     from graph.queries import since_time
 
     time = since_time(as_of, datetime.now(UTC))
-    with opened(store) as now:
+    with opened(store) as now, now.reader.snapshot():
         yield Asked(reader_as_of(now.reader, time), now.incomplete, time)
 
 

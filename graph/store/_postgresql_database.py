@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
+from itertools import count
 from typing import Any, TypeVar
 
 import psycopg
@@ -51,15 +52,14 @@ class PostgresqlDatabase:
         self._location = location
         self._format = format
         self._patience = 0
-        self._writing = False
+        self._in_transaction = False
         self._given_back = False
+        self._cursors = count(1)
         self.connection = self._connected()
 
     def execute(self, sql: str, values: Values = ()) -> Rows:
         """See `Database.execute`."""
         text = _translated(sql)
-        if self._writing:
-            return self.connection.execute(text, values, binary=True)
         return self._reading(lambda: self.connection.execute(text, values, binary=True))
 
     def executemany(self, sql: str, rows: Iterable[Values]) -> int:
@@ -70,12 +70,7 @@ class PostgresqlDatabase:
 
     def stream(self, sql: str, values: Values = ()) -> Iterator[Row]:
         """See `Database.stream`."""
-        # On a connection of its own: the transaction lasts as long as the answer is being read.
-        with (
-            self._connected() as connection,
-            connection.transaction(),
-            connection.cursor("lineage", binary=True) as cursor,
-        ):
+        with self._for_long() as connection, connection.cursor(self._cursor(), binary=True) as cursor:
             cursor.itersize = _STREAMED
             yield from cursor.execute(_translated(sql), values)
 
@@ -83,7 +78,7 @@ class PostgresqlDatabase:
     def transaction(self) -> Iterator[None]:
         """See `Database.transaction`."""
         self._reading(self._begin)
-        self._writing = True
+        self._in_transaction = True
         try:
             yield
             self.connection.execute("COMMIT")
@@ -91,7 +86,18 @@ class PostgresqlDatabase:
             self._roll_back()
             raise
         finally:
-            self._writing = False
+            self._in_transaction = False
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See `Database.snapshot`."""
+        self._reading(lambda: self.connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        self._in_transaction = True
+        try:
+            yield
+        finally:
+            self._in_transaction = False
+            self._roll_back()
 
     def errors(self) -> AbstractContextManager[None]:
         """See `Database.errors`."""
@@ -138,10 +144,22 @@ class PostgresqlDatabase:
         try:
             return run()
         except psycopg.OperationalError:
-            if self._given_back or not self.connection.closed:
+            if self._in_transaction or self._given_back or not self.connection.closed:
                 raise
         self.connection = self._connected()
         return run()
+
+    def _cursor(self) -> str:
+        return f"lineage{next(self._cursors)}"
+
+    @contextmanager
+    def _for_long(self) -> Iterator[Connection]:
+        """Give a connection within a transaction that lasts as long as an answer is being read."""
+        if self._in_transaction:
+            yield self.connection
+        else:
+            with self._connected() as connection, connection.transaction():
+                yield connection
 
     def _roll_back(self) -> None:
         if not self.connection.closed:

@@ -82,6 +82,16 @@ class SqliteDatabase:
                 self.connection.execute("ROLLBACK")
             raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See `Database.snapshot`."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+
     def errors(self) -> AbstractContextManager[None]:
         """See `Database.errors`."""
         return sqlite_errors(self._location)

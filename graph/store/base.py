@@ -8,6 +8,7 @@ words.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -225,6 +226,12 @@ class LineageStore(LineageReader, Protocol):
 
     patience: float
     """How many seconds a write waits for other processes that write before it fails. May be set."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Have all that is read in the block be of the moment of its first reading; nothing is written in it.
+
+        Other processes go on writing. A block within such a block is part of it.
+        """
 
     def as_of(
         self, time: datetime, understand: Callable[[bytes], Changes | Rejected | Command]

@@ -65,6 +65,9 @@ class Database(Protocol):
     def transaction(self) -> AbstractContextManager[None]:
         """Run the block as one transaction that writes; other writers wait, an exception undoes all of it."""
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Have all that the block reads be of one moment, whatever others write; nothing is written in it."""
+
     def errors(self) -> AbstractContextManager[None]:
         """Turn what the engine raises in the block into StoreError with what to do about it."""
 

@@ -39,6 +39,7 @@ class SqlStore(SqlReader):
         super().__init__(db, location, format=format)
         self.read_only = read_only
         self._patience = patience
+        self._in_snapshot = False
         self._memory = Memory()
         self.catalog: Catalog = SqlCatalog(db, self._log, self._errors)
 
@@ -61,6 +62,19 @@ class SqlStore(SqlReader):
         self._patience = seconds
         with self._errors():
             self._db.set_patience(seconds)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See LineageStore."""
+        if self._in_snapshot:
+            yield
+            return
+        self._in_snapshot = True
+        try:
+            with self._errors(), self._db.snapshot():
+                yield
+        finally:
+            self._in_snapshot = False
 
     def as_of(
         self, time: datetime, understand: Callable[[bytes], Changes | Rejected | Command]
@@ -171,6 +185,8 @@ class SqlStore(SqlReader):
     def _transaction(self) -> Iterator[None]:
         if self.read_only:
             raise StoreError(self.location, "opened read-only: nothing can be written to it")
+        if self._in_snapshot:
+            raise StoreError(self.location, "a snapshot of it is being read: write when that has ended")
         try:
             with self._errors(), self._db.transaction():
                 yield

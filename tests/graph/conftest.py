@@ -45,6 +45,21 @@ def fresh_postgresql(postgresql_server: PostgresServer, _connection: Any) -> Cal
     return fresh
 
 
+@pytest.fixture
+def emptied_postgresql(
+    fresh_postgresql: Callable[[], str], _connection: psycopg.Connection[Any]
+) -> Callable[[], str]:
+    """Give a function that returns the URL of an empty store, always the same one."""
+    url = fresh_postgresql()
+    schema = url.rpartition("%3D")[2]
+
+    def emptied() -> str:
+        _empty(_connection, schema)
+        return url
+
+    return emptied
+
+
 def _empty(connection: psycopg.Connection[Any], schema: str) -> None:
     """Remove all rows of a schema, which is faster than to make its tables again."""
     tables = connection.execute(

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -122,38 +118,6 @@ def many_events(count: int) -> list[bytes]:
         ).encode()
         for number in range(count)
     ]
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_killed_process_leaves_what_it_had_acknowledged_whole(
-    place: str, tmp_path: Path, seed: int
-) -> None:
-    """PV-13: crash between write and acknowledgement; ingesting everything again completes the rest."""
-    lines = many_events(1500)
-    source = tmp_path / "events.jsonl"
-    source.write_bytes(b"\n".join(lines))
-    random.seed(seed)
-    wait_for = random.randint(1, 40)
-    process = subprocess.Popen(
-        [sys.executable, "-c", INGESTER, place, str(source)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    acknowledged = [int(process.stdout.readline()) for _ in range(wait_for)][-1]
-    time.sleep(random.random() * 0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    acknowledged = max([acknowledged, *map(int, process.stdout.read().split())])
-    assert process.wait() == -signal.SIGKILL
-    process.stdout.close()
-
-    with closing(open_store(place)) as store:
-        store.apply([])  # when it is our turn to write, a server is done with what the process had asked for
-        kept = store.counts().events
-        assert kept % 20 == 0, "a batch was kept in part"
-        assert kept >= acknowledged
-        assert kept < len(lines), "the process ended before it was killed"
-        assert dump(store) == dump_of(lines[:kept])
-        assert ingest(store, lines) == IngestCounts(accepted=len(lines) - kept, duplicate=kept)
-        assert dump(store) == dump_of(lines)
 
 
 def test_two_writers_and_a_reader_at_once_lose_nothing(place: str, tmp_path: Path) -> None:

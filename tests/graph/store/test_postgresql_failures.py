@@ -52,6 +52,20 @@ def test_a_connection_that_was_lost_while_idle_is_made_again(
         assert backend_of(store) != backend
 
 
+def test_a_connection_that_is_lost_in_a_snapshot_ends_it(
+    store: LineageStore, other: psycopg.Connection[Any]
+) -> None:
+    """To go on with another connection would show another moment."""
+    put(store, EVENT)
+    with store.snapshot():
+        assert feeds(store) == {"a -> b"}
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (backend_of(store),))
+        for _ in range(2):
+            with pytest.raises(StoreError, match="connection to the server was lost"):
+                feeds(store)
+    assert feeds(store) == {"a -> b"}
+
+
 @pytest.mark.parametrize("table", ["event", "claims", "edge"])
 def test_a_connection_that_is_lost_in_a_batch_leaves_nothing_of_it(
     store: LineageStore, other: psycopg.Connection[Any], table: str
