@@ -88,8 +88,10 @@ class ServeProcess:
             env={**os.environ, **environment},
         )
         assert self.process.stderr is not None
-        first = self.process.stderr.readline()
-        found = re.search(r" at (http\S+) until stopped", first)
+        first, found = "", None
+        while found is None and (line := self.process.stderr.readline()):
+            first += line
+            found = re.search(r" at (http\S+) until stopped", line)
         assert found is not None, first + self.process.stderr.read()
         self.url = found[1]
         self.log: list[str] = []

@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from graph.api.errors import add_handlers
+from graph.api.gate import Gate, Keeper
 from graph.api.metrics import Metrics
 from graph.api.observing import Observed
 from graph.api.openapi import document
@@ -28,10 +29,12 @@ def create_app(settings: ServerSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.stores = StorePool(settings, metrics)
+        app.state.keeper = Keeper(app.state.stores)
         await app.state.stores.open()
         try:
             yield
         finally:
+            await app.state.keeper.close()
             await app.state.stores.close()
 
     app = FastAPI(
@@ -46,6 +49,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
             Middleware(Observed, metrics=metrics),
             Middleware(RawPaths),
             Middleware(CORSMiddleware, allow_origins=settings.cors, allow_methods=["*"], allow_headers=["*"]),
+            Middleware(Gate, settings=settings),
         ],
     )
     app.state.settings = settings

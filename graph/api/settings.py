@@ -14,6 +14,12 @@ class ServerSettings:
     store: str
     """The file of the store, or its PostgreSQL URL."""
 
+    access: bool = True
+    """Whether a token is needed (`lineage token`); without, everybody who reaches the server is an admin."""
+
+    local: bool = False
+    """Whether the server is reached from this machine only: pages of other sites are kept away, then."""
+
     readers: int = 4
     """How many questions are answered at once; each has a connection to the store."""
 

@@ -35,8 +35,16 @@ class StorePool:
     async def ask(
         self, question: Callable[Concatenate[LineageStore, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Return what the function answers, called with a store to read and the arguments, in a thread."""
-        return await self._readers.run(question, *args, **kwargs)
+        """Return what the function answers, called in a thread with a store to read and the arguments.
+
+        All that it reads is of one moment.
+        """
+
+        def answer(store: LineageStore) -> T:
+            with store.snapshot():
+                return question(store, *args, **kwargs)
+
+        return await self._readers.run(answer)
 
     async def change(
         self, action: Callable[Concatenate[LineageStore, P], T], *args: P.args, **kwargs: P.kwargs

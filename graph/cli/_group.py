@@ -31,6 +31,7 @@ COMMANDS = {
     "coverage": "Check that lineage is complete: runs, layers, critical columns, stale records.",
     "sql": "Show the tables and columns that a SQL text reads and writes.",
     "serve": "Answer over HTTP, as Marquez does and beyond it, and take events in.",
+    "token": "Create, list and revoke the tokens by which a server is used.",
     "ship": "Deliver the events in the outbox to the configured backend.",
     "deadletters": "Show, retry or drop events that were rejected or refused.",
     "export": "Write the graph, or the events, as text for other programs.",

@@ -6,9 +6,12 @@ import json
 import os
 import socket
 import tempfile
+import time
 from contextlib import closing
 from dataclasses import asdict
+from enum import StrEnum
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,9 +61,27 @@ Certificate = Annotated[
 Key = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The certificate's private key.")]
 
 
+class AccessMode(StrEnum):
+    """What `--access` takes."""
+
+    TOKENS = "tokens"
+    NONE = "none"
+
+
+AccessOption = Annotated[
+    AccessMode | None,
+    typer.Option(
+        "--access",
+        help="tokens: every request needs one. none: everybody who reaches the server may do everything."
+        "  [default: tokens, but none on this machine alone while there are no tokens]",
+    ),
+]
+
+
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 5000,
+    access: AccessOption = None,
     workers: Workers = 1,
     readers: Readers = 4,
     body_limit: BodyLimit = 32,
@@ -77,8 +98,11 @@ def serve(
     location = _checked(location_of(store), workers)
     from graph.api import ServerSettings
 
+    local = _is_local(host)
     settings = ServerSettings(
         location,
+        access=_access(access, location, local=local),
+        local=local,
         readers=readers,
         body_limit=body_limit * 1024 * 1024,
         page_limit=page_limit,
@@ -105,6 +129,32 @@ def _checked(location: str, workers: int) -> str:
         )
     with closing(open_store(location)):
         return location
+
+
+def _is_local(host: str) -> bool:
+    """Tell whether an address is this machine's own."""
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return all(ip_address(address).is_loopback for address in found)
+
+
+def _access(wanted: AccessMode | None, location: str, *, local: bool) -> bool:
+    """Return whether tokens are needed; refuse to serve others without."""
+    if wanted is AccessMode.NONE:
+        if not local:
+            print_note("Everybody who reaches this server may read, write and delete.")
+        return False
+    with closing(open_store(location)) as store:
+        has_tokens = any(token.is_valid(time.time_ns()) for token in store.access.tokens())
+    if not has_tokens and (wanted is AccessMode.TOKENS or not local):
+        raise typer.BadParameter(
+            "there are no valid tokens: make some by `lineage token create NAME --role ROLE`,"
+            " or say --access none for a server that is open to everybody who reaches it",
+            param_hint="--access",
+        )
+    return has_tokens
 
 
 def _listening(host: str, port: int) -> socket.socket:

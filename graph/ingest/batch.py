@@ -72,6 +72,20 @@ def understand(body: bytes) -> Changes | Rejected | Command:
         return Rejected(body, (str(error),))
 
 
+def written_namespaces(body: bytes) -> set[str]:
+    """Return the namespaces that an event says something of as its own; none when it is no event.
+
+    They are those of its job and of what that writes, or of the dataset of a DatasetEvent. What a job reads
+    is said by others.
+    """
+    try:
+        event = decode(body)
+    except InvalidEventError:
+        return set()
+    told = (event.job, event.dataset, *(event.outputs or ()))
+    return {entity.namespace for entity in told if entity is not None}
+
+
 def _batches(bodies: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
     iterator = iter(bodies)
     while batch := list(islice(iterator, size)):

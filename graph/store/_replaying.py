@@ -22,9 +22,10 @@ LOG = frozenset(
     {
         *("log_end", "event", "receipt", "accepted", "content", "form", "run_id", "used_content"),
         *("early_event", "dead_letter", "command", "removal", "going", "going_run"),
+        *("token", "audit"),
     }
 )
-"""The tables that nothing else gives back."""
+"""The tables that nothing else gives back: the log, and what stands beside it."""
 
 FOLLOWING = frozenset({"search_document", "search_words", "search_waiting"})
 """The tables that triggers keep up with the projection."""

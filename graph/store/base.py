@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts
+from graph.store.access import Access
 from graph.store.catalog import Catalog
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.commands import Annotations, Command
@@ -223,6 +224,9 @@ class LineageStore(LineageReader, Protocol):
 
     catalog: Catalog
     """Lists of what the store knows; they are those of now, and of the store's thread."""
+
+    access: Access
+    """Tokens, and the record of refused and administrative calls; of the store's thread."""
 
     patience: float
     """How many seconds a write waits for other processes that write before it fails. May be set."""

@@ -16,10 +16,12 @@ from graph.store import _reading as read
 from graph.store import _replaying as replaying
 from graph.store import _search_index as search_index
 from graph.store import _writing as write
+from graph.store._access import SqlAccess
 from graph.store._catalog import SqlCatalog
 from graph.store._claims import KeyCollisionError
 from graph.store._log import Memory
 from graph.store._run_saying import run_saying
+from graph.store.access import Access
 from graph.store.as_of import AsOfReader
 from graph.store.base import LineageReader
 from graph.store.catalog import Catalog
@@ -41,6 +43,7 @@ class SqlStore(SqlReader):
         self._patience = patience
         self._in_snapshot = False
         self._memory = Memory()
+        self.access: Access = SqlAccess(db, self._errors, self._transaction)
         self.catalog: Catalog = SqlCatalog(db, self._log, self._errors)
 
     def __repr__(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from graph.api.routes import health, ingest, marquez
+from graph.api.routes import health, ingest, marquez, record
 
-ROUTERS: tuple[APIRouter, ...] = (health.router, ingest.router, *marquez.ROUTERS)
+ROUTERS: tuple[APIRouter, ...] = (health.router, ingest.router, record.router, *marquez.ROUTERS)
 """All of them, in the order in which they are tried."""

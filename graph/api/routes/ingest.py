@@ -16,10 +16,14 @@ from starlette.responses import Response
 
 from graph.api.bodies import read_body
 from graph.api.errors import ApiError
+from graph.api.gate import check_namespaces, refuse
 from graph.api.observing import tell_events
 from graph.api.rendering import json_response
 from graph.api.stores import StorePool
+from graph.ingest.batch import written_namespaces
+from graph.store.access import Role, Token
 from graph.store.changes import Status
+from graph.store.commands import is_command
 
 _MOST = 10_000
 """How many events a batch may have."""
@@ -31,6 +35,8 @@ async def post_event(request: Request) -> Response:
     """Keep one event: 201 without a body, 400 for what is not JSON, 422 for what is no event."""
     body = await read_body(request)
     tell_events(request, [body])
+    if (reason := _refused(request, body)) is not None:
+        raise ApiError(403, reason)
     (outcome,) = await _stores(request).writer.keep([body])
     if outcome.status is Status.REJECTED:
         malformed = outcome.reasons[0].startswith(("not JSON", "not UTF-8"))
@@ -44,13 +50,29 @@ async def post_batch(request: Request) -> Response:
     if not bodies:
         return Response(status_code=204)
     tell_events(request, bodies)
-    outcomes = await _stores(request).writer.keep(bodies)
+    reasons = {place: reason for place, body in enumerate(bodies) if (reason := _refused(request, body))}
+    allowed = [place for place in range(len(bodies)) if place not in reasons]
+    outcomes = await _stores(request).writer.keep([bodies[place] for place in allowed]) if allowed else []
+    for place, outcome in zip(allowed, outcomes, strict=True):
+        if outcome.status is Status.REJECTED:
+            reasons[place] = "; ".join(outcome.reasons)
     failed = [
-        {"index": place, "reason": "; ".join(outcome.reasons), "retriable": False}
-        for place, outcome in enumerate(outcomes)
-        if outcome.status is Status.REJECTED
+        {"index": place, "reason": reason, "retriable": False} for place, reason in sorted(reasons.items())
     ]
     return json_response(_summary(len(bodies), failed)) if failed else Response(status_code=204)
+
+
+def _refused(request: Request, body: bytes) -> str | None:
+    """Return why an event is not for the token of the request, and have it recorded; None where it is."""
+    token: Token | None = request.scope["caller"]
+    reason = None
+    if token is not None and is_command(body) and (token.namespaces or token.role is not Role.ADMIN):
+        reason = "commands are taken from an admin for all namespaces only"
+    elif token is not None and token.namespaces:
+        reason = check_namespaces(request, written_namespaces(body))
+    if reason is not None:
+        refuse(request, reason)
+    return reason
 
 
 def _split(body: bytes) -> list[bytes]:

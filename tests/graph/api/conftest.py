@@ -22,11 +22,13 @@ def serve_app() -> Iterator[Callable[[FastAPI], Served]]:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Served]]:
-    """Give a function that serves a store, with settings; all are stopped after the test."""
+    """Give a function that serves a store, open to all unless told otherwise; stopped after the test."""
     with ExitStack() as stack:
 
         def start(location: str, **settings: Any) -> Served:
-            return stack.enter_context(running(create_app(ServerSettings(location, **settings)), location))
+            return stack.enter_context(
+                running(create_app(ServerSettings(location, **{"access": False, **settings})), location)
+            )
 
         yield start
 

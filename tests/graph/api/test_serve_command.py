@@ -83,7 +83,10 @@ def test_several_processes_share_a_store_in_postgresql(fresh_postgresql: Any) ->
     ("arguments", "status", "words"),
     [
         (["--workers", "2"], 2, "only in PostgreSQL"),
-        (["--host", "203.0.113.1", "--port", "5000"], 2, "cannot listen at 203.0.113.1"),
+        (["--host", "203.0.113.1"], 2, "lineage token create"),
+        (["--host", "0.0.0.0"], 2, "lineage token create"),
+        (["--access", "tokens"], 2, "lineage token create"),
+        (["--host", "203.0.113.1", "--access", "none"], 2, "cannot listen at 203.0.113.1"),
         (["--store", "/dev/null/x.db"], 3, "store /dev/null/x.db"),
     ],
 )
@@ -92,3 +95,41 @@ def test_what_cannot_be_served_is_told(arguments: list[str], status: int, words:
 
     assert done.returncode == status
     assert words in re.sub(r"[\s│]+", " ", done.stderr)
+
+
+def command(*arguments: str) -> Any:
+    done = subprocess.run([*LINEAGE, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["items"] if "--json" in arguments else done.stdout.strip()
+
+
+def test_a_server_beyond_this_machine_needs_the_tokens_that_the_command_makes(tmp_path: Path) -> None:
+    """PV-22: made, used, listed without its secret, revoked."""
+    store = ("--store", str(tmp_path / "lineage.db"))
+    text = command("token", "create", "airflow", "--role", "writer", *store)
+    (made,) = command("token", "list", "--json", *store)
+    assert (made["name"], made["role"], made["valid"], "token" in made) == ("airflow", "writer", True, False)
+
+    with serving("--host", "0.0.0.0", *store) as served:
+        url = served.url.replace("0.0.0.0", "127.0.0.1") + "/api/v1/lineage"
+        headers = {"Authorization": f"Bearer {text}"}
+        assert requests.post(url, json=event(), timeout=20).status_code == 401
+        assert requests.post(url, json=event(), headers=headers, timeout=20).status_code == 201
+        command("token", "revoke", made["id"], *store)
+        for _ in range(100):
+            if requests.post(url, json=event(), headers=headers, timeout=20).status_code == 401:
+                break
+            threading.Event().wait(0.1)
+        else:
+            raise AssertionError("a revoked token goes on working")
+
+    with closing(open_store(store[1], read_only=True)) as kept:
+        told = [record.path for _, record in kept.access.recorded() if record.method == "COMMAND"]
+    assert told == [f"token revoke {made['id']}", f"token create {made['id']}"]
+
+
+def test_who_says_so_in_words_gets_an_open_server(tmp_path: Path) -> None:
+    store = str(tmp_path / "lineage.db")
+    with serving("--host", "0.0.0.0", "--access", "none", "--store", store) as served:
+        url = served.url.replace("0.0.0.0", "127.0.0.1")
+        assert requests.post(f"{url}/api/v1/lineage", json=event(), timeout=20).status_code == 201
