@@ -47,8 +47,8 @@ def put_nodes(db: Database, wanted: Mapping[int, Node], named: Mapping[int, int]
         if node != wanted[key]:
             raise KeyCollisionError(f"{node.id} and {wanted[key].id} have the same key {key}")
     db.executemany(
-        "UPDATE node SET named = named | :by WHERE key = :key AND (named | :by) <> named",
-        [{"key": key, "by": by} for key, by in named.items()],
+        "UPDATE node SET named = named | ? WHERE key = ? AND (named | ?) <> named",
+        [(by, key, by) for key, by in named.items()],
     )
 
 
@@ -63,8 +63,8 @@ def put_named(db: Database, shape: int, named: Collection[int], listed: Collecti
 def put_claims(db: Database, claims: Mapping[int, Collection[Claim]]) -> None:
     """Write what the events of new shapes claim, by shape."""
     _put_transformations(db, claims.values())
-    rows = [(shape, packed_claims(map(_row, each))) for shape, each in claims.items()]
-    db.executemany(f"INSERT INTO claims VALUES (?, {BY_EVENTS}, ?)", rows)
+    rows = [(shape, BY_EVENTS, packed_claims(map(_row, each))) for shape, each in claims.items()]
+    db.executemany("INSERT INTO claims VALUES (?, ?, ?)", rows)
 
 
 def put_read_claims(db: Database, shape: int, claims: Collection[Claim]) -> None:

@@ -111,7 +111,7 @@ def settle(db: Database, entities: Collection[int], memory: Memory) -> None:
         SELECT a.entity FROM each_key(?) AS k
         CROSS JOIN annotation AS a ON a.entity = k.value AND a.kind = 'deletion' AND a.gone = 0
         WHERE NOT EXISTS (
-            SELECT 1 FROM form_entity AS m JOIN form AS f ON f.key = m.form
+            SELECT 1 FROM form_entity AS m JOIN form AS f ON f.number = m.form
             WHERE m.entity = a.entity AND f.last_time > a.time)
         """,
         (list(entities),),
@@ -130,7 +130,7 @@ def _owners(db: Database, entities: Collection[int]) -> set[int]:
     rows = db.execute(
         """
         SELECT f.owner FROM each_key(:keys) AS k CROSS JOIN form_entity AS m ON m.entity = k.value
-        CROSS JOIN form AS f ON f.key = m.form
+        CROSS JOIN form AS f ON f.number = m.form
         UNION
         SELECT s.owner FROM each_key(:keys) AS k CROSS JOIN named_entity AS m ON m.entity = k.value
         CROSS JOIN shape AS s ON s.key = m.shape

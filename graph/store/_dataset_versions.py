@@ -80,7 +80,7 @@ def declarations(known: Known, log: LogReader, dataset: int) -> list[Declared]:
     node = nodes(known.db, [dataset])[dataset]
     first: dict[str, Declared] = {}
     for form, owner, time in known.db.execute(
-        "SELECT f.key, f.owner, f.first_time FROM each_key(?) AS k"
+        "SELECT f.number, f.owner, f.first_time FROM each_key(?) AS k"
         " CROSS JOIN form AS f ON f.owner = k.value AND f.first_time <= ?",
         ([-name for name in names], known.until),
     ).fetchall():

@@ -46,7 +46,7 @@ def _of(namespace: str | None) -> tuple[str, tuple[str, ...]]:
     if namespace is None:
         return "event AS e", ()
     jobs = "SELECT key FROM node WHERE type = 3 AND namespace = ?"
-    return f"(SELECT key FROM form WHERE owner IN ({jobs})) AS f JOIN event AS e ON e.form = f.key", (
+    return f"(SELECT number FROM form WHERE owner IN ({jobs})) AS f JOIN event AS e ON e.form = f.number", (
         namespace,
     )
 

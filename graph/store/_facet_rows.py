@@ -43,7 +43,6 @@ def write_facets(
     latest: dict[int, int] = {}
     for item in batch:
         latest[item.form.key] = max(item.event_time, latest.get(item.form.key, item.event_time))
-    _mention(db, new.values())
     changed = Changed()
     said_first = [(key, change) for key, form in new.items() for change in form.facets]
     _put_new(db, said_first, latest, changed)
@@ -60,10 +59,15 @@ def write_facets(
     return changed
 
 
-def _mention(db: Database, forms: Iterable[EventForm]) -> None:
+def write_mentions(db: Database, forms: Mapping[int, EventForm]) -> None:
+    """Write of what new forms speak, by number."""
     db.executemany(
         "INSERT INTO form_entity VALUES (?, ?, ?, ?)",
-        [(one.entity, form.key, int(one.role), one.said) for form in forms for one in form.mentions],
+        [
+            (one.entity, number, int(one.role), one.said)
+            for number, form in forms.items()
+            for one in form.mentions
+        ],
     )
 
 
@@ -80,8 +84,8 @@ def _put_new(
     known = _known(db, {entity for entity, _ in first})
     fresh = [(key, change) for slot, (key, change) in first.items() if slot not in known]
     db.executemany(
-        "INSERT INTO facet VALUES (?, ?, ?, ?, NULL, ?, 0)",
-        [(one.entity, one.name, latest[key], one.content, int(one.gone)) for key, one in fresh],
+        "INSERT INTO facet (entity, name, event_time, content, gone, contested) VALUES (?, ?, ?, ?, ?, ?)",
+        [(one.entity, one.name, latest[key], one.content, int(one.gone), 0) for key, one in fresh],
     )
     put_aliases(db, [alias for _, change in fresh for alias in change.aliases])
     known |= {(one.entity, one.name): one.content for _, one in fresh}
@@ -124,6 +128,7 @@ def _settle(
         known = best.get(slot)
         if known is None or (when, change.content) > (known[0], known[1].content):
             best[slot] = (when, change)
+    rows = []
     for slot, (when, change) in best.items():
         stands = current[slot]
         if change.content == stands:
@@ -131,15 +136,15 @@ def _settle(
         in_order = before is None or when > before
         if not in_order and (when, change.content) < (_last_said(db, slot, stands, log), stands):
             continue
-        db.execute(
-            "UPDATE facet SET event_time = ?, content = ?, gone = ? WHERE entity = ? AND name = ?",
-            (when, change.content, int(change.gone), *slot),
-        )
+        rows.append((when, change.content, int(change.gone), *slot))
         changed.note(change)
         if change.name == "symlinks":
             changed.names.update(_symlinks_of(db, change.entity))
             db.execute("DELETE FROM alias WHERE symlink = 1 AND target = ?", (change.entity,))
             put_aliases(db, change.aliases)
+    db.executemany(
+        "UPDATE facet SET event_time = ?, content = ?, gone = ? WHERE entity = ? AND name = ?", rows
+    )
 
 
 def _symlinks_of(db: Database, dataset: int) -> list[tuple[str, str]]:
@@ -151,8 +156,8 @@ def _symlinks_of(db: Database, dataset: int) -> list[tuple[str, str]]:
 def _last_said(db: Database, slot: Slot, content: int, log: LogReader) -> int:
     """Return when any form last gave this content."""
     rows = db.execute(
-        "SELECT DISTINCT f.key, f.last_time FROM form_entity AS m CROSS JOIN form AS f ON f.key = m.form"
-        " WHERE m.entity = ?",
+        "SELECT DISTINCT f.number, f.last_time FROM form_entity AS m"
+        " CROSS JOIN form AS f ON f.number = m.form WHERE m.entity = ?",
         (slot[0],),
     ).fetchall()
     return max(int(last) for key, last in rows if log.facets_in(key).get(slot) == content)
@@ -167,11 +172,12 @@ def _put_measured(db: Database, batch: Iterable[Changes]) -> None:
             latest[slot] = max(told, latest.get(slot, told))
     db.executemany(
         """
-        INSERT INTO facet VALUES (?, ?, ?, NULL, ?, ?, 0) ON CONFLICT (entity, name) DO UPDATE
+        INSERT INTO facet (entity, name, event_time, body, gone, contested)
+        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (entity, name) DO UPDATE
         SET event_time = excluded.event_time, body = excluded.body, gone = excluded.gone
         WHERE (excluded.event_time, excluded.body) > (facet.event_time, facet.body)
         """,
-        [(*slot, *told) for slot, told in latest.items()],
+        [(*slot, *told, 0) for slot, told in latest.items()],
     )
 
 

@@ -22,7 +22,8 @@ def mark(db: Database, policy: Policy, log: LogReader) -> None:
     where, values = _owners(policy)
     if policy.before is None:
         db.execute(
-            f"INSERT INTO going SELECT e.seq FROM event AS e JOIN form AS f ON f.key = e.form WHERE {where}",
+            "INSERT INTO going SELECT e.seq FROM event AS e"
+            f" JOIN form AS f ON f.number = e.form WHERE {where}",
             values,
         )
         return
@@ -39,7 +40,7 @@ def mark(db: Database, policy: Policy, log: LogReader) -> None:
         _spare_runs(db)
     db.execute("INSERT INTO going SELECT e.seq FROM going_run AS g CROSS JOIN event AS e ON e.run = g.run")
     db.execute(
-        "INSERT INTO going SELECT e.seq FROM event AS e JOIN form AS f ON f.key = e.form"
+        "INSERT INTO going SELECT e.seq FROM event AS e JOIN form AS f ON f.number = e.form"
         f" WHERE e.run IS NULL AND e.event_time < :before AND {where}",
         values,
     )
@@ -118,7 +119,7 @@ def _spare_declarations(db: Database) -> None:
             SELECT seq FROM (
                 SELECT e.seq, row_number() OVER (
                     PARTITION BY f.owner ORDER BY e.event_time DESC, f.shape DESC) AS place
-                FROM going AS g JOIN event AS e ON e.seq = g.seq JOIN form AS f ON f.key = e.form
+                FROM going AS g JOIN event AS e ON e.seq = g.seq JOIN form AS f ON f.number = e.form
                 WHERE e.run IS NULL AND f.declares = 1
             ) AS declared WHERE place = 1)
         """
@@ -138,9 +139,10 @@ def _spare_facets(db: Database, log: LogReader) -> None:
     lost = dict(
         db.execute(
             f"""
-            SELECT f.key, f.last_time FROM form AS f LEFT JOIN (
+            SELECT f.number, f.last_time FROM form AS f LEFT JOIN (
                 SELECT form, max(event_time) AS latest FROM event WHERE {_STAYING} GROUP BY form
-            ) AS s ON s.form = f.key WHERE s.latest IS NULL OR s.latest < f.last_time
+            ) AS s ON s.form = f.number WHERE s.latest IS NULL OR s.latest < f.last_time
+            ORDER BY f.last_time DESC, f.key
             """
         ).fetchall()
     )
@@ -152,7 +154,7 @@ def _spare_facets(db: Database, log: LogReader) -> None:
     }
     needed = []
     told: set[Slot] = set()
-    for form in sorted(lost, key=lambda key: (-lost[key], key)):
+    for form in lost:
         said = {slot: content for slot, content in log.facets_in(form).items() if slot[0] in named}
         standing = {slot for slot in _standing(db, said) if slot not in told}
         told |= standing
@@ -177,7 +179,7 @@ def _said_by_others(
 ) -> bool:
     """Tell whether a form of which the latest event stays said the same no earlier."""
     rows = db.execute(
-        "SELECT DISTINCT f.key FROM form_entity AS m JOIN form AS f ON f.key = m.form"
+        "SELECT DISTINCT f.number FROM form_entity AS m JOIN form AS f ON f.number = m.form"
         " WHERE m.entity = ? AND f.last_time >= ?",
         (slot[0], when),
     ).fetchall()
@@ -187,8 +189,9 @@ def _said_by_others(
 def _spare_latest(db: Database, forms: Collection[int]) -> None:
     """Let the latest event of each of these forms stay, with its run."""
     events = db.execute(
-        "SELECT e.seq, e.run FROM event AS e JOIN form AS f ON f.key = e.form AND f.last_time = e.event_time"
-        " WHERE f.key IN (SELECT value FROM each_key(?) AS k)",
+        "SELECT e.seq, e.run FROM event AS e"
+        " JOIN form AS f ON f.number = e.form AND f.last_time = e.event_time"
+        " WHERE f.number IN (SELECT value FROM each_key(?) AS k)",
         (list(forms),),
     ).fetchall()
     db.executemany("DELETE FROM going WHERE seq = ?", [(seq,) for seq, run in events if run is None])

@@ -20,7 +20,7 @@ from graph.store.database import Database
 from graph.store.field_names import named_fields
 from graph.store.history import Assertion, Assertions, JobRun, Observed, Said, Version, Written
 from graph.store.log_format import content_of, run_id_of
-from graph.store.runs import STATES, Run
+from graph.store.runs import STATES, Run, amounts_in
 
 _WRITES = int(EdgeKind.WRITES)
 _LATEST = 2**63 - 1
@@ -46,7 +46,7 @@ def last_heard(db: Database, keys: Collection[int]) -> dict[int, datetime]:
     """See `LineageReader.last_heard`."""
     rows = db.execute(
         "SELECT m.entity, max(f.last_time) FROM each_key(?) AS k"
-        " CROSS JOIN form_entity AS m ON m.entity = k.value CROSS JOIN form AS f ON f.key = m.form"
+        " CROSS JOIN form_entity AS m ON m.entity = k.value CROSS JOIN form AS f ON f.number = m.form"
         " GROUP BY m.entity",
         (list(asked := names_of(db, keys)),),
     )
@@ -82,7 +82,7 @@ def shapes_that_write(db: Database, datasets: Collection[int]) -> dict[int, set[
             f"""
             SELECT f.shape, f.owner FROM each_key(:keys) AS k
             CROSS JOIN form_entity AS m ON m.entity = k.value AND m.role = {int(Role.OUTPUT)}
-            CROSS JOIN form AS f ON f.key = m.form
+            CROSS JOIN form AS f ON f.number = m.form
             UNION
             SELECT s.key, s.owner FROM each_key(:keys) AS k
             CROSS JOIN named_entity AS m ON m.entity = k.value CROSS JOIN shape AS s ON s.key = m.shape
@@ -170,14 +170,22 @@ def written_by(db: Database, shapes: Collection[int]) -> dict[int, set[int]]:
 
 def _amounts(db: Database, runs: Collection[int]) -> dict[int, Amounts]:
     """Return how much each run wrote to which dataset; statements that write the same one are added up."""
+    keys = list(runs)
     rows = db.execute(
         f"""
         SELECT o.run, o.entity, o.kind, o.body FROM each_key(?) AS k
         CROSS JOIN observation AS o ON o.run = k.value
-        WHERE o.kind IN ({int(Observed.STATISTICS)}, {int(Observed.STATEMENT_STATISTICS)})
+        WHERE o.kind = {int(Observed.STATEMENT_STATISTICS)}
         """,
-        (list(runs),),
+        (keys,),
     ).fetchall()
+    for run, wrote in db.execute(
+        "SELECT r.number, r.wrote FROM each_key(?) AS k"
+        " CROSS JOIN run AS r ON r.number = k.value AND r.wrote IS NOT NULL",
+        (keys,),
+    ):
+        told = amounts_in(bytes(wrote), 0)
+        rows += [(run, dataset, int(Observed.STATISTICS), body) for dataset, (_, body) in told.items()]
     return amounts_of(db, rows)
 
 
@@ -271,10 +279,10 @@ def versions(
     """See `LineageReader.versions`; `last_said` tells when forms that are said later were said by `until`."""
     rows = db.execute(
         """
-        SELECT m.entity, f.owner, m.role, m.said, f.first_time, f.last_time, f.key
+        SELECT m.entity, f.owner, m.role, m.said, f.first_time, f.last_time, f.number
         FROM each_key(:keys) AS k
         CROSS JOIN form_entity AS m ON m.entity = k.value AND m.said IS NOT NULL
-        CROSS JOIN form AS f ON f.key = m.form
+        CROSS JOIN form AS f ON f.number = m.form
         WHERE f.first_time <= :until
         """,
         {"keys": list(asked := names_of(db, entities)), "until": nanoseconds_until(until)},

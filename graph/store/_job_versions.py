@@ -84,9 +84,9 @@ def _runs(known: Known, job: int) -> Iterator[tuple[str, Run]]:
 
 def _declared(known: Known, log: LogReader, job: int) -> Iterator[_Said]:
     rows = known.db.execute(
-        "SELECT f.key, f.shape, f.first_time, max(e.event_time) FROM form AS f"
-        " JOIN event AS e ON e.form = f.key AND e.run IS NULL AND e.event_time <= :until"
-        " WHERE f.owner = :job AND f.declares = 1 GROUP BY f.key, f.shape, f.first_time",
+        "SELECT f.number, f.shape, f.first_time, max(e.event_time) FROM form AS f"
+        " JOIN event AS e ON e.form = f.number AND e.run IS NULL AND e.event_time <= :until"
+        " WHERE f.owner = :job AND f.declares = 1 GROUP BY f.number, f.shape, f.first_time",
         {"job": job, "until": known.until},
     ).fetchall()
     ends = ends_of_shapes(known.db, {shape for _, shape, _, _ in rows})

@@ -47,7 +47,7 @@ def namespaces(db: Database, only: str | None) -> dict[str, Heard | None]:
     rows = db.execute(
         f"""
         SELECT n.namespace, min(f.first_time), max(f.last_time) FROM node AS n
-        CROSS JOIN form_entity AS m ON m.entity = n.key CROSS JOIN form AS f ON f.key = m.form
+        CROSS JOIN form_entity AS m ON m.entity = n.key CROSS JOIN form AS f ON f.number = m.form
         WHERE {where} GROUP BY n.namespace
         """,
         values,
@@ -127,7 +127,7 @@ def first_without_source(db: Database) -> datetime | None:
     row = db.execute(
         """
         SELECT min(f.first_time) FROM node AS n CROSS JOIN form_entity AS m ON m.entity = n.key
-        CROSS JOIN form AS f ON f.key = m.form
+        CROSS JOIN form AS f ON f.number = m.form
         WHERE n.type = ? AND NOT EXISTS (
             SELECT 1 FROM facet AS s WHERE s.entity = n.key AND s.name = 'dataSource' AND s.gone = 0)
         """,
@@ -182,7 +182,7 @@ def heard(db: Database, keys: Collection[int]) -> dict[int, Heard]:
     asked = names_of(db, keys)
     rows = db.execute(
         "SELECT m.entity, min(f.first_time), max(f.last_time) FROM each_key(?) AS k"
-        " CROSS JOIN form_entity AS m ON m.entity = k.value CROSS JOIN form AS f ON f.key = m.form"
+        " CROSS JOIN form_entity AS m ON m.entity = k.value CROSS JOIN form AS f ON f.number = m.form"
         " GROUP BY m.entity",
         (list(asked),),
     ).fetchall()
@@ -203,7 +203,7 @@ def first_named(db: Database, type_: NodeType) -> list[datetime]:
     rows = db.execute(
         """
         SELECT min(f.first_time) AS first FROM node AS n
-        CROSS JOIN form_entity AS m ON m.entity = n.key CROSS JOIN form AS f ON f.key = m.form
+        CROSS JOIN form_entity AS m ON m.entity = n.key CROSS JOIN form AS f ON f.number = m.form
         WHERE n.type = ? GROUP BY n.key ORDER BY first
         """,
         (TYPE_NUMBER[type_],),

@@ -18,11 +18,11 @@ from graph.store._claims import KeyCollisionError
 from graph.store.changes import Changes, EventForm, Status
 from graph.store.database import Database
 from graph.store.form_facets import Slot, each_facet, facets_in
+from graph.store.hole_format import Runs
 from graph.store.log_format import (
     Form,
     content_of,
     form_of,
-    holes_text,
     is_whole,
     keys_in,
     keys_in_rest,
@@ -31,12 +31,16 @@ from graph.store.log_format import (
     packed_rest,
     packed_run_id,
     packed_whole,
+    read_form,
     restored,
     run_id_of,
     run_key,
+    runs_in_rest,
+    sample_of,
 )
 
 _REMEMBERED = 100_000
+_BASES_REMEMBERED = 5_000
 
 _T = TypeVar("_T")
 
@@ -46,15 +50,17 @@ class Memory:
 
     def __init__(self) -> None:
         self.removals = 0
-        self.samples: dict[int, bytes] = {}
-        """By the key of a form."""
+        self.forms: dict[int, tuple[int, bytes]] = {}
+        """By the key of a form its number and its sample."""
         self.contents: set[int] = set()
         self.shapes: set[int] = set()
         self.shape_sets: dict[int, frozenset[int]] = {}
+        self.bases: dict[int, tuple[int, bytes]] = {}
+        """By owner the form that its others are packed with: its number, and its bytes with its sample."""
 
     def forget(self) -> None:
         """Know nothing: a transaction failed, or something was removed."""
-        for known in (self.samples, self.contents, self.shapes, self.shape_sets):
+        for known in (*self._large(), self.bases):
             known.clear()
 
     def trim(self, removals: int) -> None:
@@ -62,9 +68,14 @@ class Memory:
         if removals != self.removals:
             self.forget()
             self.removals = removals
-        for known in (self.samples, self.contents, self.shapes, self.shape_sets):
+        for known in self._large():
             if len(known) > _REMEMBERED:
                 known.clear()
+        if len(self.bases) > _BASES_REMEMBERED:
+            self.bases.clear()
+
+    def _large(self) -> tuple[dict[int, Any] | set[int], ...]:
+        return self.forms, self.contents, self.shapes, self.shape_sets
 
 
 class LogBatch:
@@ -131,32 +142,59 @@ class LogBatch:
             when = item.event_time
             _, first, last = said.get(item.form.key, (item, when, when))
             said[item.form.key] = (item, min(first, when), max(last, when))
-        unknown = [key for key in said if key not in self._memory.samples]
-        if unknown:
-            self._memory.samples.update(
-                (key, content_of(bytes(sample)))
-                for key, sample in self._db.execute(
-                    "SELECT f.key, f.sample FROM each_key(?) AS k CROSS JOIN form AS f ON f.key = k.value",
-                    (unknown,),
-                )
-            )
-        new = {key: said[key][0].form for key in unknown if key not in self._memory.samples}
+        unknown = [key for key in said if key not in self._memory.forms]
+        self._recall(unknown)
+        new = {key: said[key][0].form for key in unknown if key not in self._memory.forms}
+        last_number = self._last_form() if new else 0
         rows = []
-        for key, form in new.items():
+        for number, (key, form) in enumerate(new.items(), last_number + 1):
             item, first, last = said.pop(key)
-            sample = self._memory.samples[key] = holes_text(item.holes)
-            times = (int(form.declares), first, last)
-            rows.append(
-                (key, form.owner, form.shape_key, *times, packed_form(form.text), packed_content(sample))
-            )
+            self._memory.forms[key] = number, sample_of(item.time_text, item.event_time, item.holes)
+            rows.append((number, key, form.owner, form.shape_key, int(form.declares), first, last))
         if rows:
-            self._db.executemany("INSERT INTO form VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT INTO form VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._put_texts(new)
         self._db.executemany(
             "UPDATE form SET first_time = least(first_time, ?), last_time = greatest(last_time, ?)"
-            " WHERE key = ? AND (first_time > ? OR last_time < ?)",
-            [(first, last, key, first, last) for key, (_, first, last) in said.items()],
+            " WHERE number = ? AND (first_time > ? OR last_time < ?)",
+            [(first, last, self.form(key), first, last) for key, (_, first, last) in said.items()],
         )
         return new
+
+    def form(self, key: int) -> int:
+        """Return the number of a form of this batch."""
+        return self._memory.forms[key][0]
+
+    def _recall(self, keys: list[int]) -> None:
+        if not keys:
+            return
+        rows = self._db.execute(
+            "SELECT f.key, f.number FROM each_key(?) AS k CROSS JOIN form AS f ON f.key = k.value", (keys,)
+        ).fetchall()
+        texts = form_texts(self._db, [number for _, number in rows])
+        self._memory.forms.update((key, (number, texts[number][1])) for key, number in rows)
+
+    def _last_form(self) -> int:
+        return int(self._db.execute("SELECT coalesce(max(number), 0) FROM form").fetchone()[0])
+
+    def _put_texts(self, forms: Mapping[int, EventForm]) -> None:
+        """Keep forms themselves: the first of an owner, and what is other in the others."""
+        bases = self._memory.bases
+        unknown = {form.owner for form in forms.values()} - bases.keys()
+        rows = self._db.execute(
+            "SELECT f.owner, t.number, t.body FROM each_key(?) AS k CROSS JOIN form AS f ON f.owner = k.value"
+            " CROSS JOIN form_text AS t ON t.number = f.number AND t.base IS NULL",
+            (list(unknown),),
+        )
+        bases.update((owner, (number, b"".join(form_of(bytes(body))))) for owner, number, body in rows)
+        texts = []
+        for key, form in forms.items():
+            number, sample = self._memory.forms[key]
+            base, known = bases.get(form.owner, (None, b""))
+            texts.append((number, base, packed_form(form.text, sample, known)))
+            if base is None:
+                bases[form.owner] = number, form.text + sample
+        self._db.executemany("INSERT INTO form_text VALUES (?, ?, ?)", texts)
 
     def contents(self, batch: Sequence[Changes]) -> None:
         """Keep the contents that are new."""
@@ -188,7 +226,7 @@ class LogBatch:
         for item in batch:
             self.seq += 1
             run = self.numbers[item.run.run_id] if item.run is not None else None
-            rows.append((self.seq, item.event_time, item.form.key, run, self._rest(item)))
+            rows.append((self.seq, item.event_time, self.form(item.form.key), run, self._rest(item)))
             accepted.append((event_key(item.event_id), self.seq))
         self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
         self._db.executemany("INSERT INTO accepted VALUES (?, ?)", accepted)
@@ -206,12 +244,31 @@ class LogBatch:
     def _rest(self, item: Changes) -> bytes:
         if item.time_text is None:
             return packed_whole(item.body)
-        return packed_rest(item.time_text, item.event_time, item.holes, self._memory.samples[item.form.key])
+        parents = {}
+        if item.run is not None and item.run.parent_run_id is not None:
+            parents[self.numbers[item.run.parent_run_id]] = item.run.parent_run_id
+        runs = Runs(item.run.run_id if item.run is not None else "", parents)
+        sample = self._memory.forms[item.form.key][1]
+        return packed_rest(item.time_text, item.event_time, item.holes, sample, runs)
 
 
 def event_key(event_id: bytes) -> int:
     """Return what `accepted` knows an event by."""
     return int.from_bytes(event_id[:8], "big") >> 1
+
+
+def form_texts(db: Database, numbers: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
+    """Return the bytes and the sample of forms."""
+    rows = db.execute(
+        "SELECT t.number, t.body, t.base, b.body FROM each_key(?) AS k"
+        " CROSS JOIN form_text AS t ON t.number = k.value LEFT JOIN form_text AS b ON b.number = t.base",
+        (numbers,),
+    )
+    found = {}
+    for number, body, base, body_of_base in rows:
+        known = b"" if base is None else b"".join(form_of(bytes(body_of_base)))
+        found[number] = form_of(bytes(body), known)
+    return found
 
 
 _LOGGED = """
@@ -286,24 +343,33 @@ class LogReader:
 
     def _example(self, key: int) -> bytes:
         form, sample = self._form(key)
-        rest = bytes([0]) + sample
-        contents = self.contents({*keys_in(form), *keys_in_rest(rest, sample)})
-        return restored(form, sample, contents, 0, str(UUID(int=0)), rest)
+        contents = self.contents({*keys_in(form), *keys_in_rest(sample, sample)})
+        return restored(form, sample, contents, 0, Runs(str(UUID(int=0)), {}), sample)
 
     def _restored(self, rows: Sequence[tuple[int, int, int, bytes | None, bytes]]) -> list[tuple[int, bytes]]:
         wanted: set[int] = set()
+        numbers: set[int] = set()
         for _, _, key, _, rest in rows:
             if not is_whole(rest):
                 form, sample = self._form(key)
                 wanted.update(keys_in(form))
-                wanted.update(keys_in_rest(rest, sample))
+                wanted.update(keys_in_rest(bytes(rest), sample))
+                numbers |= runs_in_rest(bytes(rest), sample)
         contents = self.contents(wanted)
+        parents = self._run_ids(numbers)
         found = []
         for seq, time, key, run, rest in rows:
             form, sample = self._form(key)
-            run_id = run_id_of(bytes(run)) if run is not None else ""
-            found.append((seq, restored(form, sample, contents, time, run_id, bytes(rest))))
+            runs = Runs(run_id_of(bytes(run)) if run is not None else "", parents)
+            found.append((seq, restored(form, sample, contents, time, runs, bytes(rest))))
         return found
+
+    def _run_ids(self, numbers: Collection[int]) -> dict[int, str]:
+        rows = self._db.execute(
+            "SELECT r.number, r.id FROM each_key(?) AS k CROSS JOIN run_id AS r ON r.number = k.value",
+            (list(numbers),),
+        )
+        return {number: run_id_of(bytes(kept)) for number, kept in rows}
 
     def event_type(self, key: int) -> str:
         """Return the eventType of a form's events, upper case: OTHER where they have none."""
@@ -327,11 +393,11 @@ class LogReader:
         return self._contents
 
     def _load_form(self, key: int) -> tuple[Form, bytes]:
-        row = self._db.execute("SELECT body, sample FROM form WHERE key = ?", (key,)).fetchone()
-        if row is None:
+        found = form_texts(self._db, [key]).get(key)
+        if found is None:
             raise GoneError(f"the log has no form {key}")
-        body, sample = row
-        return form_of(bytes(body)), content_of(bytes(sample))
+        text, sample = found
+        return read_form(text), sample
 
     def _facets_in(self, key: int) -> dict[Slot, int]:
         return facets_in(self._form(key)[0])

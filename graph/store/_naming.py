@@ -157,7 +157,7 @@ class _Claims:
             self.db.execute(
                 "SELECT m.entity, max(f.last_time) FROM each_key(?) AS k"
                 f" CROSS JOIN form_entity AS m ON m.entity = k.value AND m.role IN {_WRITING}"
-                " CROSS JOIN form AS f ON f.key = m.form GROUP BY m.entity",
+                " CROSS JOIN form AS f ON f.number = m.form GROUP BY m.entity",
                 (list(datasets),),
             ).fetchall()
         )
@@ -230,7 +230,7 @@ def _owners(db: Database, datasets: Collection[int]) -> set[int]:
     keys = list(datasets)
     named = db.execute(
         "SELECT DISTINCT f.owner FROM each_key(?) AS k CROSS JOIN form_entity AS m ON m.entity = k.value"
-        " CROSS JOIN form AS f ON f.key = m.form",
+        " CROSS JOIN form AS f ON f.number = m.form",
         (keys,),
     ).fetchall()
     own = db.execute(

@@ -43,7 +43,7 @@ class PastForms:
     def declared(self, owners: Collection[int]) -> Mapping[int, int]:
         """Return when declarations that were repeated later had last been said, by form."""
         rows = self._db.execute(
-            "SELECT f.key FROM each_key(?) AS k CROSS JOIN form AS f ON f.owner = k.value"
+            "SELECT f.number FROM each_key(?) AS k CROSS JOIN form AS f ON f.owner = k.value"
             " WHERE f.declares = 1 AND f.first_time <= ? AND f.last_time > ?",
             (list(owners), self._until, self._until),
         )
@@ -55,11 +55,15 @@ class PastForms:
         if missing:
             values = {"forms": missing, "until": self._until}
             for of_runs in ("", "CROSS JOIN job_run AS j ON j.job = f.owner AND j.first_time <= :until"):
-                run = "e.run = j.run AND e.form = f.key" if of_runs else "e.form = f.key AND e.run IS NULL"
+                run = (
+                    "e.run = j.run AND e.form = f.number"
+                    if of_runs
+                    else "e.form = f.number AND e.run IS NULL"
+                )
                 rows = self._db.execute(
-                    "SELECT f.key, max(e.event_time) FROM each_key(:forms) AS k"
-                    f" CROSS JOIN form AS f ON f.key = k.value {of_runs}"
-                    f" CROSS JOIN event AS e ON {run} AND e.event_time <= :until GROUP BY f.key",
+                    "SELECT f.number, max(e.event_time) FROM each_key(:forms) AS k"
+                    f" CROSS JOIN form AS f ON f.number = k.value {of_runs}"
+                    f" CROSS JOIN event AS e ON {run} AND e.event_time <= :until GROUP BY f.number",
                     values,
                 )
                 self._times.update(rows.fetchall())
@@ -70,9 +74,9 @@ class PastForms:
         found: dict[int, dict[int, int]] = defaultdict(dict)
         asked = names_of(self._db, entities)
         for name, form, last in self._db.execute(
-            "SELECT DISTINCT m.entity, f.key, f.last_time FROM each_key(?) AS k"
+            "SELECT DISTINCT m.entity, f.number, f.last_time FROM each_key(?) AS k"
             " CROSS JOIN form_entity AS m ON m.entity = k.value"
-            " CROSS JOIN form AS f ON f.key = m.form AND f.first_time <= ?",
+            " CROSS JOIN form AS f ON f.number = m.form AND f.first_time <= ?",
             (list(asked), self._until),
         ):
             found[asked[name]][form] = last
@@ -142,9 +146,9 @@ class PastForms:
         rows = self._db.execute(
             """
             SELECT e.event_time, e.seq FROM each_key(:forms) AS k
-            CROSS JOIN form AS f ON f.key = k.value
+            CROSS JOIN form AS f ON f.number = k.value
             CROSS JOIN job_run AS j ON j.job = f.owner AND j.first_time <= :until
-            CROSS JOIN event AS e ON e.run = j.run AND e.form = f.key AND e.event_time <= :until
+            CROSS JOIN event AS e ON e.run = j.run AND e.form = f.number AND e.event_time <= :until
             UNION
             SELECT e.event_time, e.seq FROM each_key(:forms) AS k
             CROSS JOIN event AS e ON e.form = k.value AND e.run IS NULL AND e.event_time <= :until
@@ -166,7 +170,7 @@ class PastForms:
         rows = self._db.execute(
             """
             SELECT f.owner FROM each_key(:keys) AS k CROSS JOIN form_entity AS m ON m.entity = k.value
-            CROSS JOIN form AS f ON f.key = m.form AND f.first_time <= :until
+            CROSS JOIN form AS f ON f.number = m.form AND f.first_time <= :until
             UNION
             SELECT s.owner FROM each_key(:keys) AS k CROSS JOIN named_entity AS m ON m.entity = k.value
             CROSS JOIN shape AS s ON s.key = m.shape
@@ -179,7 +183,7 @@ class PastForms:
         """Return all that an owner had said by then, as shapes."""
         if owner not in self._said:
             rows = self._db.execute(
-                "SELECT f.key, f.shape, CASE WHEN EXISTS (SELECT 1 FROM said_on_day WHERE job = f.owner)"
+                "SELECT f.number, f.shape, CASE WHEN EXISTS (SELECT 1 FROM said_on_day WHERE job = f.owner)"
                 " THEN 1 ELSE 0 END FROM form AS f WHERE f.owner = ? AND f.first_time <= ?",
                 (owner, self._until),
             ).fetchall()

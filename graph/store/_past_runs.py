@@ -174,7 +174,7 @@ class PastRuns:
             f"""
             SELECT DISTINCT e.form, e.event_time / {_DAY} FROM job_run AS j
             CROSS JOIN event AS e ON e.run = j.run AND e.event_time <= :until
-            CROSS JOIN form AS f ON f.key = e.form AND f.owner = :job
+            CROSS JOIN form AS f ON f.number = e.form AND f.owner = :job
             WHERE j.job = :job AND j.first_time <= :until AND j.first_time >= :since
             """,
             {"job": job, "until": self._until, "since": since},

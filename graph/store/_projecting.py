@@ -123,7 +123,7 @@ def _declarations(db: Database, owners: Sequence[int], past: Past) -> dict[int, 
     """Return the shape that each owner declared last."""
     latest: dict[int, tuple[int, int]] = {}
     for owner, form, last_time, shape in db.execute(
-        "SELECT f.owner, f.key, f.last_time, f.shape FROM each_key(?) AS k"
+        "SELECT f.owner, f.number, f.last_time, f.shape FROM each_key(?) AS k"
         " CROSS JOIN form AS f ON f.owner = k.value AND f.declares = 1 AND f.first_time <= ?",
         (list(owners), past.until),
     ):

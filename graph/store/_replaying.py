@@ -11,16 +11,28 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from graph.store._commands import apply_all
-from graph.store._log import LogBatch, LogReader, Memory, event_key
+from graph.store._log import LogBatch, LogReader, Memory, event_key, form_texts
 from graph.store._migrations import scripts
 from graph.store._writing import accept
 from graph.store.changes import Changes, EventForm, Rejected
 from graph.store.commands import Command
 from graph.store.database import Database
+from graph.store.log_format import packed_form, runs_in_rest
 
 LOG = frozenset(
     {
-        *("log_end", "event", "receipt", "accepted", "content", "form", "run_id", "used_content"),
+        *(
+            "log_end",
+            "event",
+            "receipt",
+            "accepted",
+            "content",
+            "form",
+            "form_text",
+            "run_id",
+            "used_content",
+            "used_run",
+        ),
         *("early_event", "dead_letter", "command", "removal", "going", "going_run"),
         *("token", "audit"),
     }
@@ -126,18 +138,29 @@ class _ReplayBatch(LogBatch):
 
     def events(self, batch: Sequence[Changes]) -> None:
         """Write the events that are kept in another way than they would be now."""
-        kept = set(
-            self._db.execute(
-                "SELECT e.seq, e.event_time, e.form, e.run FROM each_key(?) AS k"
+        kept = {
+            row[0]: row[1:]
+            for row in self._db.execute(
+                "SELECT e.seq, e.event_time, e.form, e.run, e.rest FROM each_key(?) AS k"
                 " CROSS JOIN event AS e ON e.seq = k.value",
                 (list(self._seqs),),
             )
-        )
+        }
         others = []
+        runs = set[int]()
         for seq, item in zip(self._seqs, batch, strict=True):
             run = self.numbers[item.run.run_id] if item.run is not None else None
-            if (seq, item.event_time, item.form.key, run) not in kept:
-                others.append((item.event_time, item.form.key, run, self._rest(item), seq))
+            *place, rest = kept[seq]
+            form = self.form(item.form.key)
+            if place != [item.event_time, form, run]:
+                rest = self._rest(item)
+                others.append((item.event_time, form, run, rest, seq))
+            runs |= runs_in_rest(bytes(rest), self._memory.forms[item.form.key][1])
+            if run is not None:
+                runs.add(run)
+        self._db.executemany(
+            "INSERT INTO used_run VALUES (?) ON CONFLICT DO NOTHING", [(run,) for run in runs]
+        )
         self._db.executemany(
             "UPDATE event SET event_time = ?, form = ?, run = ?, rest = ? WHERE seq = ?", others
         )
@@ -151,9 +174,29 @@ class _ReplayBatch(LogBatch):
 def _drop_unused(db: Database) -> None:
     """Remove what no event of the log refers to any more."""
     db.execute("DELETE FROM form WHERE first_time > last_time")
+    _repack_forms(db)
     db.execute("DELETE FROM content WHERE key NOT IN (SELECT key FROM used_content)")
     db.execute("DELETE FROM used_content")
     db.execute(
-        "DELETE FROM run_id WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.run = run_id.number)"
+        "DELETE FROM run_id WHERE number NOT IN (SELECT number FROM used_run)"
         " AND NOT EXISTS (SELECT 1 FROM run WHERE run.parent = run_id.number)"
     )
+    db.execute("DELETE FROM used_run")
+
+
+def _repack_forms(db: Database) -> None:
+    """Keep no form any more that is there only for others to be packed with."""
+    rows = db.execute(
+        "SELECT f.owner, f.number FROM form AS f JOIN form_text AS t ON t.number = f.number"
+        " WHERE t.base IS NOT NULL AND t.base NOT IN (SELECT number FROM form) ORDER BY f.owner, f.number"
+    ).fetchall()
+    texts = form_texts(db, [number for _, number in rows])
+    bases: dict[int, int] = {}
+    packed = []
+    for owner, number in rows:
+        base = bases.get(owner)
+        known = b"" if base is None else b"".join(texts[base])
+        packed.append((base, packed_form(*texts[number], known), number))
+        bases.setdefault(owner, number)
+    db.executemany("UPDATE form_text SET base = ?, body = ? WHERE number = ?", packed)
+    db.execute("DELETE FROM form_text WHERE number NOT IN (SELECT number FROM form)")

@@ -36,7 +36,7 @@ def _shapes_of(known: Known, runs: Collection[Run]) -> dict[int, set[int]]:
     rows = known.db.execute(
         "SELECT DISTINCT e.run, f.shape FROM each_key(?) AS k"
         " CROSS JOIN event AS e ON e.run = k.value AND e.event_time <= ?"
-        " CROSS JOIN form AS f ON f.key = e.form",
+        " CROSS JOIN form AS f ON f.number = e.form",
         ([run.number for run in runs], known.until),
     )
     found: dict[int, set[int]] = {run.number: set() for run in runs}
@@ -63,9 +63,9 @@ def locations_of(known: Known, log: LogReader, runs: Collection[int]) -> dict[in
     rows = known.db.execute(
         "SELECT e.run, e.event_time, m.said FROM each_key(?) AS k"
         " CROSS JOIN event AS e ON e.run = k.value AND e.event_time <= ?"
-        " CROSS JOIN form AS f ON f.key = e.form"
-        f" CROSS JOIN form_entity AS m ON m.entity = f.owner AND m.form = f.key AND m.role = {int(Role.JOB)}"
-        " AND m.said IS NOT NULL",
+        " CROSS JOIN form AS f ON f.number = e.form"
+        " CROSS JOIN form_entity AS m ON m.entity = f.owner AND m.form = f.number"
+        f" AND m.role = {int(Role.JOB)} AND m.said IS NOT NULL",
         (list(runs), known.until),
     ).fetchall()
     latest: dict[int, tuple[int, int]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from graph.nodes import hash63
 from graph.store._log import Memory
 from graph.store.changes import Changes
 from graph.store.database import Database
-from graph.store.runs import STATES, Run, merge
+from graph.store.runs import STATES, Run, amounts_in, merge, packed_amounts
 
 _NAMES = (
     *("number", "job", "first_time", "state", "started_at", "no_start", "ended_at", "is_window", "parent"),
@@ -39,7 +40,14 @@ def write_runs(
         number = numbers[said.run_id]
         parent = numbers[said.parent_run_id] if said.parent_run_id else None
         runs[number] = merge(
-            runs.get(number), number, item.owner, item.event_time, said, parent, partial(id_of, db)
+            runs.get(number),
+            number,
+            item.owner,
+            item.event_time,
+            said,
+            parent,
+            partial(id_of, db),
+            item.observed,
         )
         shapes.setdefault((number, item.owner), set()).add(item.form.shape_key)
     changed = {number: run for number, run in runs.items() if run != before.get(number)}
@@ -72,14 +80,19 @@ def id_of(db: Database, number: int) -> bytes:
 
 def _load(db: Database, numbers: Collection[int]) -> dict[int, Run]:
     rows = db.execute(
-        f"SELECT {COLUMNS} FROM each_key(?) AS k CROSS JOIN run AS r ON r.number = k.value",
+        f"SELECT {COLUMNS}, r.wrote FROM each_key(?) AS k CROSS JOIN run AS r ON r.number = k.value",
         (list(numbers),),
     )
-    return {row[0]: run_of(row) for row in rows}
+    found = {}
+    for *row, wrote in rows:
+        run = run_of(row)
+        kept = None if wrote is None else bytes(wrote)
+        found[run.number] = replace(run, wrote=amounts_in(kept, run.usual_time)) if kept else run
+    return found
 
 
 def run_of(row: Sequence[Any]) -> Run:
-    """Return the run of a row of `COLUMNS`."""
+    """Return the run of a row of `COLUMNS`, without how much it wrote."""
     number, job, first, state, started, no_start, ended, window, parent, job_time, parent_time = row[:11]
     error, error_time = row[11:]
     usual = first if ended is None else ended
@@ -100,20 +113,18 @@ def run_of(row: Sequence[Any]) -> Run:
 
 
 def _put(db: Database, runs: Iterable[Run]) -> None:
-    marks = ", ".join("?" * 13)
-    names = ", ".join(_NAMES)
-    updates = ", ".join(f"{name} = excluded.{name}" for name in _NAMES[1:])
+    names = (*_NAMES, "wrote")
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
     db.executemany(
-        f"INSERT INTO run ({names}) VALUES ({marks}) ON CONFLICT (number) DO UPDATE SET {updates}",
+        f"INSERT INTO run ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        f" ON CONFLICT (number) DO UPDATE SET {updates}",
         [_row(run) for run in runs],
     )
 
 
 def _row(run: Run) -> tuple[Any, ...]:
-    usual = run.first_time if run.ended_at is None else run.ended_at
-
     def told(time: int | None) -> int | None:
-        return None if time == usual else time
+        return None if time == run.usual_time else time
 
     return (
         run.number,
@@ -129,6 +140,7 @@ def _row(run: Run) -> tuple[Any, ...]:
         told(run.parent_time),
         run.error,
         told(run.error_time),
+        packed_amounts(run),
     )
 
 
@@ -142,7 +154,7 @@ def _load_slots(db: Database, runs: Mapping[int, Run]) -> dict[tuple[int, int], 
         SELECT j.run, j.job, j.shapes FROM (
             SELECT DISTINCT e.run, f.owner FROM each_key(?) AS k
             CROSS JOIN event AS e ON e.run = k.value
-            CROSS JOIN form AS f ON f.key = e.form) AS said
+            CROSS JOIN form AS f ON f.number = e.form) AS said
         CROSS JOIN run AS r ON r.number = said.run
         CROSS JOIN job_run AS j ON j.job = said.owner AND j.first_time = r.first_time AND j.run = r.number
         """,

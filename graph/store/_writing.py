@@ -16,7 +16,7 @@ from graph.records import EdgeKind, Origin
 from graph.store._claims import BY_EVENT, BY_LINEAGE, BY_SCHEMA, put_claims, put_nodes
 from graph.store._commands import bring_back, keep, known_commands
 from graph.store._deriving import wait_again
-from graph.store._facet_rows import put_aliases, write_facets
+from graph.store._facet_rows import put_aliases, write_facets, write_mentions
 from graph.store._log import LogBatch, LogReader, Memory
 from graph.store._naming import note_renames, settle_names, sync_fields
 from graph.store._observing import write_observations
@@ -49,11 +49,11 @@ def apply(
         else:
             problems = item.form.problems if isinstance(item, Changes) else ()
             outcomes.append(Outcome(known[id(item)], problems=problems))
-    letters = [
-        (item.body, told.reasons)
+    letters = {
+        item.body: told.reasons
         for item, told in zip(batch, outcomes, strict=True)
         if told.reasons and not isinstance(item, Command)
-    ]
+    }
     _reject(db, letters, now)
     accepted = [item for item in events if known[id(item)] is Status.ACCEPTED]
     if accepted:
@@ -63,7 +63,7 @@ def apply(
     return outcomes
 
 
-def _reject(db: Database, letters: Iterable[tuple[bytes, Sequence[str]]], now: int) -> None:
+def _reject(db: Database, letters: Mapping[bytes, Sequence[str]], now: int) -> None:
     db.executemany(
         "INSERT INTO dead_letter (digest, received_at, reasons, body) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (digest) DO UPDATE SET reasons = excluded.reasons",
@@ -74,7 +74,7 @@ def _reject(db: Database, letters: Iterable[tuple[bytes, Sequence[str]]], now: i
                 json.dumps(reasons),
                 zlib.compress(body, 6),
             )
-            for body, reasons in letters
+            for body, reasons in letters.items()
         ],
     )
 
@@ -110,6 +110,7 @@ def accept(db: Database, events: Sequence[Changes], log: LogBatch, memory: Memor
         if said is not None and _say(db, item.owner, said):
             owners.add(item.owner)
     owners |= {item.owner for item in events if item.form.declares}
+    write_mentions(db, {log.form(key): form for key, form in new.items()})
     changed = write_facets(db, events, new, reader, before)
     described |= changed.schemas
     _put_parents(db, events)

@@ -11,7 +11,7 @@ An event that has more than the specification gives it is kept whole.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
@@ -20,6 +20,7 @@ from uuid import UUID
 import msgspec
 
 from graph.nodes import hash63
+from graph.store.hole_format import Runs, packed_like, parents_in, text_like
 
 Facets = dict[str, int | None] | None
 """Of the facets in one place their contents' keys, None for a hole; None where there is no such object."""
@@ -55,6 +56,9 @@ class Kept(IntEnum):
 _PACKED = 16
 """Added to the first byte when the holes are compressed."""
 
+_LIKE = 32
+"""Added to the first byte when they are kept by what is other than in the sample: see hole_format.py."""
+
 _WORDS = (
     b'{"_producer":"https://github.com/OpenLineage/OpenLineage/tree/1.40.1/integration/spark","_schemaURL":'
     b'"https://openlineage.io/spec/facets/1-0-0/NominalTimeRunFacet.json#/$defs/NominalTimeRunFacet",'
@@ -79,14 +83,24 @@ def form_key_text(form: Form) -> bytes:
     return msgspec.msgpack.encode(form)
 
 
-def packed_form(text: bytes) -> bytes:
-    """Return the bytes of a form as they are kept."""
-    return _deflated(text, _WORDS)
+def packed_form(text: bytes, sample: bytes, base: bytes = b"") -> bytes:
+    """Return a form and the `sample_of` an event of it as they are kept.
+
+    `base` are the bytes of a form that is likely to say much the same, with its sample.
+    """
+    return _deflated(len(text).to_bytes(4, "big") + text + sample, (_WORDS + base)[-_FARTHEST:])
 
 
-def form_of(kept: bytes) -> Form:
-    """Return a form from the bytes that were kept."""
-    return msgspec.msgpack.decode(_inflated(kept, _WORDS), type=Form)
+def form_of(kept: bytes, base: bytes = b"") -> tuple[bytes, bytes]:
+    """Return the bytes of a form and its sample from what was kept."""
+    both = _inflated(kept, (_WORDS + base)[-_FARTHEST:])
+    end = 4 + int.from_bytes(both[:4], "big")
+    return both[4:end], both[end:]
+
+
+def read_form(text: bytes) -> Form:
+    """Return a form from the bytes that it is known by."""
+    return msgspec.msgpack.decode(text, type=Form)
 
 
 def packed_content(raw: bytes) -> bytes:
@@ -99,22 +113,30 @@ def content_of(kept: bytes) -> bytes:
     return _inflated(kept, _WORDS)
 
 
-def packed_rest(time_text: str, time: int, holes: list[Any], sample: bytes) -> bytes:
+def packed_rest(time_text: str, time: int, holes: list[bytes | int], sample: bytes, runs: Runs) -> bytes:
     """Return the rest of an event as it is kept.
 
     `holes` has in the form's order the JSON text of a facet, or the key of the content that it is. `sample`
-    is the `holes_text` of another event of this form.
+    is the `sample_of` another event of this form, and `runs` are those that it may refer to.
     """
-    style = _BY_LENGTH.get(len(time_text), 0)
-    kept = style if _written(time, style) == time_text else Kept.TEXT
-    text = holes_text(holes if kept < Kept.TEXT else [time_text, *holes])
+    plain = sample_of(time_text, time, holes)
+    text = plain[1:]
+    if not text:
+        return plain
+    like = packed_like(text, sample[1:], time, runs) if plain[0] == sample[0] else None
+    if like is not None:
+        return bytes([plain[0] + _LIKE]) + like
     packed = _deflated(text, sample)
-    return bytes([kept + _PACKED]) + packed if len(packed) < len(text) else bytes([kept]) + text
+    return bytes([plain[0] + _PACKED]) + packed if len(packed) < len(text) else plain
 
 
-def holes_text(holes: list[Any]) -> bytes:
-    """Return what fills the holes as one text."""
-    return msgspec.msgpack.encode(holes) if holes else b""
+def sample_of(time_text: str | None, time: int, holes: list[bytes | int]) -> bytes:
+    """Return the rest of an event as it would be kept on its own, to compare others of its form with."""
+    texts = [hole if isinstance(hole, bytes) else _CONTENT + b"%d" % hole for hole in holes]
+    style = _BY_LENGTH.get(len(time_text or ""), 0)
+    if time_text is None or _written(time, style) == time_text:
+        return bytes([style]) + _BETWEEN.join(texts)
+    return bytes([Kept.TEXT]) + _BETWEEN.join([b'"' + time_text.encode(), *texts])
 
 
 def packed_whole(body: bytes) -> bytes:
@@ -135,23 +157,28 @@ def keys_in(form: Form) -> Iterator[int]:
 
 def keys_in_rest(rest: bytes, sample: bytes) -> Iterator[int]:
     """Yield the keys of the contents that a rest refers to."""
-    yield from (hole for hole in _holes(rest, sample) if isinstance(hole, int))
+    yield from (hole for hole in _holes(rest, sample, 0, None) if isinstance(hole, int))
+
+
+def runs_in_rest(rest: bytes, sample: bytes) -> set[int]:
+    """Return the numbers of the runs that a rest refers to."""
+    return parents_in(rest[1:], sample[1:]) if rest[0] >= _LIKE else set()
 
 
 def restored(
-    form: Form, sample: bytes, contents: Mapping[int, bytes], time: int, run_id: str, rest: bytes
+    form: Form, sample: bytes, contents: Mapping[int, bytes], time: int, runs: Runs, rest: bytes
 ) -> bytes:
     """Return an event as JSON, equal to what was received as JSON values."""
     if is_whole(rest):
         return _inflated(rest[1:], _WORDS)
     kept = rest[0] % _PACKED
-    holes = iter(_holes(rest, sample))
+    holes = iter(_holes(rest, sample, time, runs))
     event: dict[str, Any] = {}
     event |= {key: value for key, value in zip(_HEAD, form.head, strict=True) if value is not None}
-    event["eventTime"] = next(holes) if kept == Kept.TEXT else _written(time, kept)
+    event["eventTime"] = next(holes)[1:].decode() if kept == Kept.TEXT else _written(time, kept)
 
     if form.run is not None:
-        event["run"] = {"runId": run_id}
+        event["run"] = {"runId": runs.own}
         if form.run[0] is not None:
             event["run"]["facets"] = _facets(form.run[0], contents, holes)
     if form.job is not None:
@@ -197,10 +224,15 @@ def _places(form: Form) -> Iterator[Facets]:
             yield one[3]
 
 
-def _holes(rest: bytes, sample: bytes) -> Iterable[Any]:
-    text = _inflated(rest[1:], sample) if rest[0] >= _PACKED else rest[1:]
-    holes: Collection[Any] = msgspec.msgpack.decode(text) if text else ()
-    return holes
+def _holes(rest: bytes, sample: bytes, time: int, runs: Runs | None) -> list[Any]:
+    text = rest[1:]
+    if rest[0] >= _LIKE:
+        text = text_like(text, sample[1:], time, runs)
+    elif rest[0] >= _PACKED:
+        text = _inflated(text, sample)
+    if not text:
+        return []
+    return [int(hole[1:]) if hole[:1] == _CONTENT else hole for hole in text.split(_BETWEEN)]
 
 
 _STYLES = (
@@ -248,6 +280,12 @@ def run_id_of(kept: bytes) -> str:
 
 
 _WINDOW = -15
+_FARTHEST = 32_000
+"""So far back repetitions are found."""
+
+_BETWEEN = b"\0"
+_CONTENT = b"#"
+"""Between texts that fill holes, and before the key of a content: no JSON text has or begins with these."""
 
 
 def _deflated(text: bytes, known: bytes) -> bytes:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from graph.records import RunState
 from graph.store.changes import RunChange
+from graph.store.history import Observation, Observed
+from graph.store.varints import put_number, signed, take_number, unsigned
 
 STATES = (RunState.RUNNING, RunState.COMPLETE, RunState.ABORT, RunState.FAIL)
 """By their numbers in the store; of two ends at the same time the later one here counts."""
@@ -14,13 +18,17 @@ STATES = (RunState.RUNNING, RunState.COMPLETE, RunState.ABORT, RunState.FAIL)
 _TERMINAL = {"COMPLETE": RunState.COMPLETE, "ABORT": RunState.ABORT, "FAIL": RunState.FAIL}
 
 
+Amounts = Mapping[int, tuple[int, bytes]]
+"""By dataset when what was said last (`Observed.STATISTICS`), and what: of two at a time the greater text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run in the store. Times are nanoseconds since the epoch; `job` is the job of its latest event.
 
     `number` is its own and `parent` that of the run above it. `started_at` is the time of its first event
-    that is not an end. `window` says that it is a window of a service's operation. Fields named `..._time`
-    say as of which event their neighbour holds.
+    that is not an end. `window` says that it is a window of a service's operation. `wrote` is what it said of
+    how much it wrote. Fields named `..._time` say as of which event their neighbour holds.
     """
 
     number: int
@@ -35,6 +43,12 @@ class Run:
     error: str | None = None
     error_time: int | None = None
     window: bool = False
+    wrote: Amounts = field(default_factory=dict)
+
+    @property
+    def usual_time(self) -> int:
+        """When what only the latest event decides was said, but for odd runs."""
+        return self.first_time if self.ended_at is None else self.ended_at
 
     @property
     def finished(self) -> bool:
@@ -60,12 +74,13 @@ def merge(
     said: RunChange,
     parent: int | None,
     id_of: Callable[[int], bytes],
+    observed: Iterable[Observation] = (),
 ) -> Run:
     """Return the run with one more of its events; the order of events makes no difference.
 
     `number` is the run's and `parent` that of the run the event names above it; `id_of` gives the id behind a
-    number. The end latest by event time wins and, of two at the same time, FAIL before ABORT before COMPLETE.
-    A START that comes after the end changes nothing.
+    number. `observed` is what the event observed. The end latest by event time wins and, of two at the same
+    time, FAIL before ABORT before COMPLETE. A START that comes after the end changes nothing.
     """
     if run is None:
         run = Run(number, job, when, when)
@@ -79,7 +94,35 @@ def merge(
         run = replace(run, error=said.error, error_time=when)
     if said.window is not None and not run.window:
         run = replace(run, window=True)
+    said_now = {one.entity: (when, one.body) for one in observed if one.kind is Observed.STATISTICS}
+    if said_now:
+        later = {key: max(told, run.wrote.get(key, told)) for key, told in said_now.items()}
+        run = replace(run, wrote={**run.wrote, **later})
     return _with_state(run, said.event_type, when)
+
+
+def packed_amounts(run: Run) -> bytes | None:
+    """Return how much a run wrote as it is kept, None where it is not known."""
+    packed = bytearray()
+    for dataset, (when, body) in sorted(run.wrote.items()):
+        packed += dataset.to_bytes(8, "big")
+        put_number(packed, 0 if when == run.usual_time else unsigned(when - run.usual_time))
+        for count in msgspec.json.decode(body, type=tuple[int | None, int | None]):
+            put_number(packed, 0 if count is None else count + 1)
+    return bytes(packed) or None
+
+
+def amounts_in(packed: bytes | None, usual_time: int) -> Amounts:
+    """Return how much a run wrote from what was kept; `usual_time` is the run's."""
+    found, place, text = {}, 0, packed or b""
+    while place < len(text):
+        dataset = int.from_bytes(text[place : place + 8], "big")
+        since, place = take_number(text, place + 8)
+        rows, place = take_number(text, place)
+        size, place = take_number(text, place)
+        counts = [count - 1 if count else None for count in (rows, size)]
+        found[dataset] = usual_time + signed(since), msgspec.json.encode(counts)
+    return found
 
 
 def _is_later_parent(run: Run, parent: int, when: int, id_of: Callable[[int], bytes]) -> bool:

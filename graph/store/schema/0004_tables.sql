@@ -38,19 +38,25 @@ CREATE TABLE content (
     body BLOB NOT NULL
 );
 
--- What an event says but for what is its own. owner: the job, or minus the dataset of a DatasetEvent.
--- declares: 1 for a JobEvent or DatasetEvent that speaks of lineage. sample: what filled the holes first.
+-- What an event says but for what is its own, and when it was said: forms. owner: the job, or minus the dataset
+-- of a DatasetEvent. declares: 1 for a JobEvent or DatasetEvent that speaks of lineage.
 CREATE TABLE form (
-    key INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY,
+    key INTEGER NOT NULL UNIQUE,
     owner INTEGER NOT NULL,
     shape INTEGER NOT NULL,
     declares INTEGER NOT NULL,
     first_time INTEGER NOT NULL,
-    last_time INTEGER NOT NULL,
-    body BLOB NOT NULL,
-    sample BLOB NOT NULL
+    last_time INTEGER NOT NULL
 );
 CREATE INDEX form_owner ON form (owner);
+
+-- Forms themselves, with what filled the holes first. base: another one that this was packed with.
+CREATE TABLE form_text (
+    number INTEGER PRIMARY KEY,
+    base INTEGER,
+    body BLOB NOT NULL
+);
 
 -- The ids of runs, as log_format.py has them, under small numbers; key: 63 bits of a hash.
 CREATE TABLE run_id (
@@ -200,7 +206,8 @@ CREATE TABLE form_entity (
 
 -- state: 0 RUNNING, 1 COMPLETE, 2 ABORT, 3 FAIL. parent: the number of the run above it.
 -- started_at: NULL where that is first_time; no_start: no event but ends. Times of what only the latest event
--- decides (..._time) are NULL where that is the end or, without one, the first event.
+-- decides (..._time) are NULL where that is the end or, without one, the first event. wrote: how much it wrote to
+-- which dataset, as runs.py has it.
 CREATE TABLE run (
     number INTEGER PRIMARY KEY,
     job INTEGER NOT NULL,
@@ -214,7 +221,8 @@ CREATE TABLE run (
     job_time INTEGER,
     parent_time INTEGER,
     error TEXT,
-    error_time INTEGER
+    error_time INTEGER,
+    wrote BLOB
 );
 CREATE INDEX run_first_time ON run (first_time);
 CREATE INDEX run_parent ON run (parent, job) WHERE parent IS NOT NULL;
@@ -294,7 +302,7 @@ CREATE TABLE job_parent (
 ) WITHOUT ROWID;
 CREATE INDEX job_parent_of ON job_parent (parent);
 
--- What was observed of a run, where there was something to observe (kinds: `Observed` in history.py).
+-- What else was observed of a run, where there was something to observe (kinds: `Observed` in history.py).
 -- entity: the dataset, or the shape whose statements were counted. The latest counts, then the greater body.
 CREATE TABLE observation (
     run INTEGER NOT NULL,

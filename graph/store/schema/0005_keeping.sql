@@ -36,9 +36,12 @@ CREATE TABLE removal (
     body TEXT NOT NULL
 );
 
--- Used while the log is taken in again, and empty at all other times: the contents that are used.
+-- Used while the log is taken in again, and empty at all other times: the contents and runs that events refer to.
 CREATE TABLE used_content (
     key INTEGER PRIMARY KEY
+);
+CREATE TABLE used_run (
+    number INTEGER PRIMARY KEY
 );
 
 -- Used while something is removed, and empty at all other times: the events that go, and the runs.

@@ -36,7 +36,7 @@ def fill(store: LineageStore, rows: int) -> None:
     )
     db: Any = store._db  # type: ignore[attr-defined]
     keys = [(n, job("ns", f"job {n}").key) for n in range(JOBS)]
-    forms = dict(db.execute("SELECT owner, key FROM form").fetchall())
+    forms = dict(db.execute("SELECT owner, number FROM form").fetchall())
     shapes = dict(db.execute("SELECT job, shapes FROM job_run").fetchall())
     with db.transaction():
         db.execute("CREATE TEMPORARY TABLE of_job (number BIGINT, job BIGINT, form BIGINT, shapes BIGINT)")
@@ -48,7 +48,7 @@ def fill(store: LineageStore, rows: int) -> None:
             f"event SELECT i, {NOON}, o.form, i, (SELECT rest FROM event WHERE seq = 1) {of_job}",
             "run_id SELECT i, i, (SELECT id FROM run_id WHERE number = 1) FROM n",
             f"run SELECT i, o.job, {NOON}, CASE WHEN i % 1000 = 7 THEN 3 ELSE 1 END, NULL, 1, {NOON}, 0,"
-            f" NULL, NULL, NULL, NULL, NULL {of_job}",
+            f" NULL, NULL, NULL, NULL, NULL, NULL {of_job}",
             f"job_run SELECT o.job, {NOON}, i, 1, 1, o.shapes {of_job}",
             "node SELECT i, 3, 'ns', 'other ' || i, '' || i, NULL, NULL, 1 FROM n",
             "query SELECT i, i % 1000, 's', 'e', 'f' || (i % 5000), NULL, 0, 'op ' || (i % 200),"

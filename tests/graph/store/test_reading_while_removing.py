@@ -85,7 +85,7 @@ def test_a_form_that_is_removed_while_it_is_read_is_gone(stores: tuple[LineageSt
     forms = [key for (key,) in store._db.execute("SELECT form FROM event ORDER BY seq")]  # type: ignore[attr-defined]
     db = Interrupted(
         other._db,  # type: ignore[attr-defined]
-        "FROM form",
+        "JOIN form_text",
         lambda: prune_job(store),
     )
     with pytest.raises(GoneError):
