@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from itertools import count
@@ -53,6 +54,7 @@ class PostgresqlDatabase:
         self._format = format
         self._patience = 0
         self._in_transaction = False
+        self._types: dict[str, dict[str, str]] = {}
         self._given_back = False
         self._cursors = count(1)
         self.connection = self._connected()
@@ -64,9 +66,40 @@ class PostgresqlDatabase:
 
     def executemany(self, sql: str, rows: Iterable[Values]) -> int:
         """See `Database.executemany`."""
+        rows = list(rows)
+        if not rows:
+            return 0
+        if len(rows) > 1 and (together := self._together(sql, rows)) is not None:
+            return max(0, self.connection.execute(*together, binary=True).rowcount)
         cursor = self.connection.cursor(binary=True)
         cursor.executemany(_translated(sql), rows)
         return max(0, cursor.rowcount)
+
+    def _together(self, sql: str, rows: Sequence[Values]) -> tuple[bytes, list[list[Any]]] | None:
+        """Return one statement for all rows, and its values; None where it takes one for each."""
+        if any(isinstance(value, list) for value in rows[0]):
+            return None
+        found = _INSERT.fullmatch(sql)
+        if found is not None:
+            types = self._types_of(found["table"], found["columns"])
+        elif (found := _UPDATE.fullmatch(sql)) is not None:
+            types = tuple(_TYPES.get(type(value), "bigint") for value in rows[0])
+        else:
+            return None
+        return _for_all(sql, types), [list(column) for column in zip(*rows, strict=True)]
+
+    def _types_of(self, table: str, columns: str | None) -> tuple[str, ...]:
+        """Return the types of columns of a table: of all, or of those that are listed."""
+        if table not in self._types:
+            rows = self.connection.execute(
+                "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
+                " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+                (table,),
+            )
+            self._types[table] = dict(rows.fetchall())
+        types = self._types[table]
+        names = types if columns is None else [name.strip() for name in columns.split(",")]
+        return tuple(types[name] for name in names)
 
     def stream(self, sql: str, values: Values = ()) -> Iterator[Row]:
         """See `Database.stream`."""
@@ -182,10 +215,18 @@ class _ListDumper(Dumper):
     """Writes lists without a type, which a cast gives: psycopg would take that of the first list."""
 
     def dump(self, obj: list[Any]) -> bytes:
-        """Return the text of an array of integers or texts."""
-        return (
-            "{" + ",".join([str(each) if type(each) is int else _quoted(each) for each in obj]) + "}"
-        ).encode()
+        """Return the text of an array of integers, texts and bytes, some of which may be None."""
+        return f"{{{','.join([_in_array(each) for each in obj])}}}".encode()
+
+
+def _in_array(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    return _quoted(value)
 
 
 def _quoted(text: str) -> str:
@@ -196,3 +237,33 @@ def _quoted(text: str) -> str:
 @lru_cache(maxsize=2000)
 def _translated(sql: str) -> bytes:
     return translate(sql, _DIALECT).text.encode()
+
+
+_TYPES: dict[type, str] = {bytes: "bytea", str: "text"}
+_INSERT = re.compile(
+    r"""\s* INSERT\ INTO\ (?P<table>\w+) \s* (?:\((?P<columns>[\w,\s]+)\))? \s*
+    VALUES\ \((?:\?,\ )*\?\) (?P<rest>\s[^?:]*)?""",
+    re.VERBOSE,
+)
+_UPDATE = re.compile(r"UPDATE (?P<table>\w+) SET (?P<set>[^:]+?) WHERE (?P<where>[^:]+)")
+
+
+@lru_cache(maxsize=500)
+def _for_all(sql: str, types: tuple[str, ...]) -> bytes:
+    """Return an INSERT or UPDATE that takes the values of all rows at once, as a list for each column."""
+    lists = ", ".join(f"%s::{type_}[]" for type_ in types)
+    insert = _INSERT.fullmatch(sql)
+    if insert is not None:
+        columns = f"({insert['columns']})" if insert["columns"] else ""
+        rest = _translated(insert["rest"] or "").decode()
+        return f"INSERT INTO {insert['table']} {columns} SELECT * FROM unnest({lists}) {rest}".encode()
+    update = _UPDATE.fullmatch(sql)
+    assert update is not None
+    places = count(1)
+    changed, where = (
+        re.sub(r"\?", lambda _: f"each_row.v{next(places)}", update[part]) for part in ("set", "where")
+    )
+    names = ", ".join(f"v{place}" for place in range(1, len(types) + 1))
+    return (
+        f"UPDATE {update['table']} SET {changed} FROM unnest({lists}) AS each_row ({names}) WHERE {where}"
+    ).encode()

@@ -57,7 +57,10 @@ class Database(Protocol):
         """Run one statement. Outside of `transaction` it only reads."""
 
     def executemany(self, sql: str, rows: Iterable[Values]) -> int:
-        """Run one statement for each of the rows and return how many rows it changed in all."""
+        """Run one statement for each of the rows and return how many rows it changed in all.
+
+        An engine may run it for all of them at once: no two of them change the same row in different ways.
+        """
 
     def stream(self, sql: str, values: Values = ()) -> Iterator[Row]:
         """Yield the rows of a long answer as they were when it began; other statements may run meanwhile."""
