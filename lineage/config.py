@@ -21,6 +21,8 @@ from typing import Any
 from lineage.destination import (
     Destination,
     configured_destination,
+    is_server,
+    server_destination,
     store_destination,
     store_location,
     transport_destination,
@@ -44,6 +46,8 @@ class Config:
     outbox_durability: str
     ship: bool
     destination: Destination
+    token: str | None = field(default=None, repr=False)
+    ca: str | None = None
     openlineage: OpenLineageConfig = field(default_factory=OpenLineageConfig)
     service_name: str = "unknown"
     environment: str = "unknown"
@@ -142,7 +146,9 @@ def load_config(arguments: Mapping[str, Any], environment: Mapping[str, str]) ->
         outbox_limit=values["outbox_limit"] or 1 << 30,
         outbox_durability=values["outbox_durability"] or "NORMAL",
         ship=values["ship"] is not False,
-        destination=destination or store_destination(store),
+        destination=destination or _of_store(store, values),
+        token=values["token"],
+        ca=values["ca"],
         openlineage=theirs,
         service_name=values["service_name"] or _program(),
         environment=values["environment"] or "unknown",
@@ -156,6 +162,13 @@ def load_config(arguments: Mapping[str, Any], environment: Mapping[str, str]) ->
         prices=values["prices"],
         otel_old_names=values["otel_old_names"] is True,
     )
+
+
+def _of_store(store: str, values: Mapping[str, Any]) -> Destination:
+    """Return where events go that are for a store: it drains them, but for one behind a server."""
+    if is_server(store):
+        return server_destination(store, token=values["token"], ca=values["ca"])
+    return store_destination(store)
 
 
 def _program() -> str:

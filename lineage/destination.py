@@ -41,8 +41,25 @@ def store_location(store: str | os.PathLike[str]) -> str:
     """Return a store's location in its one spelling: an absolute path, or a URL as it is."""
     text = os.fspath(store)
     if "://" in text and not text.startswith("sqlite://"):
+        if is_server(text):
+            return text.rstrip("/")
         return f"postgresql://{text[11:]}" if text.startswith("postgres://") else text
     return str(Path(text.removeprefix("sqlite://")).expanduser().absolute())
+
+
+def is_server(location: str) -> bool:
+    """Tell whether a store's location is the URL of a server (`lineage serve`) rather than of a store."""
+    return location.startswith(("http://", "https://"))
+
+
+def server_destination(url: str, *, token: str | None, ca: str | None) -> Destination:
+    """Return the destination of events whose store is behind a server."""
+    options: dict[str, Any] = {"type": "http", "url": url}
+    if token is not None:
+        options["auth"] = {"type": "api_key", "apiKey": token}
+    if ca is not None:
+        options["verify"] = ca
+    return transport_destination(options)
 
 
 def store_destination(store: str | os.PathLike[str]) -> Destination:

@@ -56,6 +56,10 @@ def _folder(text: str) -> Path:
     return Path(_words(text)).expanduser().absolute()
 
 
+def _file(text: str) -> str:
+    return str(_folder(text))
+
+
 SINKS = ("lineage", "stderr", "stdout", "otel", "none")
 
 
@@ -109,8 +113,22 @@ SETTINGS: tuple[Setting, ...] = (
         "store",
         ("LINEAGE_STORE",),
         _words,
-        "a file path or a PostgreSQL URL",
+        "a file path, a PostgreSQL URL, or the URL of a server",
         "The store that questions are asked of. Default: lineage.db in the user's data folder.",
+    ),
+    Setting(
+        "token",
+        ("LINEAGE_TOKEN",),
+        _words,
+        "a token of the server",
+        "What a server is asked with, where the store is one. Default: none.",
+    ),
+    Setting(
+        "ca",
+        ("LINEAGE_CA",),
+        _file,
+        "a file of certificates (PEM)",
+        "Who may vouch for a server that is asked by https. Default: the authorities of requests.",
     ),
     Setting(
         "outbox",

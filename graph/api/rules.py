@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from graph.questions import QUESTIONS
 from graph.store.access import Role
 
 
@@ -37,7 +38,7 @@ def need_of(method: str, path: str) -> Need:
             return Need(Role.ADMIN)
         case ["api", "v2", "openapi.json"]:
             return Need(Role.READER, in_handler=True)
-        case ["api", "v2", "ask"]:
+        case ["api", "v2", question] if question in QUESTIONS and method in {"GET", "POST"}:
             return Need(Role.READER, in_handler=True)
     return Need(_by_method(method))
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from graph.errors import InvalidQueryError
-from graph.queries.schema_changes import Change, Drop, Rename, Retype
-from graph.queries.schema_comparison import Schema
 from graph.queries.schema_shapes import read_schema
+from graph.questions.changes import pair
 
 DropOption = Annotated[
     list[str] | None,
@@ -46,26 +45,17 @@ IgnoreUnknownOption = Annotated[
 ]
 
 
-def named_changes(
-    drop: Sequence[str] | None, rename: Sequence[str] | None, type_: Sequence[str] | None
-) -> list[Change]:
-    """Return the changes that options name one by one. Raises BadParameter where one is not `A=B`."""
-    return [
-        *(Drop(name) for name in drop or ()),
-        *(Rename(*_pair(text, "--rename", "A=B")) for text in rename or ()),
-        *(Retype(*_pair(text, "--type", "FIELD=T")) for text in type_ or ()),
-    ]
+def check_pairs(texts: Sequence[str] | None, option: str, form: str) -> None:
+    """Raise BadParameter where one of the texts of an option is not `A=B`."""
+    for text in texts or ():
+        try:
+            pair(text, form)
+        except InvalidQueryError as error:
+            raise typer.BadParameter(str(error), param_hint=option) from error
 
 
-def _pair(text: str, option: str, form: str) -> tuple[str, str]:
-    left, _, right = text.partition("=")
-    if not left.strip() or not right.strip():
-        raise typer.BadParameter(f"{text!r} is not {form}", param_hint=option)
-    return left.strip(), right.strip()
-
-
-def schema_in(file: Path) -> Schema:
-    """Return the schema in a JSON file.
+def schema_in(file: Path) -> Any:
+    """Return the JSON value in a file, which is a schema.
 
     Raises BadParameter where the file cannot be read or is not JSON, InvalidQueryError where that is no
     schema.
@@ -75,9 +65,10 @@ def schema_in(file: Path) -> Schema:
     except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"{file} is not JSON: {error}", param_hint="--schema") from error
     try:
-        return read_schema(value)
+        read_schema(value)
     except InvalidQueryError as error:
         raise InvalidQueryError(f"{file}: {error}") from error
+    return value
 
 
 def critical_names(names: Sequence[str] | None, file: Path | None) -> list[str]:

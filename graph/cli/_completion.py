@@ -36,9 +36,10 @@ def _offers(given: str | None, incomplete: str) -> list[str]:
 
     from graph.cli._store import location_of
     from graph.store import may_exist, open_store
+    from lineage.destination import is_server
 
     location = location_of(given)
-    if not may_exist(location):
+    if is_server(location) or not may_exist(location):
         return []
     with closing(open_store(location, read_only=True, patience=0)) as store:
         return _names(store, incomplete) or _fields(store, incomplete)

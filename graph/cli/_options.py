@@ -13,7 +13,7 @@ Store = Annotated[
     typer.Option(
         "--store",
         metavar="STORE",
-        help="The store: a file, or the URL of a PostgreSQL database.  "
+        help="The store: a file, the URL of a PostgreSQL database, or of a server.  "
         "[default: LINEAGE_STORE, else lineage.db in the user's data folder]",
     ),
 ]

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from graph.cli._output import time_text
+from graph import questions
 from graph.errors import StoreError
-from graph.queries.answer import Answer
+from graph.questions import Asked, moment
 from graph.store import default_location, may_exist, open_store
-from graph.store.base import LineageReader, LineageStore
+from graph.store.base import LineageStore
 from lineage.config import current_config
-from lineage.destination import store_destination, store_location
+from lineage.destination import is_server, store_destination, store_location
 from lineage.outbox import outbox_files
+
+if TYPE_CHECKING:
+    from graph.client import Server
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SECONDS = 2.0
 """How long a question may wait for events and SQL to be taken in."""
@@ -29,28 +35,6 @@ class Opened:
     reader: LineageStore
     incomplete: bool
 
-    def said(self, answer: Answer) -> Answer:
-        """Return the answer with what is known about its completeness."""
-        return replace(answer, incomplete=self.incomplete)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What questions read: a store, or the store as of `time`; `incomplete` as of `Opened`."""
-
-    reader: LineageReader
-    incomplete: bool
-    time: datetime | None = None
-
-    @property
-    def query(self) -> dict[str, str | None]:
-        """What it adds to the query of an answer: nothing, or the time."""
-        return {} if self.time is None else {"asOf": time_text(self.time)}
-
-    def said(self, answer: Answer) -> Answer:
-        """Return the answer with what is known about its completeness, and as of when it is."""
-        return replace(answer, incomplete=self.incomplete, query={**answer.query, **self.query})
-
 
 @contextmanager
 def asking(store: str | None, as_of: str | None) -> Iterator[Asked]:
@@ -60,16 +44,53 @@ def asking(store: str | None, as_of: str | None) -> Iterator[Asked]:
 
     Raises InvalidQueryError when the text is no time, or when the events of that time were removed.
     """
-    if as_of is None:
-        with opened(store) as now, now.reader.snapshot():
-            yield Asked(now.reader, now.incomplete)
-        return
-    from graph.ingest import as_of as reader_as_of
-    from graph.queries import since_time
+    with opened(store) as now, moment(now.reader, as_of, incomplete=now.incomplete) as asked:
+        yield asked
 
-    time = since_time(as_of, datetime.now(UTC))
-    with opened(store) as now, now.reader.snapshot():
-        yield Asked(reader_as_of(now.reader, time), now.incomplete, time)
+
+def ask(
+    store: str | None,
+    as_of: str | None,
+    question: Callable[Concatenate[Asked, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Return the answer to a question of `graph.questions`, from a store or from a server of one.
+
+    It is as of the time that the text tells where it is given. Raises as `opened`, and what is wrong with the
+    question.
+    """
+    location = location_of(store)
+    if is_server(location):
+        from inspect import signature
+
+        bound = signature(question).bind(None, *args, **kwargs)
+        _, *given = bound.arguments.items()
+        return server_at(location).ask(question.__name__, as_of, dict(given))  # type: ignore[no-any-return]
+    with opened(store) as now:
+        indexed = question is not questions.search or _indexed(now.reader)
+        with moment(now.reader, as_of, incomplete=now.incomplete or not indexed) as asked:
+            return question(asked, *args, **kwargs)
+
+
+def server_at(location: str) -> Server:
+    """Return the server at a URL, with the token and the CA of the settings."""
+    from graph.client import Server
+
+    config = current_config()
+    return Server(location, token=config.token, ca=config.ca)
+
+
+def _indexed(store: LineageStore) -> bool:
+    """Have search know what is in the store; False where that was not possible in time."""
+    if not store.unindexed():
+        return True
+    from graph.ingest import index
+
+    try:
+        return index(store, seconds=SECONDS)
+    except StoreError:
+        return False
 
 
 def location_of(store: str | None) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from graph import questions
 from graph.cli._answers import (
     PAGE,
     Format,
@@ -21,7 +22,7 @@ from graph.cli._answers import (
 from graph.cli._markdown import print_markdown_table
 from graph.cli._options import AsOf, Cursor, Json, Limit, Name, Store
 from graph.cli._output import print_note, print_table
-from graph.cli._store import asking
+from graph.cli._store import ask
 from graph.nodes import Node
 from graph.queries.answer import Answer, AnswerEdge
 from graph.records import Origin
@@ -59,11 +60,7 @@ def columns(
 
     Where the columnLineage facet of an event and its SQL disagree, the better one is shown and named.
     """
-    from graph import queries
-
-    depths = None if all_ else depth
-    with asking(store, as_of) as asked:
-        answer = asked.said(queries.columns(asked.reader, name, depth=depths, origins=origins))
+    answer = ask(store, as_of, questions.columns, name, None if all_ else depth, origins=origins)
     show = partial(_print_sources, origins=origins)
     print_answer(
         answer,

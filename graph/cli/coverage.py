@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from graph.cli._change_options import CriticalFileOption, critical_names
+from graph import questions
+from graph.cli._change_options import CriticalFileOption, check_pairs, critical_names
 from graph.cli._completion import complete_name
 from graph.cli._options import AsOf, Json, Store
-from graph.cli._output import print_items, print_note, time_text
-from graph.cli._store import asking
-from graph.queries.coverage import Check, Layer
+from graph.cli._output import print_json, print_note
+from graph.cli._store import ask
+from graph.queries.coverage import Check
 
 Checks = Annotated[
     list[Check] | None,
@@ -78,58 +78,25 @@ def coverage(
 
     Exits with 1 when a check covers less than --fail-under; what there was nothing to look at for is skipped.
     """
-    from graph.queries.coverage import check_coverage
-
-    layers = [_layer(text) for text in layer or ()]
-    names = critical_names(critical, critical_file)
-    ago = {"since": since, "unfinished_after": unfinished_after, "older_than": older_than}
-    with asking(store, as_of) as asked:
-        now = asked.time or asked.reader.latest_event_time() or datetime.now(UTC)
-        results = check_coverage(
-            asked.reader,
-            check or tuple(Check),
-            critical=names,
-            layers=layers,
-            as_of=now,
-            **{name: _ago(text, now) for name, text in ago.items()},
-        )
-        incomplete = asked.incomplete
+    check_pairs([text for text in layer or () if "=" in text or not text.strip()], "--layer", "NAME=PATTERN")
+    found = ask(
+        store,
+        as_of,
+        questions.coverage,
+        [each.value for each in check or ()],
+        critical_names(critical, critical_file),
+        layer or (),
+        since=since,
+        unfinished_after=unfinished_after,
+        older_than=older_than,
+    )
     if json:
-        query = {
-            "checks": [each.value for each in check or Check],
-            "failUnder": fail_under,
-            "critical": names,
-            "layers": {each.name: each.pattern for each in layers},
-            "asOf": time_text(now),
-            "since": since,
-            "unfinishedAfter": unfinished_after,
-            "olderThan": older_than,
-        }
-        print_items(query, [each.as_json(fail_under, limit) for each in results])
+        print_json(found.as_json(fail_under, limit))
     else:
         from graph.cli._checklist import print_checklist
 
-        print_checklist(results, fail_under, limit)
-    if incomplete:
+        print_checklist(found.results, fail_under, limit)
+    if found.incomplete:
         print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
-    if any(each.fails(fail_under) for each in results):
+    if any(each.fails(fail_under) for each in found.results):
         raise typer.Exit(1)
-
-
-def _layer(text: str) -> Layer:
-    name, equals, pattern = text.partition("=")
-    if not equals:
-        pattern = name
-    if not name.strip() or not pattern.strip():
-        raise typer.BadParameter(f"{text!r} is not NAME=PATTERN", param_hint="--layer")
-    return Layer(name.strip(), pattern.strip())
-
-
-def _time(text: str, now: datetime) -> datetime:
-    from graph.queries.query_list import since_time
-
-    return since_time(text, now)
-
-
-def _ago(text: str, now: datetime) -> timedelta:
-    return now - _time(text, now)

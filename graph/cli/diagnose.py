@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from graph import questions
 from graph.cli._options import Json, Name, Store
 from graph.cli._output import print_json, print_note
-from graph.cli._store import asking
+from graph.cli._store import ask
 
 At = Annotated[
     str | None,
@@ -29,11 +29,7 @@ def diagnose(name: Name, at: At = None, json: Json = False, store: Store = None)
     Suspects are what failed, is late or has changed on the way, the nearest first, each with its evidence. Of
     a job: what it writes (or reads, if it writes nothing), and what depends on that.
     """
-    from graph.queries import diagnose_metric
-
-    with asking(store, at) as asked:
-        now = asked.time or datetime.now(UTC)
-        found = diagnose_metric(asked.reader, name, now=now).incomplete(asked.incomplete)
+    found = ask(store, at, questions.diagnose, name)
     if json:
         print_json(found.as_json())
         return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from graph import questions
 from graph.cli._answers import PAGE, Format, FormatOption, print_answer
 from graph.cli._options import AsOf, Cursor, Depth, Json, Limit, Name, Store
-from graph.cli._store import asking
+from graph.cli._store import ask
 
 
 def downstream(
@@ -18,8 +19,5 @@ def downstream(
     store: Store = None,
 ) -> None:
     """Show every dataset and job that is made from a dataset or job, or every field made from a field."""
-    from graph import queries
-
-    with asking(store, as_of) as asked:
-        answer = asked.said(queries.downstream(asked.reader, name, depth=depth))
+    answer = ask(store, as_of, questions.downstream, name, depth)
     print_answer(answer, json=json, format_=format_, limit=limit, cursor=cursor)

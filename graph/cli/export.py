@@ -5,20 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from heapq import merge
-from operator import itemgetter
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated
 
 import typer
 
 from graph.cli._options import AsOf, Depth, Store
 from graph.cli._output import print_note
-from graph.cli._store import Asked, Opened, asking, opened
+from graph.cli._store import asking, location_of, opened, server_at
 from graph.nodes import Node, NodeType
 from graph.queries.answer import AnswerEdge, AnswerNode
+from graph.questions import Asked
 from graph.records import EdgeKind
-
-_T = TypeVar("_T")
+from lineage.destination import is_server
 
 
 class ExportFormat(StrEnum):
@@ -62,8 +60,7 @@ def export(
     if format_ is ExportFormat.EVENTS:
         if as_of is not None:
             raise typer.BadParameter("events are written as a whole, with their times", param_hint="--as-of")
-        with opened(store) as kept:
-            _write_events(kept)
+        _write_events(store)
         return
     with asking(store, as_of) as asked:
         for line in _lines(asked, format_, name, depth):
@@ -111,23 +108,16 @@ def _whole(asked: Asked, *, drawn: bool) -> tuple[Iterable[Node], Iterable[Answe
     return every_node(asked.reader, types), every_edge(asked.reader, kinds)
 
 
-def _write_events(asked: Opened) -> None:
+def _write_events(store: str | None) -> None:
     """Write events and commands as they came; line breaks in an event stand between parts of its JSON."""
-    from graph.store.commands import line_of
+    location = location_of(store)
+    if is_server(location):
+        for chunk in server_at(location).events():
+            sys.stdout.buffer.write(chunk)
+    else:
+        from graph.questions.log import event_lines
 
-    events = _paged(asked.reader.bodies)
-    commands = ((number, line_of(command)) for number, command in _paged(asked.reader.commands))
-    for _, line in merge(events, commands, key=itemgetter(0)):
-        sys.stdout.buffer.write(line.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n")
+        with opened(store) as kept:
+            for line in event_lines(kept.reader):
+                sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
-
-
-class _Reading(Protocol[_T]):
-    def __call__(self, *, after: int) -> list[tuple[int, _T]]: ...
-
-
-def _paged(read: _Reading[_T]) -> Iterator[tuple[int, _T]]:
-    after = 0
-    while page := read(after=after):
-        after = page[-1][0]
-        yield from page

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import typer
 
+from graph import questions
 from graph.cli._answers import PAGE, Format, FormatOption, draw_in_markdown, print_answer, print_nodes
 from graph.cli._change_options import (
     CriticalFileOption,
@@ -15,14 +14,14 @@ from graph.cli._change_options import (
     RenameOption,
     SchemaOption,
     TypeOption,
+    check_pairs,
     critical_names,
-    named_changes,
     schema_in,
 )
 from graph.cli._markdown import print_markdown_table
 from graph.cli._options import AsOf, Cursor, Depth, Json, Limit, Name, Store
 from graph.cli._queries_table import print_readers
-from graph.cli._store import asking
+from graph.cli._store import ask
 from graph.queries.answer import Answer
 
 
@@ -49,27 +48,32 @@ def impact(
 
     With --drop, --rename, --type or --schema: what these changes of a dataset affect, each and together.
     """
-    from graph import queries
-
-    named = named_changes(drop, rename, type_)
+    check_pairs(rename, "--rename", "A=B")
+    check_pairs(type_, "--type", "FIELD=T")
     guarded = critical_names(critical, critical_file)
-    if named or schema is not None:
+    if drop or rename or type_ or schema is not None:
         from graph.cli._change_report import print_changes
 
         new = None if schema is None else schema_in(schema)
-        with asking(store, as_of) as asked:
-            found = queries.impact_of_changes(
-                asked.reader, name, named, schema=new, critical=guarded, depth=depth
-            )
-            found = replace(found, answer=asked.said(found.answer))
+        found = ask(
+            store,
+            as_of,
+            questions.changes,
+            name,
+            drop=drop or (),
+            rename=rename or (),
+            retype=type_ or (),
+            schema=new,
+            critical=guarded,
+            depth=depth,
+        )
         print_changes(found, json=json, format_=format_, limit=limit, cursor=cursor)
         raise typer.Exit(int(found.hits_critical(ignore_unknown=ignore_unknown)))
     if critical or critical_file or ignore_unknown:
         raise typer.BadParameter(
             "it judges a change: give --drop, --rename, --type or --schema too", param_hint="--critical"
         )
-    with asking(store, as_of) as asked:
-        answer = asked.said(queries.impact(asked.reader, name, depth=depth))
+    answer = ask(store, as_of, questions.impact, name, depth)
     print_answer(
         answer,
         json=json,

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from graph import questions
 from graph.cli._answers import Format, FormatOption, name_text, print_answer
 from graph.cli._completion import complete_name
 from graph.cli._options import AsOf, Json, Store
 from graph.cli._output import print_note
-from graph.cli._store import asking
+from graph.cli._store import ask
 from graph.exports.labels import one_line
 from graph.queries.answer import Answer
 
@@ -29,14 +30,11 @@ def path(
     store: Store = None,
 ) -> None:
     """Show a shortest path from one dataset, field or job to another; exit with 1 when there is none."""
-    from graph import queries
-
-    with asking(store, as_of) as asked:
-        answer = asked.said(queries.path(asked.reader, source, target))
-        back = bool(answer.nodes) or bool(queries.path(asked.reader, target, source).nodes)
+    found = ask(store, as_of, questions.path, source, target)
+    answer = found.answer
     print_answer(answer, json=json, format_=format_, limit=max(1, len(answer.nodes)), table=_print_steps)
     if not answer.nodes:
-        hint = f" There is one the other way: lineage path {target} {source}" if back else ""
+        hint = f" There is one the other way: lineage path {target} {source}" if found.back else ""
         print_note(f"There is no path from {source} to {target}.{hint}")
         raise typer.Exit(1)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from graph import questions
 from graph.cli._completion import complete_name
 from graph.cli._options import AsOf, Cursor, Json, Limit, Store
-from graph.cli._output import print_items, print_note, time_text
-from graph.cli._store import asking
+from graph.cli._output import print_json, print_note
+from graph.cli._store import ask
 
 Dataset = Annotated[
     str | None,
@@ -57,32 +57,28 @@ def queries(
 
     The longest time in all comes first. All that is given must be true of what is listed.
     """
-    from graph import queries as ask
     from graph.cli._queries_table import print_queries
 
-    began = None if since is None else ask.since_time(since, datetime.now(UTC))
-    with asking(store, as_of) as asked:
-        found, more = ask.queries(
-            asked.reader,
-            of_dataset=dataset,
-            of_field=field,
-            actor=actor,
-            agent=agent,
-            operation=operation,
-            service=service,
-            fingerprint=fingerprint,
-            since=began,
-            limit=limit,
-            cursor=cursor,
-        )
-        incomplete = asked.incomplete
+    found = ask(
+        store,
+        as_of,
+        questions.queries,
+        dataset=dataset,
+        field=field,
+        actor=actor,
+        agent=agent,
+        operation=operation,
+        service=service,
+        fingerprint=fingerprint,
+        since=since,
+        limit=limit,
+        cursor=cursor,
+    )
     if json:
-        query = {"dataset": dataset, "field": field, "actor": actor, "agent": agent, "operation": operation}
-        query |= {"service": service, "fingerprint": fingerprint, "since": time_text(began)}
-        print_items({**query, **asked.query}, [item.as_json() for item in found], more)
+        print_json(found.as_json())
     else:
-        print_queries(found)
-        if more is not None:
-            print_note(f"There is more: --cursor {more}")
-    if incomplete:
+        print_queries(found.items)
+        if found.next is not None:
+            print_note(f"There is more: --cursor {found.next}")
+    if found.incomplete:
         print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")

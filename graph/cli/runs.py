@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from graph import questions
 from graph.cli._options import AsOf, Cursor, Json, Limit, Store
-from graph.cli._output import duration_text, print_items, print_note, print_table, time_text
-from graph.cli._store import asking
-from graph.nodes import job as job_node
-from graph.queries.run_list import runs as list_runs
+from graph.cli._output import duration_text, print_json, print_note, print_table, time_text
+from graph.cli._store import ask
 from graph.records import RunRecord, RunState
 
 Jobs = Annotated[
@@ -34,28 +33,14 @@ def runs(
     store: Store = None,
 ) -> None:
     """List runs, the latest start first, with their state and how long they took."""
-    with asking(store, as_of) as asked:
-        found, more = list_runs(asked.reader, job or None, states=state or (), limit=limit, cursor=cursor)
+    states = [each.value for each in state or ()]
+    found = ask(store, as_of, questions.runs, job or (), states, limit=limit, cursor=cursor)
     if json:
-        query = {"job": " ".join(job) if job else None, "states": [each.value for each in state or ()]}
-        print_items({**query, **asked.query}, [_as_json(run) for run in found], more)
+        print_json(found.as_json())
         return
-    print_table(["run", "job", "state", "started", "took", "error"], [_row(run) for run in found])
-    if more is not None:
-        print_note(f"There is more: --cursor {more}")
-
-
-def _as_json(run: RunRecord) -> dict[str, Any]:
-    return {
-        "runId": run.run_id,
-        "job": job_node(run.job_namespace, run.job_name).id,
-        "state": run.state.value,
-        "startedAt": time_text(run.started_at),
-        "endedAt": time_text(run.ended_at),
-        "durationMs": run.duration_ms,
-        "parentRunId": run.parent_run_id,
-        "error": run.error,
-    }
+    print_table(["run", "job", "state", "started", "took", "error"], [_row(run) for run in found.items])
+    if found.next is not None:
+        print_note(f"There is more: --cursor {found.next}")
 
 
 def _row(run: RunRecord) -> list[str]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from graph import questions
 from graph.cli._options import Cursor, Json, Limit, Store
-from graph.cli._output import print_items, print_note, print_table
-from graph.cli._store import SECONDS, opened
-from graph.errors import StoreError
-from graph.nodes import NodeType
-from graph.store.base import LineageStore
+from graph.cli._output import print_json, print_note, print_table
+from graph.cli._store import ask
 from graph.store.search import SearchHit
 
 
@@ -63,51 +61,26 @@ def search(
     store: Store = None,
 ) -> None:
     """Find datasets, jobs and fields by words of names, columns, descriptions, tags, owners and SQL."""
-    from graph.queries import search as find
-
-    words = " ".join(text or ())
-    with opened(store) as asked:
-        indexed = _indexed(asked.reader)
-        found, more = find(
-            asked.reader,
-            words,
-            types=[NodeType(kind.name) for kind in types or ()],
-            namespaces=namespace or (),
-            tags=tag or (),
-            owners=owner or (),
-            limit=limit,
-            cursor=cursor,
-        )
+    found = ask(
+        store,
+        None,
+        questions.search,
+        " ".join(text or ()),
+        types=[kind.value for kind in types or ()],
+        namespaces=namespace or (),
+        tags=tag or (),
+        owners=owner or (),
+        limit=limit,
+        cursor=cursor,
+    )
     if json:
-        query: dict[str, Any] = {"text": words, "types": [kind.value for kind in types or ()]}
-        query |= {"namespaces": namespace or [], "tags": tag or [], "owners": owner or []}
-        print_items(query, [_as_json(hit) for hit in found], more)
+        print_json(found.as_json())
     else:
-        print_table(["type", "name", "matched", "text", "namespace"], [_row(hit) for hit in found])
-        if more is not None:
-            print_note(f"There is more: --cursor {more}")
-    if asked.incomplete or not indexed:
+        print_table(["type", "name", "matched", "text", "namespace"], [_row(hit) for hit in found.items])
+        if found.next is not None:
+            print_note(f"There is more: --cursor {found.next}")
+    if found.incomplete:
         print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
-
-
-def _indexed(store: LineageStore) -> bool:
-    """Have search know what is in the store; False where that was not possible in time."""
-    if not store.unindexed():
-        return True
-    from graph.ingest import index
-
-    try:
-        return index(store, seconds=SECONDS)
-    except StoreError:
-        return False
-
-
-def _as_json(hit: SearchHit) -> dict[str, Any]:
-    node = hit.node
-    told = {"id": node.id, "type": node.type.value, "namespace": node.namespace, "name": node.name}
-    if node.field is not None:
-        told["field"] = node.field
-    return {**told, "grade": hit.grade.name.lower(), "matched": hit.matched.value, "excerpt": hit.excerpt}
 
 
 def _row(hit: SearchHit) -> list[str]:

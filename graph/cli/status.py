@@ -8,16 +8,18 @@ from typing import Any
 
 import typer
 
+from graph import questions
 from graph.cli._configured import Configured, configured
 from graph.cli._options import Json, Store
 from graph.cli._outboxes import OutboxState, UnreadableOutbox, in_words, outbox_states
 from graph.cli._output import duration_text, print_items, print_note, size_text, time_text
-from graph.cli._store import location_of
+from graph.cli._store import location_of, server_at
 from graph.errors import StoreError
 from graph.exports.labels import one_line
+from graph.questions import moment
 from graph.store import may_exist, open_store
 from lineage.config import current_config
-from lineage.destination import store_destination
+from lineage.destination import is_server, store_destination
 from lineage.version import VERSION
 
 _UNREACHABLE = 3
@@ -84,25 +86,13 @@ def _held_by(location: str) -> dict[str, Any]:
     if not may_exist(location):
         return {"exists": False}
     try:
-        with closing(open_store(location, read_only=True)) as reader:
-            counts, format_, size = reader.counts(), reader.format, reader.size()
+        if is_server(location):
+            return {"exists": True, **server_at(location).ask("status", None, {}).item}
+        with closing(open_store(location, read_only=True)) as reader, moment(reader) as asked:
+            return {"exists": True, **questions.status(asked).item}
     except (StoreError, OSError) as error:
         place = getattr(error, "location", location)
         return {"exists": True, "error": str(error).removeprefix(f"store {place}: ")}
-    return {
-        "exists": True,
-        "bytes": size,
-        "format": format_,
-        "events": counts.events,
-        "runs": counts.runs,
-        "jobs": counts.jobs,
-        "datasets": counts.datasets,
-        "fields": counts.fields,
-        "edges": counts.edges,
-        "deadLetters": counts.dead_letters,
-        "underived": counts.underived,
-        "lastIngest": time_text(counts.last_ingest),
-    }
 
 
 def _outbox_item(state: OutboxState) -> dict[str, Any]:

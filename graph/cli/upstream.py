@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from graph import questions
 from graph.cli._answers import PAGE, Format, FormatOption, print_answer
 from graph.cli._options import AsOf, Cursor, Depth, Json, Limit, Name, Store
-from graph.cli._store import asking
+from graph.cli._store import ask
 
 
 def upstream(
@@ -18,8 +19,5 @@ def upstream(
     store: Store = None,
 ) -> None:
     """Show every dataset and job that a dataset or job is made from, or every field behind a field."""
-    from graph import queries
-
-    with asking(store, as_of) as asked:
-        answer = asked.said(queries.upstream(asked.reader, name, depth=depth))
+    answer = ask(store, as_of, questions.upstream, name, depth)
     print_answer(answer, json=json, format_=format_, limit=limit, cursor=cursor)

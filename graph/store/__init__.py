@@ -44,8 +44,13 @@ def _engine(location: str) -> Callable[..., LineageStore]:
         from graph.store.sqlite import SqliteStore
 
         return SqliteStore
+    from lineage.destination import is_server
     from lineage.redaction import redact_url
 
+    if is_server(location):
+        raise StoreError(
+            location, "is a server: it answers questions and takes events; for this, give the store behind it"
+        )
     if scheme not in {"postgresql", "postgres"}:
         raise StoreError(
             redact_url(location),

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from graph.api.routes import health, ingest, marquez, record
+from graph.api.routes import health, ingest, marquez, questions, record
 
-ROUTERS: tuple[APIRouter, ...] = (health.router, ingest.router, record.router, *marquez.ROUTERS)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    ingest.router,
+    record.router,
+    questions.router,
+    *marquez.ROUTERS,
+)
 """All of them, in the order in which they are tried."""

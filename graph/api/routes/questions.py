@@ -1,0 +1,134 @@
+"""Our own API: every question of `graph.questions`, by GET with parameters and by POST with a body.
+
+The answer is what the command prints with `--json`. `Lineage-Incomplete: true` says that events or SQL were
+waiting that could not be read in time.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from graph import questions
+from graph.api import parameters as asked_with
+from graph.api.errors import ApiError
+from graph.api.gate import refuse
+from graph.api.openapi import failing
+from graph.api.parameters import Paged, Parameters
+from graph.api.rendering import json_response
+from graph.api.scope import BeyondScopeError, check_scope
+from graph.api.stores import StorePool, Stores
+from graph.queries.answer import Answer
+from graph.questions import moment
+from graph.questions.log import page_of_lines
+from graph.questions.wire import MEDIA_TYPE, dumps
+from graph.store.base import LineageStore
+
+_SETTLING_SECONDS = 2.0
+
+PARAMETERS: dict[str, type[Parameters]] = {
+    "upstream": asked_with.Chain,
+    "downstream": asked_with.Chain,
+    "impact": asked_with.Chain,
+    "changes": asked_with.Changes,
+    "diagnose": asked_with.Diagnosed,
+    "columns": asked_with.Columns,
+    "path": asked_with.Between,
+    "compare": asked_with.Compared,
+    "search": asked_with.Searched,
+    "coverage": asked_with.Covered,
+    "runs": asked_with.Ran,
+    "queries": asked_with.Queried,
+    "status": asked_with.Parameters,
+}
+"""What each question takes."""
+
+router = APIRouter(prefix="/api/v2", tags=["questions"])
+
+_FAILING = failing(400, 401, 403, 404, 413, 422, 503)
+
+
+async def _answered(question: str, request: Request, stores: StorePool, told: Parameters) -> Response:
+    given = told.model_dump(by_alias=False)
+    if "schema_" in given:
+        given["schema"] = given.pop("schema_")
+    as_of = given.pop("as_of", None)
+    page = {key: given.pop(key) for key in ("limit", "cursor")} if isinstance(told, Paged) else None
+    if await stores.ask(_waits):
+        await stores.upkeep.settle(_SETTLING_SECONDS)
+    token = request.scope["caller"]
+
+    def answer(store: LineageStore) -> tuple[bytes | dict[str, Any], bool]:
+        with moment(store, as_of, incomplete=_waits(store)) as asked:
+            check_scope(token, asked, question, given)
+            found = questions.QUESTIONS[question](asked, **given)
+            wants_records = request.headers.get("accept") == MEDIA_TYPE
+            return dumps(found) if wants_records else _published(found, page), asked.incomplete
+
+    try:
+        content, incomplete = await stores.ask(answer)
+    except BeyondScopeError as error:
+        refuse(request, str(error))
+        raise ApiError(403, str(error)) from None
+    headers = {"Lineage-Incomplete": "true"} if incomplete else {}
+    if isinstance(content, bytes):
+        return Response(content, headers=headers, media_type=MEDIA_TYPE)
+    return json_response(content, headers=headers)
+
+
+def _waits(store: LineageStore) -> bool:
+    """Tell whether there are events whose SQL, or whose words, are not read yet."""
+    return bool(store.underived(1)) or store.unindexed() > 0
+
+
+def _published(found: Any, page: dict[str, Any] | None) -> dict[str, Any]:
+    if page is None:
+        told: dict[str, Any] = found.as_json()
+        return told
+    if isinstance(found, Answer):
+        return found.page(**page).as_json()
+    return replace(found, answer=found.answer.page(**page)).as_json()  # type: ignore[no-any-return]
+
+
+def _add(question: str, model: type[Parameters]) -> None:
+    """Add the two routes of a question."""
+
+    # FastAPI reads these annotations when the functions are made, so they are not strings here.
+    async def get(request: Request, stores: Stores, told: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
+        return await _answered(question, request, stores, told)
+
+    async def post(request: Request, stores: Stores, told: Annotated[model, Body()]) -> Response:  # type: ignore[valid-type]
+        return await _answered(question, request, stores, told)
+
+    said = (questions.QUESTIONS[question].__doc__ or "").partition("\n")[0]
+    for method, endpoint in (("GET", get), ("POST", post)):
+        router.add_api_route(
+            f"/{question}",
+            endpoint,
+            methods=[method],
+            name=f"{method.lower()}_{question}",
+            operation_id=f"{method.lower()}_{question}",
+            summary=said,
+            responses=_FAILING,
+        )
+
+
+for _question, _model in PARAMETERS.items():
+    _add(_question, _model)
+
+
+@router.get("/events", responses=failing(401, 403, 503), response_class=StreamingResponse)
+async def events(stores: Stores) -> Response:
+    """Export all events as they came, and commands, a line each (JSON Lines), in the order of arrival."""
+    first = await stores.ask(page_of_lines, 0)
+
+    async def lines() -> AsyncIterator[bytes]:
+        page, after = first
+        yield b"".join(page)
+        while after is not None:
+            page, after = await stores.ask(page_of_lines, after)
+            yield b"".join(page)
+
+    return StreamingResponse(lines(), media_type="application/x-ndjson")

@@ -1,0 +1,55 @@
+"""The questions that people ask, as the command, the server and its clients all ask them.
+
+Each takes what is asked (`Asked`: a store, as of a time) and plain parameters (texts, numbers, lists of
+them), and returns a record whose `as_json` is the published shape. What they compute is in graph.queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graph.questions.asked import Asked, moment
+from graph.questions.changes import changes
+from graph.questions.comparing import compare
+from graph.questions.graph import columns, diagnose, downstream, impact, path, upstream
+from graph.questions.lists import queries, runs, search
+from graph.questions.state import coverage, status
+
+__all__ = [
+    "QUESTIONS",
+    "Asked",
+    "changes",
+    "columns",
+    "compare",
+    "coverage",
+    "diagnose",
+    "downstream",
+    "impact",
+    "moment",
+    "path",
+    "queries",
+    "runs",
+    "search",
+    "status",
+    "upstream",
+]
+
+_ALL: tuple[Callable[..., Any], ...] = (
+    upstream,
+    downstream,
+    impact,
+    changes,
+    diagnose,
+    columns,
+    path,
+    compare,
+    search,
+    coverage,
+    runs,
+    queries,
+    status,
+)
+
+QUESTIONS = {question.__name__: question for question in _ALL}
+"""All of them by name."""
