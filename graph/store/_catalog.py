@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from graph.nodes import NodeType
-from graph.records import RunState
+from graph.records import Direction, EdgeKind, RunState
 from graph.store import _event_pages as pages
 from graph.store import _facet_lists as facet_lists
 from graph.store import _listing as listing
@@ -85,12 +85,17 @@ class SqlCatalog:
         with self._errors():
             return listing.heard(self._db, keys)
 
-    def all_facets(
+    def facets(
         self, keys: Collection[int], names: Collection[str] | None = None
-    ) -> dict[int, dict[str, Mapping[str, Any]]]:
+    ) -> dict[int, dict[str, bytes]]:
         """See Catalog."""
         with self._errors():
-            return facet_lists.all_facets(self._db, keys, names)
+            return facet_lists.facets(self._db, keys, names)
+
+    def ends(self, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[tuple[int, int]]:
+        """See Catalog."""
+        with self._errors():
+            return listing.ends(self._db, keys, kind, direction)
 
     def runs_of(self, job: int, *, limit: int, offset: int) -> ListedRuns:
         """See Catalog."""

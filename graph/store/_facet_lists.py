@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -14,25 +13,19 @@ from graph.store.database import Database
 from graph.store.log_format import content_of
 from graph.store.texts import may_have_nul, without_nul
 
-_Facet = Mapping[str, Any]
+
+@lru_cache(maxsize=50_000)
+def _text(_key: int, kept: bytes) -> bytes:
+    """Return a facet's text from its content."""
+    return _clean(content_of(kept))
 
 
-@lru_cache(maxsize=10_000)
-def _content(_key: int, kept: bytes) -> Any:
-    """Return a facet from its content; the key makes it cheap to compare what is remembered."""
-    return facet_of(content_of(kept))
+def _clean(raw: bytes) -> bytes:
+    return msgspec.json.encode(without_nul(msgspec.json.decode(raw))) if may_have_nul(raw) else raw
 
 
-def facet_of(raw: bytes) -> Any:
-    """Return what a facet says."""
-    value = msgspec.json.decode(raw)
-    return without_nul(value) if may_have_nul(raw) else value
-
-
-def all_facets(
-    db: Database, keys: Collection[int], names: Collection[str] | None
-) -> dict[int, dict[str, _Facet]]:
-    """See `Catalog.all_facets`."""
+def facets(db: Database, keys: Collection[int], names: Collection[str] | None) -> dict[int, dict[str, bytes]]:
+    """See `Catalog.facets`."""
     asked = names_of(db, keys)
     wanted = "" if names is None else " AND f.name IN (SELECT value FROM each_text(?) AS n)"
     rows = db.execute(
@@ -41,13 +34,15 @@ def all_facets(
         " LEFT JOIN content AS c ON c.key = f.content WHERE f.gone = 0",
         (list(asked),) if names is None else (list(asked), list(names)),
     ).fetchall()
-    found: dict[int, dict[str, _Facet]] = defaultdict(dict)
-    # What is said under the name that stands for a dataset comes before what is said under its others.
-    for entity, name, key, body, kept in sorted(rows, key=lambda row: (asked[row[0]] != row[0], row[0])):
-        facet = _content(key, bytes(kept)) if body is None else facet_of(bytes(body))
-        if isinstance(facet, dict):
-            found[asked[entity]].setdefault(name, facet)
-    return dict(found)
+    if len(asked) > len(set(keys)):
+        # What is said under the name that stands for a dataset comes before what is said under its others.
+        rows.sort(key=lambda row: (asked[row[0]] != row[0], row[0]))
+    found: dict[int, dict[str, bytes]] = {}
+    for entity, name, key, body, kept in rows:
+        text = _text(key, kept) if body is None else _clean(bytes(body))
+        if text.lstrip()[:1] == b"{":
+            found.setdefault(asked[entity], {}).setdefault(name, text)
+    return found
 
 
 def tags_in_facets(db: Database) -> set[str]:
@@ -74,7 +69,7 @@ def sources(db: Database) -> dict[str, tuple[str, int]]:
     return {name: (uri, stands.get(key, key)) for name, (uri, key) in found.items()}
 
 
-def _of_all(db: Database, name: str) -> Iterator[tuple[int, _Facet]]:
+def _of_all(db: Database, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield each different facet of a name, with the least key of what has it."""
     rows = db.execute(
         "SELECT s.entity, s.content, c.body FROM (SELECT min(entity) AS entity, content FROM facet"
@@ -83,6 +78,6 @@ def _of_all(db: Database, name: str) -> Iterator[tuple[int, _Facet]]:
         (name,),
     )
     for entity, key, kept in rows:
-        facet = _content(key, bytes(kept))
+        facet = msgspec.json.decode(_text(key, bytes(kept)))
         if isinstance(facet, dict):
             yield entity, facet

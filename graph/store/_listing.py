@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from graph.nodes import Node, NodeType
-from graph.records import RunState
+from graph.records import Direction, EdgeKind, RunState
 from graph.store._hidden import SHOWN
 from graph.store._other_names import names_of
 from graph.store._reading import TYPE_NUMBER, moment, nodes
@@ -175,6 +175,17 @@ def jobs(
         (*values, limit, offset),
     )
     return Page([(row[0], Node(NodeType.JOB, row[1], row[2])) for row in rows], total)
+
+
+def ends(db: Database, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[tuple[int, int]]:
+    """See `Catalog.ends`."""
+    here = "source" if direction is Direction.DOWNSTREAM else "target"
+    rows = db.execute(
+        "SELECT DISTINCT e.source, e.target FROM each_key(?) AS k"
+        f" CROSS JOIN edge AS e ON e.{here} = k.value AND e.kind = ?",
+        (list(set(keys)), int(kind)),
+    )
+    return rows.fetchall()
 
 
 def heard(db: Database, keys: Collection[int]) -> dict[int, Heard]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from graph.nodes import Node, NodeType
-from graph.records import RunRecord, RunState
+from graph.records import Direction, EdgeKind, RunRecord, RunState
 
 Facets = Mapping[str, Mapping[str, Any]]
 """Facets by name, as JSON objects; not to be changed."""
@@ -152,10 +152,13 @@ class Catalog(Protocol):
     def heard(self, keys: Collection[int]) -> dict[int, Heard]:
         """Return when events named these datasets and jobs; others are left out."""
 
-    def all_facets(
+    def facets(
         self, keys: Collection[int], names: Collection[str] | None = None
-    ) -> dict[int, dict[str, Mapping[str, Any]]]:
-        """Return the current facets of datasets and jobs (of these names) by key."""
+    ) -> dict[int, dict[str, bytes]]:
+        """Return the current facets of datasets and jobs (of these names) by key, each as a JSON object."""
+
+    def ends(self, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[tuple[int, int]]:
+        """Return source and target of the edges of `LineageReader.incident`, each pair once."""
 
     def runs_of(self, job: int, *, limit: int, offset: int) -> ListedRuns:
         """Return runs of a job, the latest first event first."""

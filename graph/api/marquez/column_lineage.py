@@ -8,6 +8,7 @@ from typing import Any
 from graph.api.errors import ApiError, not_found
 from graph.api.marquez import datasets, jobs, names
 from graph.api.marquez.column_sources import by_target, input_fields
+from graph.api.marquez.facets import columns
 from graph.nodes import Node, NodeType, dataset
 from graph.records import Direction, Edge, EdgeKind
 from graph.store.base import LineageStore
@@ -48,16 +49,16 @@ def _walk(
     sources and, downstream, those out of what they lead to.
     """
     found: dict[Edge, None] = {}
-    columns, up, down = set[int](), set(start), set[int]()
+    known, up, down = set[int](), set(start), set[int]()
     seen_up, seen_down = set(up), set[int]()
     for step in range(depth):
         new = store.incident(up, EdgeKind.FIELD, Direction.UPSTREAM) if up else []
         if down:
             new += store.incident(down, EdgeKind.FIELD, Direction.DOWNSTREAM)
         near = {end for edge in new for end in (edge.source, edge.target)}
-        if len(columns | near) > limit:
-            return [*found, *_nearest(new, columns, limit)], False
-        columns |= near
+        if len(known | near) > limit:
+            return [*found, *_nearest(new, known, limit)], False
+        known |= near
         found.update(dict.fromkeys(new))
         up = {edge.source for edge in new} - seen_up
         if with_downstream:
@@ -70,9 +71,9 @@ def _walk(
     return list(found), True
 
 
-def _nearest(new: Collection[Edge], columns: Collection[int], limit: int) -> list[Edge]:
+def _nearest(new: Collection[Edge], before: Collection[int], limit: int) -> list[Edge]:
     """Return those of the edges that fit in."""
-    kept, known = [], set(columns)
+    kept, known = [], set(before)
     for edge in sorted(new, key=lambda edge: (edge.target, edge.source)):
         ends = {edge.source, edge.target} - known
         if len(known) + len(ends) <= limit:
@@ -137,9 +138,5 @@ def _data(node: Node, version: str | None, kind: str, inputs: list[dict[str, Any
 
 def _types(store: LineageStore, keys: Collection[int]) -> dict[tuple[int, str | None], str]:
     """Return the types of columns by dataset and name."""
-    facets = store.catalog.all_facets(keys, ("schema",))
-    return {
-        (key, field["name"]): field["type"] or ""
-        for key, own in facets.items()
-        for field in datasets.fields_of(own, {})
-    }
+    facets = store.catalog.facets(keys, ("schema",))
+    return {(key, one.name): one.type or "" for key, own in facets.items() for one in columns(own)}

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from graph.api.marquez import names, namespaces
 from graph.api.marquez.column_sources import by_target, input_fields
+from graph.api.marquez.facets import (
+    DatasetType,
+    DataSource,
+    Documentation,
+    Lifecycle,
+    Texts,
+    columns,
+    said,
+)
 from graph.api.marquez.sources import DEFAULT
 from graph.api.marquez.tags import tags_by_field
 from graph.api.marquez.times import instant
@@ -15,7 +26,7 @@ from graph.ingest import give
 from graph.nodes import Node
 from graph.records import Direction, EdgeKind
 from graph.store.base import LineageStore
-from graph.store.catalog import Facets, Heard
+from graph.store.catalog import Heard
 from graph.store.commands import CommandKind
 
 _SHAPING = ("schema", "dataSource", "documentation", "tags", "lifecycleStateChange", "datasetType")
@@ -61,7 +72,7 @@ def tag_field(
     given = tag.upper()
     if kind is CommandKind.UNTAG:
         # A tag that an event gave may be written in another way.
-        facets = store.catalog.all_facets([names.dataset(store, namespace, name).key], ("tags",))
+        facets = store.catalog.facets([names.dataset(store, namespace, name).key], ("tags",))
         known = {one for each in facets.values() for one in tags_by_field(each, ()).get(field, ())}
         for one_tag in known:
             if one_tag != given and one_tag.upper() == given:
@@ -73,16 +84,15 @@ def tag_field(
 def shown(store: LineageStore, entries: Sequence[tuple[int, Node]]) -> list[dict[str, Any]]:
     """Return datasets with their column lineage and all their facets."""
     keys = [key for key, _ in entries]
-    facets = store.catalog.all_facets(keys)
-    whole = data_of(store, entries, facets)
+    facets = store.catalog.facets(keys)
     lineage = _column_lineage(store, keys)
     versions = current_versions(store, keys)
     found = []
-    for (key, _), data in zip(entries, whole, strict=True):
+    for (key, _), data in zip(entries, data_of(store, entries, facets), strict=True):
         own = facets.get(key, {})
         data["currentVersion"] = versions.get(key)
         data["columnLineage"] = lineage.get(key)
-        data["facets"] = {name: own[name] for name in own if name not in _OF_OUTPUTS}
+        data["facets"] = {name: msgspec.Raw(own[name]) for name in own if name not in _OF_OUTPUTS}
         data["deleted"] = data["lastLifecycleState"] == "DROP"
         found.append(data)
     return found
@@ -95,26 +105,24 @@ def current_versions(store: LineageStore, keys: Sequence[int]) -> dict[int, str]
 
 def data_of(
     store: LineageStore,
-    entries: Sequence[tuple[int, Node]],
-    facets: Mapping[int, Facets] | None = None,
-) -> list[dict[str, Any]]:
-    """Return datasets as the nodes of a lineage graph show them."""
+    entries: Collection[tuple[int, Node]],
+    facets: Mapping[int, Texts] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield datasets as the nodes of a lineage graph show them."""
     keys = [key for key, _ in entries]
     if facets is None:
-        facets = store.catalog.all_facets(keys, _SHAPING)
+        facets = store.catalog.facets(keys, _SHAPING)
     heard, given = store.catalog.heard(keys), store.catalog.tags_given(keys)
     declared = store.catalog.declared_of(keys)
-    found = []
     for key, node in entries:
         own = facets.get(key, {})
         tags = tags_by_field(own, given.get(key, ()))
-        found.append(_data(node, own, heard.get(key), tags, declared.get(key, {})))
-    return found
+        yield _data(node, own, heard.get(key), tags, declared.get(key, {}))
 
 
 def _data(
     node: Node,
-    facets: Facets,
+    facets: Texts,
     heard: Heard | None,
     tags: Mapping[str | None, list[str]],
     declared: Mapping[str, Any],
@@ -133,7 +141,7 @@ def _data(
         "fields": fields_of(facets, tags),
         "tags": tags.get(None, []),
         "lastModifiedAt": None,
-        "description": _text(facets.get("documentation", {}).get("description")),
+        "description": said(facets, "documentation", Documentation).description,
         "lastLifecycleState": lifecycle_of(facets) or "",
     }
     if kind == "STREAM":
@@ -141,52 +149,47 @@ def _data(
     return data
 
 
-def type_of(facets: Facets) -> str:
+def type_of(facets: Texts) -> str:
     """Return STREAM for what a facet calls a stream or a topic, else DB_TABLE."""
-    told = facets.get("datasetType", {}).get("datasetType")
-    return "STREAM" if isinstance(told, str) and told.upper() in _STREAMS else "DB_TABLE"
+    told = said(facets, "datasetType", DatasetType).type
+    return "STREAM" if told is not None and told.upper() in _STREAMS else "DB_TABLE"
 
 
-def source_of(facets: Facets) -> str:
+def source_of(facets: Texts) -> str:
     """Return the name of the source of a dataset."""
-    return _text(facets.get("dataSource", {}).get("name")) or DEFAULT
+    return said(facets, "dataSource", DataSource).name or DEFAULT
 
 
-def lifecycle_of(facets: Facets) -> str | None:
+def lifecycle_of(facets: Texts) -> str | None:
     """Return the state change that the dataset was last told to have gone through, upper case."""
-    told = facets.get("lifecycleStateChange", {}).get("lifecycleStateChange")
-    return told.upper() if isinstance(told, str) else None
+    told = said(facets, "lifecycleStateChange", Lifecycle).change
+    return None if told is None else told.upper()
 
 
-def fields_of(facets: Facets, tags: Mapping[str | None, list[str]]) -> list[dict[str, Any]]:
+class ShownField(msgspec.Struct, gc=False):
+    """A column as Marquez shows it."""
+
+    name: str
+    type: str | None
+    tags: list[str]
+    description: str | None
+
+
+def fields_of(facets: Texts, tags: Mapping[str | None, list[str]]) -> list[ShownField]:
     """Return the columns of a dataset in the order of its schema."""
-    listed = facets.get("schema", {}).get("fields")
     return [
-        {
-            "name": entry["name"],
-            "type": _text(entry.get("type")),
-            "tags": tags.get(entry["name"], []),
-            "description": _text(entry.get("description")),
-        }
-        for entry in _named(listed)
+        ShownField(one.name, one.type, tags.get(one.name, _NONE), one.description) for one in columns(facets)
     ]
 
 
-def _named(listed: Any) -> Iterable[Mapping[str, Any]]:
-    for entry in listed if isinstance(listed, list) else ():
-        if isinstance(entry, dict) and isinstance(entry.get("name"), str) and entry["name"]:
-            yield entry
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+_NONE: list[str] = []
 
 
 def _column_lineage(store: LineageStore, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     """Return by dataset the columns of which is known what they are made from."""
-    columns = store.columns(keys)
-    sources = by_target(store.incident(columns, EdgeKind.FIELD, Direction.UPSTREAM))
-    nodes = store.nodes({key for target, of in sources.items() for key in (target, *of)})
+    of = store.columns(keys)
+    sources = by_target(store.incident(of, EdgeKind.FIELD, Direction.UPSTREAM))
+    nodes = store.nodes({key for target, made in sources.items() for key in (target, *made)})
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for target in sorted(sources, key=lambda key: nodes[key]):
         inputs = input_fields(sources[target], nodes)
@@ -198,5 +201,5 @@ def _column_lineage(store: LineageStore, keys: Sequence[int]) -> dict[int, list[
         }
         for way in ("transformationDescription", "transformationType"):
             column[way] = next((one[way] for one in inputs if one[way]), None)
-        found[columns[target]].append(column)
+        found[of[target]].append(column)
     return dict(found)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
+import msgspec
+
 from graph.api.errors import ApiError
 from graph.api.marquez import names, runs
+from graph.api.marquez.facets import CodeLocation, Documentation, JobType, Texts, said
 from graph.api.marquez.tags import tags_by_field
 from graph.api.marquez.times import instant
 from graph.ingest import give
 from graph.nodes import Node
 from graph.records import Direction, EdgeKind, RunState
 from graph.store.base import LineageStore
-from graph.store.catalog import Facets, Heard, ListedRun
+from graph.store.catalog import Heard, ListedRun
 from graph.store.commands import CommandKind
 
 _SHAPING = ("jobType", "documentation", "sourceCodeLocation", "tags")
@@ -68,7 +72,7 @@ def tag(store: LineageStore, kind: CommandKind, namespace: str, name: str, tag: 
 def shown(store: LineageStore, entries: Sequence[tuple[int, Node]]) -> list[dict[str, Any]]:
     """Return jobs with their latest runs and all their facets."""
     keys = [key for key, _ in entries]
-    facets = store.catalog.all_facets(keys)
+    facets = store.catalog.facets(keys)
     latest = store.catalog.latest_runs(keys, _LATEST)
     ends = ends_of(store, keys)
     datasets = store.nodes({key for sides in ends.values() for side in sides for key in side})
@@ -79,7 +83,7 @@ def shown(store: LineageStore, entries: Sequence[tuple[int, Node]]) -> list[dict
         own = made.get(key)
         data["latestRun"] = own[0] if own else None
         data["latestRuns"] = own or None
-        data["facets"] = facets.get(key, {})
+        data["facets"] = {name: msgspec.Raw(text) for name, text in facets.get(key, {}).items()}
         data["currentVersion"] = versions.get(key)
         data["labels"] = _labels(facets.get(key, {}))
         found.append(data)
@@ -102,27 +106,26 @@ def current_versions(store: LineageStore, keys: Collection[int]) -> dict[int, st
 def ends_of(store: LineageStore, keys: Collection[int]) -> Ends:
     """Return what jobs read and write by the current graph."""
     found: dict[int, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
-    for edge in store.incident(keys, EdgeKind.READS, Direction.UPSTREAM):
-        found[edge.target][0].add(edge.source)
-    for edge in store.incident(keys, EdgeKind.WRITES, Direction.DOWNSTREAM):
-        found[edge.source][1].add(edge.target)
+    for source, target in store.catalog.ends(keys, EdgeKind.READS, Direction.UPSTREAM):
+        found[target][0].add(source)
+    for source, target in store.catalog.ends(keys, EdgeKind.WRITES, Direction.DOWNSTREAM):
+        found[source][1].add(target)
     return found
 
 
 def data_of(
     store: LineageStore,
-    entries: Sequence[tuple[int, Node]],
+    entries: Collection[tuple[int, Node]],
     ends: Ends,
     datasets: Mapping[int, Node],
-    facets: Mapping[int, Facets] | None = None,
-) -> list[dict[str, Any]]:
-    """Return jobs with what a lineage graph shows of them too; `datasets` has the nodes of the ends."""
+    facets: Mapping[int, Texts] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield jobs with what a lineage graph shows of them too; `datasets` has the nodes of the ends."""
     keys = [key for key, _ in entries]
     if facets is None:
-        facets = store.catalog.all_facets(keys, _SHAPING)
+        facets = store.catalog.facets(keys, _SHAPING)
     heard, given = store.catalog.heard(keys), store.catalog.tags_given(keys)
     parents, declared = store.parents(keys), store.catalog.declared_of(keys)
-    found = []
     for key, node in entries:
         own = facets.get(key, {})
         data = _data(node, own, heard.get(key), parents.get(key))
@@ -130,8 +133,7 @@ def data_of(
         reads, writes = ends.get(key, ((), ()))
         data["inputs"], data["outputs"] = _named(reads, datasets), _named(writes, datasets)
         data["tags"] = tags_by_field(own, given.get(key, ())).get(None, [])
-        found.append(data)
-    return found
+        yield data
 
 
 def _named(keys: Collection[int], datasets: Mapping[int, Node]) -> list[dict[str, str]]:
@@ -139,11 +141,9 @@ def _named(keys: Collection[int], datasets: Mapping[int, Node]) -> list[dict[str
     return [{"namespace": node.namespace, "name": node.name} for node in found]
 
 
-def _data(node: Node, facets: Facets, heard: Heard | None, parent: Node | None) -> dict[str, Any]:
+def _data(node: Node, facets: Texts, heard: Heard | None, parent: Node | None) -> dict[str, Any]:
     created, updated = (None, None) if heard is None else (instant(heard.first), instant(heard.last))
     prefix = f"{parent.name}." if parent is not None else ""
-    location = facets.get("sourceCodeLocation", {}).get("url")
-    description = facets.get("documentation", {}).get("description")
     return {
         "id": {"namespace": node.namespace, "name": node.name},
         "type": type_of(facets),
@@ -154,26 +154,27 @@ def _data(node: Node, facets: Facets, heard: Heard | None, parent: Node | None) 
         "createdAt": created,
         "updatedAt": updated,
         "namespace": node.namespace,
-        "location": location if isinstance(location, str) else None,
-        "description": description if isinstance(description, str) else None,
+        "location": said(facets, "sourceCodeLocation", CodeLocation).url,
+        "description": said(facets, "documentation", Documentation).description,
     }
 
 
+@lru_cache(maxsize=10_000)
 def job_uuid(node: Node) -> str:
     """Return the UUID that stands for a job in Marquez's answers."""
     return str(uuid5(_OURS, node.id))
 
 
-def type_of(facets: Facets) -> str:
+def type_of(facets: Texts) -> str:
     """Return BATCH, STREAM or SERVICE, as the jobType facet says."""
-    told = facets.get("jobType", {})
-    words = {str(told.get(key)).upper() for key in ("processingType", "jobType")}
+    told = said(facets, "jobType", JobType)
+    words = {(word or "").upper() for word in (told.processing, told.type)}
     if "SERVICE" in words:
         return "SERVICE"
-    return "STREAM" if "STREAMING" in words or "STREAM" in words else "BATCH"
+    return "STREAM" if words & {"STREAMING", "STREAM"} else "BATCH"
 
 
-def _labels(facets: Facets) -> list[str]:
+def _labels(facets: Texts) -> list[str]:
     """Return the words of the jobType facet that Marquez makes labels of."""
-    told = facets.get("jobType", {})
-    return [str(told[key]) for key in ("jobType", "integration") if told.get(key) is not None]
+    told = said(facets, "jobType", JobType)
+    return [word for word in (told.type, told.integration) if word is not None]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graph.api.errors import ApiError, not_found
+import msgspec
+
+from graph.api.errors import not_found
 from graph.api.marquez import datasets, jobs, names, runs
 from graph.nodes import Node, NodeType
 from graph.records import Direction, EdgeKind
@@ -25,8 +27,8 @@ class _Reach:
 
     jobs: dict[int, None] = field(default_factory=dict)
     datasets: dict[int, None] = field(default_factory=dict)
-    reads: set[tuple[int, int]] = field(default_factory=set)
-    writes: set[tuple[int, int]] = field(default_factory=set)
+    reads: list[tuple[int, int]] = field(default_factory=list)
+    writes: list[tuple[int, int]] = field(default_factory=list)
     """Dataset and job, job and dataset."""
 
     beyond: int = 0
@@ -47,7 +49,7 @@ def graph(store: LineageStore, node_id: str, depth: int, limit: int) -> dict[str
     if asked.node.type is NodeType.FIELD:
         raise not_found(f"Node '{node_id}' must be of type dataset or job!")
     if asked.version is not None:
-        raise ApiError(404, f"Node '{node_id}' not found: lineage is that of no version")
+        raise not_found(f"Node '{node_id}' not found: lineage is that of no version")
     reach = _walk(store, asked.node, max(depth, 0), limit)
     answer: dict[str, Any] = {"graph": _drawn(store, reach)}
     if reach.beyond:
@@ -70,17 +72,12 @@ def _walk(store: LineageStore, start: Node, depth: int, limit: int) -> _Reach:
             break
         kept = _take(reach.jobs, frontier, limit - reach.size)
         reach.beyond += len(frontier) - len(kept)
-        reads = {
-            (edge.source, edge.target)
-            for edge in store.incident(frontier, EdgeKind.READS, Direction.UPSTREAM)
-        }
-        writes = {
-            (edge.source, edge.target)
-            for edge in store.incident(frontier, EdgeKind.WRITES, Direction.DOWNSTREAM)
-        }
-        reach.reads |= reads
-        reach.writes |= writes
-        near = ({source for source, _ in reads} | {target for _, target in writes}) - seen_datasets
+        reads = store.catalog.ends(frontier, EdgeKind.READS, Direction.UPSTREAM)
+        writes = store.catalog.ends(frontier, EdgeKind.WRITES, Direction.DOWNSTREAM)
+        reach.reads += reads
+        reach.writes += writes
+        near = {source for source, _ in reads} | {target for _, target in writes}
+        near -= seen_datasets
         seen_datasets |= near
         kept = _take(reach.datasets, near, limit - reach.size)
         reach.beyond += len(near) - len(kept)
@@ -93,63 +90,77 @@ def _walk(store: LineageStore, start: Node, depth: int, limit: int) -> _Reach:
 
 def _jobs_at(store: LineageStore, keys: Collection[int]) -> set[int]:
     """Return the jobs that read or write any of these datasets."""
-    reading = store.incident(keys, EdgeKind.READS, Direction.DOWNSTREAM)
-    writing = store.incident(keys, EdgeKind.WRITES, Direction.UPSTREAM)
-    return {edge.target for edge in reading} | {edge.source for edge in writing}
+    reading = store.catalog.ends(keys, EdgeKind.READS, Direction.DOWNSTREAM)
+    writing = store.catalog.ends(keys, EdgeKind.WRITES, Direction.UPSTREAM)
+    return {target for _, target in reading} | {source for source, _ in writing}
 
 
-def _take(known: dict[int, None], new: Collection[int], room: int) -> list[int]:
-    kept = sorted(new)[: max(room, 0)]
+def _take(known: dict[int, None], new: Collection[int], room: int) -> Collection[int]:
+    kept = new if len(new) <= room else sorted(new)[: max(room, 0)]
     known.update(dict.fromkeys(kept))
     return kept
 
 
-def _drawn(store: LineageStore, reach: _Reach) -> list[dict[str, Any]]:
+def _drawn(store: LineageStore, reach: _Reach) -> list[msgspec.Raw]:
+    """Return the nodes by id, each as its JSON text: of a large graph that is less to keep at once."""
     nodes = store.nodes({*reach.jobs, *reach.datasets})
-    shown_jobs = [(key, nodes[key]) for key in reach.jobs if key in nodes]
-    shown_datasets = [(key, nodes[key]) for key in reach.datasets if key in nodes]
-    ids = {key: node.id for key, node in (*shown_jobs, *shown_datasets)}
-    into: dict[int, list[dict[str, str]]] = {key: [] for key in ids}
-    out: dict[int, list[dict[str, str]]] = {key: [] for key in ids}
-    ends: dict[int, tuple[list[int], list[int]]] = {key: ([], []) for key in reach.jobs}
-    for reading, pairs in ((True, reach.reads), (False, reach.writes)):
-        for source, target in pairs:
-            if source in ids and target in ids:
-                edge = {"origin": ids[source], "destination": ids[target]}
-                out[source].append(edge)
-                into[target].append(edge)
-                ends[target if reading else source][0 if reading else 1].append(source if reading else target)
-    data = dict(zip((key for key, _ in shown_datasets), datasets.data_of(store, shown_datasets), strict=True))
-    data |= _job_data(store, shown_jobs, ends, nodes)
-    types = {key: node.type.value for key, node in (*shown_jobs, *shown_datasets)}
-    return [
-        {
-            "id": ids[key],
-            "type": types[key],
-            "data": data[key],
-            "inEdges": sorted(into[key], key=_ends),
-            "outEdges": sorted(out[key], key=_ends),
-        }
-        for key in sorted(ids, key=ids.__getitem__)
-    ]
+    jobs_shown = [(key, nodes[key]) for key in reach.jobs if key in nodes]
+    datasets_shown = [(key, nodes[key]) for key in reach.datasets if key in nodes]
+    ids = {key: _encode(node.id) for key, node in (*jobs_shown, *datasets_shown)}
+    into: dict[int, list[bytes]] = {key: [] for key in ids}
+    out: dict[int, list[bytes]] = {key: [] for key in ids}
+    ends: dict[int, tuple[list[int], list[int]]] = {key: ([], []) for key, _ in jobs_shown}
+    for source, target in reach.reads:
+        if source in ids and target in ids:
+            ends[target][0].append(source)
+            _join(ids, out, into, source, target)
+    for source, target in reach.writes:
+        if source in ids and target in ids:
+            ends[source][1].append(target)
+            _join(ids, out, into, source, target)
+    found = []
+    drawn = (
+        (b"DATASET", datasets_shown, datasets.data_of(store, datasets_shown)),
+        (b"JOB", jobs_shown, _job_data(store, jobs_shown, ends, nodes)),
+    )
+    for kind, shown, all_data in drawn:
+        for (key, node), data in zip(shown, all_data, strict=True):
+            edges = (b",".join(sorted(into[key])), b",".join(sorted(out[key])))
+            found.append((node.id, msgspec.Raw(_NODE % (ids[key], kind, _encode(data), *edges))))
+    return [text for _, text in sorted(found, key=_id)]
 
 
-def _ends(edge: Mapping[str, str]) -> tuple[str, str]:
-    return edge["origin"], edge["destination"]
+_NODE = b'{"id":%b,"type":"%b","data":%b,"inEdges":[%b],"outEdges":[%b]}'
+_EDGE = b'{"origin":%b,"destination":%b}'
+_encode = msgspec.json.Encoder().encode
+
+
+def _join(
+    ids: Mapping[int, bytes],
+    out: Mapping[int, list[bytes]],
+    into: Mapping[int, list[bytes]],
+    source: int,
+    target: int,
+) -> None:
+    edge = _EDGE % (ids[source], ids[target])
+    out[source].append(edge)
+    into[target].append(edge)
+
+
+def _id(node: tuple[str, msgspec.Raw]) -> str:
+    return node[0]
 
 
 def _job_data(
     store: LineageStore, shown: list[tuple[int, Node]], ends: jobs.Ends, nodes: Mapping[int, Node]
-) -> dict[int, dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     latest = store.catalog.latest_runs([key for key, _ in shown], 1)
     listed = [of_job[0] for of_job in latest.values()]
     drawn = runs.shown(store, listed, light=len(listed) > _WITH_RUN_FACETS)
     by_job = dict(zip(latest, drawn, strict=True))
-    found = {}
     for (key, _), data in zip(shown, jobs.data_of(store, shown, ends, nodes), strict=True):
         run = by_job.get(key)
         data["currentRunUuid"] = None if run is None else run["id"]
         data["latestRun"] = run
         del data["tags"]
-        found[key] = data
-    return found
+        yield data

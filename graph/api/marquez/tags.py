@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
+from graph.api.marquez import facets
 from graph.api.marquez.declaring import declare
+from graph.api.marquez.facets import Texts
 from graph.store.base import LineageStore
 from graph.store.catalog import Given, Subject
 
@@ -32,16 +34,11 @@ def put(store: LineageStore, name: str, description: str | None) -> dict[str, An
     return {"name": name, "description": description}
 
 
-def tags_by_field(
-    facets: Mapping[str, Mapping[str, Any]], given: Iterable[Given]
-) -> dict[str | None, list[str]]:
+def tags_by_field(texts: Texts, given: Iterable[Given]) -> dict[str | None, list[str]]:
     """Return the tags of a dataset or job by field, sorted: None is the dataset or job itself."""
     tags: dict[str | None, set[str]] = {}
-    listed = facets.get("tags", {}).get("tags")
-    for one in listed if isinstance(listed, list) else ():
-        if isinstance(one, dict) and isinstance(one.get("key"), str) and one["key"]:
-            field = one.get("field")
-            tags.setdefault(field if isinstance(field, str) and field else None, set()).add(one["key"])
+    for one in facets.tags(texts):
+        tags.setdefault(one.field or None, set()).add(one.key)
     for field, name, gone in given:
         named = tags.setdefault(field, set())
         named.discard(name) if gone else named.add(name)

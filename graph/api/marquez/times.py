@@ -7,6 +7,7 @@ from typing import Any
 
 from lineage.event_id import parse_time
 
+_WITH_SECONDS = len("2026-01-01T00:00:00")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -14,11 +15,12 @@ def instant(time: datetime | None) -> str | None:
     """Return a time in UTC with as many digits of the second as it needs: none, three or six."""
     if time is None:
         return None
-    plain = time.astimezone(UTC).replace(tzinfo=None)
-    digits = "seconds" if not plain.microsecond else "microseconds"
-    if digits == "microseconds" and plain.microsecond % 1000 == 0:
-        digits = "milliseconds"
-    return plain.isoformat(timespec=digits) + "Z"
+    if time.tzinfo is not UTC:
+        time = time.astimezone(UTC)
+    text = time.isoformat()[:-6]  # the offset
+    if len(text) > _WITH_SECONDS and text.endswith("000"):
+        text = text[:-3]
+    return text + "Z"
 
 
 def instant_in(text: Any) -> str | None:
