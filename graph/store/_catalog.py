@@ -14,7 +14,7 @@ from graph.store import _facet_lists as facet_lists
 from graph.store import _listing as listing
 from graph.store import _run_lists as run_lists
 from graph.store._log import LogReader
-from graph.store.catalog import Declared, Given, Heard, ListedRun, ListedRuns, Named, Page, RunTold, Subject
+from graph.store.catalog import Declared, Given, Heard, ListedRun, ListedRuns, Named, Page, Subject
 from graph.store.database import Database
 
 
@@ -112,10 +112,10 @@ class SqlCatalog:
         with self._errors():
             return run_lists.run(self._db, run_id)
 
-    def told(self, run_ids: Collection[str]) -> dict[str, RunTold]:
+    def types_of(self, run_ids: Collection[str]) -> dict[str, frozenset[str]]:
         """See Catalog."""
         with self._errors():
-            return run_lists.told(self._db, self._log, run_ids)
+            return run_lists.types_of(self._db, self._log, run_ids)
 
     def events(
         self,

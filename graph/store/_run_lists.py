@@ -1,4 +1,4 @@
-"""Runs of jobs page by page, and what the events of a run say together. They take an open database."""
+"""Runs of jobs page by page. Every function takes an open database."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from graph.store._log import LogReader
 from graph.store._reading import moment
 from graph.store._run_reading import record_of
 from graph.store._run_rows import COLUMNS, run_of
-from graph.store._run_said import said_by
-from graph.store.catalog import ListedRun, ListedRuns, RunTold, Used
+from graph.store.catalog import ListedRun, ListedRuns
 from graph.store.database import Database
 from graph.store.log_format import run_id_of, run_key
 
@@ -74,20 +73,14 @@ def _listed(row: tuple[Any, ...]) -> ListedRun:
     return ListedRun(record_of(found, run_id_of(bytes(kept)), (namespace, name), parent_id), began)
 
 
-def told(db: Database, log: LogReader, run_ids: Collection[str]) -> dict[str, RunTold]:
-    """See `Catalog.told`."""
+def types_of(db: Database, log: LogReader, run_ids: Collection[str]) -> dict[str, frozenset[str]]:
+    """See `Catalog.types_of`."""
     rows = db.execute(
-        "SELECT r.number, r.id FROM each_key(?) AS k CROSS JOIN run_id AS r ON r.key = k.value",
+        "SELECT DISTINCT r.id, e.form FROM each_key(?) AS k CROSS JOIN run_id AS r ON r.key = k.value"
+        " CROSS JOIN event AS e ON e.run = r.number",
         (list({run_key(run_id) for run_id in run_ids}),),
     )
-    numbers = [number for number, _ in rows]
-    return {
-        run_id: RunTold(
-            frozenset(said.types),
-            said.facets,
-            said.job_facets,
-            tuple(Used(dataset, one.facets, one.own) for dataset, one in said.inputs.items()),
-            tuple(Used(dataset, one.facets, one.own) for dataset, one in said.outputs.items()),
-        )
-        for run_id, said in said_by(db, log, numbers).items()
-    }
+    found: dict[str, set[str]] = defaultdict(set)
+    for kept, form in rows.fetchall():
+        found[run_id_of(bytes(kept))].add(log.event_type(form))
+    return {run_id: frozenset(types) for run_id, types in found.items()}

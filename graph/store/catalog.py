@@ -6,16 +6,13 @@ Records in, records out, as in `graph.store.base`. Times are UTC. What is delete
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from graph.nodes import Node, NodeType
 from graph.records import Direction, EdgeKind, RunRecord, RunState
-
-Facets = Mapping[str, Mapping[str, Any]]
-"""Facets by name, as JSON objects; not to be changed."""
 
 
 class Subject(StrEnum):
@@ -65,28 +62,6 @@ class ListedRuns(NamedTuple):
 
     runs: list[ListedRun]
     total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """A dataset as a run named it, with its facets and its inputFacets or outputFacets."""
-
-    dataset: int
-    facets: Facets
-    extra: Facets
-
-
-@dataclass(frozen=True, slots=True)
-class RunTold:
-    """What the events of one run say together; of facets of one name the latest by event time."""
-
-    types: frozenset[str] = frozenset()
-    """The event types, upper case."""
-
-    run: Facets = field(default_factory=dict)
-    job: Facets = field(default_factory=dict)
-    inputs: tuple[Used, ...] = ()
-    outputs: tuple[Used, ...] = ()
 
 
 class Given(NamedTuple):
@@ -169,8 +144,8 @@ class Catalog(Protocol):
     def run(self, run_id: str) -> ListedRun | None:
         """Return one run, None where there is none of this id."""
 
-    def told(self, run_ids: Collection[str]) -> dict[str, RunTold]:
-        """Return what the events of each run say together."""
+    def types_of(self, run_ids: Collection[str]) -> dict[str, frozenset[str]]:
+        """Return the event types of the events of each run, upper case; runs without events are left out."""
 
     def events(
         self,

@@ -3,45 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from graph.api.errors import ApiError, not_found
-from graph.api.marquez import datasets, jobs, names
+from graph.api.marquez import datasets, names
 from graph.api.marquez.column_sources import by_target, input_fields
-from graph.api.marquez.facets import columns
+from graph.ingest import as_of
 from graph.nodes import Node, NodeType, dataset
 from graph.records import Direction, Edge, EdgeKind
-from graph.store.base import LineageStore
+from graph.store.base import LineageReader, LineageStore
+from graph.store.field_names import named_fields
+
+_WITH_VERSIONS = 100
+"""In a graph with columns of more datasets than this nothing is said of their versions."""
 
 
 def graph(store: LineageStore, node_id: str, depth: int, with_downstream: bool, limit: int) -> dict[str, Any]:
     """Return what the columns of a dataset, a field or the outputs of a job are made from.
 
     With `with_downstream` also what is made from them. With more than `limit` columns it has the nearest ones
-    and says `truncated`.
+    and says `truncated`. A version of a dataset or job is shown as the graph was then.
     """
     asked = names.node_of(store, node_id)
     if asked.version is not None and with_downstream:
         raise ApiError(400, "Node version cannot be specified when withDownstream is true")
-    start = _columns_of(store, asked.node)
+    reader: LineageReader = store
+    if asked.version is not None:
+        reader = as_of(store, _time_of(store, asked.node, asked.version))
+    start = _columns_of(reader, asked.node)
     if not start:
         raise not_found("Could not find node")
-    edges, is_whole = _walk(store, start, max(depth, 1), with_downstream, limit)
-    answer: dict[str, Any] = {"graph": _drawn(store, edges)}
+    edges, is_whole = _walk(reader, start, max(depth, 1), with_downstream, limit)
+    answer: dict[str, Any] = {"graph": _drawn(reader, edges, with_versions=asked.version is not None)}
     return answer if is_whole else {**answer, "truncated": True}
 
 
-def _columns_of(store: LineageStore, node: Node) -> set[int]:
+def _time_of(store: LineageStore, node: Node, version: str) -> datetime:
+    """Return when a version of a dataset, of the dataset of a field or of a job was there; 404 for none."""
+    if node.type is NodeType.JOB:
+        known = {one.id: one.last for one in store.job_versions(node.key)}
+    else:
+        found = store.dataset_version(dataset(node.namespace, node.name).key, version)
+        known = {} if found is None else {found.id: found.at}
+    if version not in known:
+        raise not_found("Could not find node")
+    return known[version]
+
+
+def _columns_of(store: LineageReader, node: Node) -> set[int]:
     if node.type is NodeType.FIELD:
         return {node.key}
     if node.type is NodeType.DATASET:
         return {field.key for field in store.fields(node)}
-    writes = jobs.ends_of(store, [node.key]).get(node.key, ((), ()))[1]
+    writes = {edge.target for edge in store.incident([node.key], EdgeKind.WRITES, Direction.DOWNSTREAM)}
     return {field.key for output in store.nodes(writes).values() for field in store.fields(output)}
 
 
 def _walk(
-    store: LineageStore, start: Collection[int], depth: int, with_downstream: bool, limit: int
+    store: LineageReader, start: Collection[int], depth: int, with_downstream: bool, limit: int
 ) -> tuple[list[Edge], bool]:
     """Return the edges reached, nearest first, and whether these are all.
 
@@ -82,14 +103,18 @@ def _nearest(new: Collection[Edge], before: Collection[int], limit: int) -> list
     return kept
 
 
-def _drawn(store: LineageStore, edges: Collection[Edge]) -> list[dict[str, Any]]:
+def _drawn(store: LineageReader, edges: Collection[Edge], *, with_versions: bool) -> list[dict[str, Any]]:
     sources = by_target(edges)
     nodes = store.nodes({end for edge in edges for end in (edge.source, edge.target)})
     nodes = {key: node for key, node in nodes.items() if node.type is NodeType.FIELD}
     whole = {key: dataset(node.namespace, node.name).key for key, node in nodes.items()}
-    versions = datasets.current_versions(store, sorted(set(whole.values())))
+    entities = sorted(set(whole.values()))
+    versions = datasets.current_versions(store, entities) if len(entities) <= _WITH_VERSIONS else {}
     types = _types(store, {whole[key] for key in sources if key in whole})
-    ids = {key: node.id for key, node in nodes.items()}
+    ids = {
+        key: f"{node.id}#{versions[whole[key]]}" if with_versions and whole[key] in versions else node.id
+        for key, node in nodes.items()
+    }
     into: dict[int, list[dict[str, str]]] = {key: [] for key in ids}
     out: dict[int, list[dict[str, str]]] = {key: [] for key in ids}
     for target, of in sources.items():
@@ -99,18 +124,17 @@ def _drawn(store: LineageStore, edges: Collection[Edge]) -> list[dict[str, Any]]
                 into[target].append({"origin": ids[target], "destination": ids[source]})
                 out[source].append({"origin": ids[source], "destination": ids[target]})
     by_name = {(node.namespace, node.name): versions.get(whole[key]) for key, node in nodes.items()}
-    found = []
+    found: list[dict[str, Any]] = []
     for key in sorted(ids, key=ids.__getitem__):
-        node = nodes[key]
-        inputs = input_fields(sources.get(key, {}), nodes)
+        inputs = [_versioned(one, by_name) for one in input_fields(sources.get(key, {}), nodes)]
+        kind = types.get((whole[key], nodes[key].field), "")
         found.append(
             {
                 "id": ids[key],
                 "type": "DATASET_FIELD",
-                "data": _data(node, versions.get(whole[key]), types.get((whole[key], node.field), ""), inputs)
-                | {"inputFields": [_versioned(one, by_name) for one in inputs]},
-                "inEdges": sorted(into[key], key=lambda edge: edge["destination"]),
-                "outEdges": sorted(out[key], key=lambda edge: edge["destination"]),
+                "data": _data(nodes[key], versions.get(whole[key]), kind, inputs),
+                "inEdges": sorted(into[key], key=itemgetter("destination")),
+                "outEdges": sorted(out[key], key=itemgetter("destination")),
             }
         )
     return found
@@ -133,10 +157,14 @@ def _data(node: Node, version: str | None, kind: str, inputs: list[dict[str, Any
         "fieldType": kind,
         "transformationDescription": described,
         "transformationType": word,
+        "inputFields": inputs,
     }
 
 
-def _types(store: LineageStore, keys: Collection[int]) -> dict[tuple[int, str | None], str]:
+def _types(store: LineageReader, keys: Collection[int]) -> dict[tuple[int, str | None], str]:
     """Return the types of columns by dataset and name."""
-    facets = store.catalog.facets(keys, ("schema",))
-    return {(key, one.name): one.type or "" for key, own in facets.items() for one in columns(own)}
+    return {
+        (key, name): str(about.get("type") or "")
+        for key, facet in store.facets(keys, "schema").items()
+        for name, about in named_fields(facet.get("fields"))
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ from graph.api.marquez.times import instant
 from graph.ingest import give
 from graph.nodes import Node
 from graph.records import Direction, EdgeKind
-from graph.store.base import LineageStore
+from graph.store.base import LineageReader, LineageStore
 from graph.store.catalog import Heard
 from graph.store.commands import CommandKind
 
@@ -98,9 +98,10 @@ def shown(store: LineageStore, entries: Sequence[tuple[int, Node]]) -> list[dict
     return found
 
 
-def current_versions(store: LineageStore, keys: Sequence[int]) -> dict[int, str]:
-    """Return the ids of the current versions of datasets by key."""
-    return {}
+def current_versions(store: LineageReader, keys: Iterable[int]) -> dict[int, str]:
+    """Return the ids of the current versions of datasets by key; those without one are left out."""
+    latest = {key: store.dataset_versions(key, limit=1) for key in keys}
+    return {key: versions[0].id for key, versions in latest.items() if versions}
 
 
 def data_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
@@ -77,14 +77,13 @@ def shown(store: LineageStore, entries: Sequence[tuple[int, Node]]) -> list[dict
     ends = ends_of(store, keys)
     datasets = store.nodes({key for sides in ends.values() for side in sides for key in side})
     made = _runs_by_job(store, latest)
-    versions = current_versions(store, keys)
     found = []
     for (key, _), data in zip(entries, data_of(store, entries, ends, datasets, facets), strict=True):
         own = made.get(key)
         data["latestRun"] = own[0] if own else None
         data["latestRuns"] = own or None
         data["facets"] = {name: msgspec.Raw(text) for name, text in facets.get(key, {}).items()}
-        data["currentVersion"] = versions.get(key)
+        data["currentVersion"] = _current_version(store, key, own or ())
         data["labels"] = _labels(facets.get(key, {}))
         found.append(data)
     return found
@@ -98,9 +97,12 @@ def _runs_by_job(
     return {key: [by_id[run.record.run_id] for run in of_job] for key, of_job in latest.items()}
 
 
-def current_versions(store: LineageStore, keys: Collection[int]) -> dict[int, str]:
-    """Return the ids of the current versions of jobs by key."""
-    return {}
+def _current_version(store: LineageStore, key: int, latest: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the id of the version of the latest run that has one; of a job without runs the declared one."""
+    versions = [run["jobVersion"]["version"] for run in latest if run["jobVersion"] is not None]
+    if versions:
+        return str(versions[0])
+    return next((version.id for version in store.job_versions(key)), None)
 
 
 def ends_of(store: LineageStore, keys: Collection[int]) -> Ends:

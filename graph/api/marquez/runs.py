@@ -12,7 +12,8 @@ from graph.api.marquez.times import instant, instant_in, zoned
 from graph.nodes import Node
 from graph.records import RunState
 from graph.store.base import LineageStore
-from graph.store.catalog import ListedRun, RunTold, Subject, Used
+from graph.store.catalog import ListedRun, Subject
+from graph.store.versions import RunDetails, UsedVersion
 
 STATES = {
     RunState.RUNNING: "RUNNING",
@@ -59,20 +60,30 @@ def facets(store: LineageStore, run_id: str, kind: str) -> dict[str, Any] | None
         raise ApiError(404, "HTTP 404 Not Found")
     if kind.lower() == "dataset":
         return None
-    told = store.catalog.told([run.record.run_id]).get(run.record.run_id, RunTold())
-    return {"runId": run.record.run_id, "facets": told.run if kind.lower() == "run" else told.job}
+    said = store.run_details([run.record.run_id])[run.record.run_id]
+    return {"runId": said.run_id, "facets": said.facets if kind.lower() == "run" else said.job_facets}
 
 
 def shown(store: LineageStore, runs: Sequence[ListedRun], *, light: bool = False) -> list[dict[str, Any]]:
     """Return runs; `light` ones without what their events say: facets, arguments and versions."""
-    told = {} if light else store.catalog.told([run.record.run_id for run in runs])
-    used = {used.dataset for each in told.values() for used in (*each.inputs, *each.outputs)}
+    details = {} if light else store.run_details([run.record.run_id for run in runs])
+    used = {used.dataset for each in details.values() for used in (*each.inputs, *each.outputs)}
     nodes = store.nodes(used)
     declared = _declared(store, runs)
-    return [
-        _run(run, told.get(run.record.run_id, RunTold()), nodes, declared.get(run.record.run_id))
-        for run in runs
-    ]
+    types = store.catalog.types_of(declared)
+    found = []
+    for run in runs:
+        run_id = run.record.run_id
+        is_new = run_id in declared and types.get(run_id, frozenset()) <= {"OTHER"}
+        arguments = declared.get(run_id, {}).get("args", {})
+        found.append(_run(run, details.get(run_id), nodes, arguments, is_new=is_new))
+    return found
+
+
+def of_ids(store: LineageStore, run_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return those of these runs that there are, by id."""
+    listed = [run for run_id in dict.fromkeys(run_ids) if (run := store.catalog.run(run_id)) is not None]
+    return {run["id"]: run for run in shown(store, listed)}
 
 
 def _declared(store: LineageStore, runs: Collection[ListedRun]) -> dict[str, Mapping[str, Any]]:
@@ -91,12 +102,17 @@ _ONE_BY_ONE = 20
 
 
 def _run(
-    run: ListedRun, told: RunTold, nodes: Mapping[int, Node], declared: Mapping[str, Any] | None
+    run: ListedRun,
+    said: RunDetails | None,
+    nodes: Mapping[int, Node],
+    arguments: Mapping[str, str],
+    *,
+    is_new: bool,
 ) -> dict[str, Any]:
     record = run.record
-    nominal = told.run.get("nominalTime", {})
-    is_new = declared is not None and told.types <= {"OTHER"}
-    started = None if is_new else record.started_at
+    facets = said.facets if said is not None else {}
+    nominal = facets.get("nominalTime", {})
+    version = said.job_version if said is not None and record.state is not RunState.RUNNING else None
     return {
         "id": record.run_id,
         "createdAt": instant(run.began),
@@ -104,20 +120,22 @@ def _run(
         "nominalStartTime": instant_in(nominal.get("nominalStartTime")),
         "nominalEndTime": instant_in(nominal.get("nominalEndTime")),
         "state": NEW if is_new else STATES[record.state],
-        "startedAt": instant(started),
+        "startedAt": None if is_new else instant(record.started_at),
         "endedAt": instant(record.ended_at),
         "durationMs": None if record.duration_ms is None else int(record.duration_ms),
-        "args": {**_arguments(told), **(declared or {}).get("args", {})},
-        "jobVersion": None,
-        "inputDatasetVersions": _used(told.inputs, nodes),
-        "outputDatasetVersions": _used(told.outputs, nodes),
-        "facets": told.run,
+        "args": {**_arguments(facets), **arguments},
+        "jobVersion": None
+        if version is None
+        else {"namespace": record.job_namespace, "name": record.job_name, "version": version},
+        "inputDatasetVersions": _used(said.inputs if said is not None else (), nodes),
+        "outputDatasetVersions": _used(said.outputs if said is not None else (), nodes),
+        "facets": facets,
     }
 
 
-def _arguments(told: RunTold) -> dict[str, str]:
+def _arguments(facets: Mapping[str, Any]) -> dict[str, str]:
     """Return what Marquez makes arguments of: nominal times and the parent."""
-    nominal, parent = told.run.get("nominalTime", {}), told.run.get("parent", {})
+    nominal, parent = facets.get("nominalTime", {}), facets.get("parent", {})
     found = {}
     for key, name in (("nominal_start_time", "nominalStartTime"), ("nominal_end_time", "nominalEndTime")):
         if isinstance(text := nominal.get(name), str):
@@ -129,15 +147,15 @@ def _arguments(told: RunTold) -> dict[str, str]:
     return found
 
 
-def _used(used: Iterable[Used], nodes: Mapping[int, Node]) -> list[dict[str, Any]]:
+def _used(used: Iterable[UsedVersion], nodes: Mapping[int, Node]) -> list[dict[str, Any]]:
     return [
         {
             "datasetVersionId": {
                 "namespace": nodes[one.dataset].namespace,
                 "name": nodes[one.dataset].name,
-                "version": None,
+                "version": one.id,
             },
-            "facets": one.extra,
+            "facets": one.own,
         }
         for one in used
         if one.dataset in nodes

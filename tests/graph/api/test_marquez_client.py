@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -143,6 +144,16 @@ def check_runs(client: Any) -> None:
     assert (listed["totalCount"], len(listed["runs"])) == (4, 2)
 
 
+def check_versions(client: Any) -> None:
+    with_job(client)
+    run = client.create_job_run("ns", "etl", mark_as_running=True)["id"]
+    client.mark_job_run_as_completed(run)
+    listed = client.list_dataset_versions("ns", "clean", limit=10)
+    by_run = [one for one in listed["versions"] if one["createdByRun"]]
+    assert [one["createdByRun"]["id"] for one in by_run] == [run]
+    assert client.get_dataset_version("ns", "clean", by_run[0]["version"]) == by_run[0]
+
+
 def check_column_lineage(client: Any) -> None:
     with_job(client)
     by_dataset = client.get_column_lineage_by_dataset(S3, TABLE, depth=3, with_downstream=True)
@@ -166,6 +177,7 @@ CHECKS = [
     check_datasets,
     check_jobs,
     check_runs,
+    check_versions,
     check_column_lineage,
     check_events,
 ]
@@ -174,3 +186,10 @@ CHECKS = [
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_marquez_python_gets_what_it_asks_for(client: _Recorded, check: Callable[[Any], None]) -> None:
     check(client)
+
+
+def test_every_public_method_of_marquez_python_is_called() -> None:
+    public = {name for name, _ in inspect.getmembers(MarquezClient, inspect.isfunction) if name[0] != "_"}
+    used = "".join(inspect.getsource(one) for one in (*CHECKS, with_names, with_datasets, with_job))
+    assert len(public) == 29
+    assert not [name for name in public if f"client.{name}" not in used]

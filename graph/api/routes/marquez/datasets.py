@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from graph.api.marquez import datasets, writing
+from graph.api.marquez import datasets, versions, writing
 from graph.api.marquez.bodies import DatasetBody
 from graph.api.rendering import json_response
 from graph.api.routes.marquez.parameters import FOUND, WRITTEN, Name, Namespace, Paged
@@ -37,6 +37,18 @@ async def put_dataset(stores: Stores, namespace: Namespace, dataset: Name, body:
 async def delete_dataset(stores: Stores, namespace: Namespace, dataset: Name) -> Response:
     """Hide a dataset until an event names it again."""
     return json_response(await stores.change(datasets.hide, namespace, dataset))
+
+
+@router.get("/{dataset:name}/versions", responses=FOUND)
+async def list_dataset_versions(stores: Stores, namespace: Namespace, dataset: Name, page: Paged) -> Response:
+    """Return the versions of a dataset, the latest first."""
+    return json_response(await stores.ask(versions.of_dataset, namespace, dataset, page.limit, page.offset))
+
+
+@router.get("/{dataset:name}/versions/{version:name}", responses=FOUND)
+async def get_dataset_version(stores: Stores, namespace: Namespace, dataset: Name, version: Name) -> Response:
+    """Return a version of a dataset."""
+    return json_response(await stores.ask(versions.one_of_dataset, namespace, dataset, version))
 
 
 @router.post("/{dataset:name}/tags/{tag:name}", responses=FOUND)

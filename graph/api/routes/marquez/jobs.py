@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from graph.api.errors import ApiError
-from graph.api.marquez import jobs, names, runs, writing
+from graph.api.marquez import jobs, names, runs, versions, writing
 from graph.api.marquez.bodies import JobBody, RunBody
 from graph.api.openapi import failing
 from graph.api.paths import NameConvertor
@@ -71,6 +71,18 @@ async def put_job(stores: Stores, namespace: Namespace, job: Name, body: JobBody
 async def delete_job(stores: Stores, namespace: Namespace, job: Name) -> Response:
     """Hide a job until an event names it again."""
     return json_response(await stores.change(jobs.hide, namespace, job))
+
+
+@_of_job.get("/versions", responses=FOUND)
+async def list_job_versions(stores: Stores, namespace: Namespace, job: Name, page: Paged) -> Response:
+    """Return the versions of a job, the latest first."""
+    return json_response(await stores.ask(versions.of_job, namespace, job, page.limit, page.offset))
+
+
+@_of_job.get("/versions/{version:name}", responses=FOUND)
+async def get_job_version(stores: Stores, namespace: Namespace, job: Name, version: Name) -> Response:
+    """Return a version of a job."""
+    return json_response(await stores.ask(versions.one_of_job, namespace, job, version))
 
 
 @_of_job.post("/tags/{tag:name}", responses=FOUND)
