@@ -100,6 +100,10 @@ def _problem(problem: Mapping[str, Any]) -> str:
     where, *path = problem["loc"]
     name = ".".join(map(str, path))
     kind = {"query": "query param", "path": "path param"}.get(where, where)
+    if problem["type"] == "missing":
+        return f"{kind} {name} must not be null"
+    if problem["type"] == "greater_than_equal":
+        return f"{kind} {name} must be greater than or equal to {problem['ctx']['ge']}"
     return f"{kind} {name}: {problem['msg']}" if name else f"{kind}: {problem['msg']}"
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
 from graph.api.errors import ApiError, not_found
 from graph.api.marquez import datasets, names
 from graph.api.marquez.column_sources import by_target, input_fields
+from graph.api.marquez.runs import unwritten_version
 from graph.ingest import as_of
 from graph.nodes import Node, NodeType, dataset
 from graph.records import Direction, Edge, EdgeKind
@@ -26,12 +26,13 @@ def graph(store: LineageStore, node_id: str, depth: int, with_downstream: bool, 
     With `with_downstream` also what is made from them. With more than `limit` columns it has the nearest ones
     and says `truncated`. A version of a dataset or job is shown as the graph was then.
     """
-    asked = names.node_of(store, node_id)
+    try:
+        asked = names.node_of(store, node_id)
+    except ApiError:
+        raise not_found("Could not find node") from None
     if asked.version is not None and with_downstream:
         raise ApiError(400, "Node version cannot be specified when withDownstream is true")
-    reader: LineageReader = store
-    if asked.version is not None:
-        reader = as_of(store, _time_of(store, asked.node, asked.version))
+    reader = _reader_of(store, asked)
     start = _columns_of(reader, asked.node)
     if not start:
         raise not_found("Could not find node")
@@ -40,16 +41,20 @@ def graph(store: LineageStore, node_id: str, depth: int, with_downstream: bool, 
     return answer if is_whole else {**answer, "truncated": True}
 
 
-def _time_of(store: LineageStore, node: Node, version: str) -> datetime:
-    """Return when a version of a dataset, of the dataset of a field or of a job was there; 404 for none."""
+def _reader_of(store: LineageStore, asked: names.Asked) -> LineageReader:
+    """Return what shows the graph of the version that is asked for; 404 where there is none such."""
+    node, version = asked
+    whole = dataset(node.namespace, node.name)
+    if version is None or (node.type is not NodeType.JOB and version == unwritten_version(whole)):
+        return store
     if node.type is NodeType.JOB:
-        known = {one.id: one.last for one in store.job_versions(node.key)}
+        times = [one.last for one in store.job_versions(node.key) if one.id == version]
     else:
-        found = store.dataset_version(dataset(node.namespace, node.name).key, version)
-        known = {} if found is None else {found.id: found.at}
-    if version not in known:
+        found = store.dataset_version(whole.key, version)
+        times = [] if found is None else [found.at]
+    if not times:
         raise not_found("Could not find node")
-    return known[version]
+    return as_of(store, times[0])
 
 
 def _columns_of(store: LineageReader, node: Node) -> set[int]:
@@ -108,7 +113,7 @@ def _drawn(store: LineageReader, edges: Collection[Edge], *, with_versions: bool
     nodes = store.nodes({end for edge in edges for end in (edge.source, edge.target)})
     nodes = {key: node for key, node in nodes.items() if node.type is NodeType.FIELD}
     whole = {key: dataset(node.namespace, node.name).key for key, node in nodes.items()}
-    entities = sorted(set(whole.values()))
+    entities = {whole[key]: dataset(node.namespace, node.name) for key, node in nodes.items()}
     versions = datasets.current_versions(store, entities) if len(entities) <= _WITH_VERSIONS else {}
     types = _types(store, {whole[key] for key in sources if key in whole})
     ids = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from graph.api.marquez.facets import (
     columns,
     said,
 )
+from graph.api.marquez.runs import unwritten_version
 from graph.api.marquez.sources import DEFAULT
 from graph.api.marquez.tags import tags_by_field
 from graph.api.marquez.times import instant
@@ -86,7 +87,7 @@ def shown(store: LineageStore, entries: Sequence[tuple[int, Node]]) -> list[dict
     keys = [key for key, _ in entries]
     facets = store.catalog.facets(keys)
     lineage = _column_lineage(store, keys)
-    versions = current_versions(store, keys)
+    versions = current_versions(store, dict(entries))
     found = []
     for (key, _), data in zip(entries, data_of(store, entries, facets), strict=True):
         own = facets.get(key, {})
@@ -98,10 +99,13 @@ def shown(store: LineageStore, entries: Sequence[tuple[int, Node]]) -> list[dict
     return found
 
 
-def current_versions(store: LineageReader, keys: Iterable[int]) -> dict[int, str]:
-    """Return the ids of the current versions of datasets by key; those without one are left out."""
-    latest = {key: store.dataset_versions(key, limit=1) for key in keys}
-    return {key: versions[0].id for key, versions in latest.items() if versions}
+def current_versions(store: LineageReader, datasets: Mapping[int, Node]) -> dict[int, str]:
+    """Return the ids of the current versions of datasets by key."""
+    latest = {key: store.dataset_versions(key, limit=1) for key in datasets}
+    return {
+        key: versions[0].id if versions else unwritten_version(datasets[key])
+        for key, versions in latest.items()
+    }
 
 
 def data_of(

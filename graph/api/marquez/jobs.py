@@ -28,7 +28,7 @@ _SHAPING = ("jobType", "documentation", "sourceCodeLocation", "tags")
 _LATEST = 10
 _OURS = UUID("6f7d2b0e-5a58-4b52-9d1d-6b3e0a1c7f24")
 _STATES = {word: state for state, word in runs.STATES.items()}
-_STATELESS = {"NEW", "OTHER"}
+_ALL_STATES = ("NEW", "RUNNING", "COMPLETED", "ABORTED", "FAILED", "OTHER")
 
 Ends = Mapping[int, tuple[Collection[int], Collection[int]]]
 """By job the datasets that it reads and those that it writes, by keys."""
@@ -44,9 +44,9 @@ def listed(
 
 
 def _wanted(states: Sequence[str]) -> set[RunState] | None:
-    unknown = [word for word in states if word.upper() not in {*_STATES, *_STATELESS}]
+    unknown = [word for word in states if word.upper() not in _ALL_STATES]
     if unknown:
-        raise ApiError(400, f"query param lastRunStates must be one of {sorted({*_STATES, *_STATELESS})}")
+        raise ApiError(400, f"query param lastRunStates must be one of [{', '.join(_ALL_STATES)}]")
     return {_STATES[word.upper()] for word in states if word.upper() in _STATES} if states else None
 
 

@@ -8,11 +8,13 @@ from typing import NamedTuple
 from graph import nodes
 from graph.api.errors import not_found
 from graph.api.marquez.namespaces import require
-from graph.nodes import Node
+from graph.nodes import Node, NodeType
 from graph.store.base import LineageStore
 
 _MOST_READINGS = 10_000
 """How many readings of a node id are looked at: one with 140 colons may have as many."""
+
+_LOOKED_UP = 64
 
 
 class Asked(NamedTuple):
@@ -31,6 +33,9 @@ def node_of(store: LineageStore, node_id: str) -> Asked:
     found = _known(store, before) if sign else None
     if found is not None:
         return Asked(found, version)
+    readings = list(islice(nodes.splits(node_id), 2))
+    if len(readings) == 1 and readings[0].type is not NodeType.FIELD:
+        raise not_found(f"{readings[0].type.value.capitalize()} '{readings[0].name}' not found.")
     raise not_found(f"Node '{node_id}' not found.")
 
 
@@ -41,7 +46,12 @@ def _known(store: LineageStore, node_id: str) -> Node | None:
         # One with a further name for its dataset has no node of its own: those are looked up one by one.
         if node.key in known and (found := store.lookup(node)) is not None:
             return found
-    return next((found for node in readings[:64] if (found := store.lookup(node)) is not None), None)
+    for node in readings[:_LOOKED_UP]:
+        if (found := store.lookup(node)) is not None:
+            return found
+        if node.type is NodeType.JOB and (found := renamed_job(store, node.namespace, node.name)) is not None:
+            return found
+    return None
 
 
 def dataset(store: LineageStore, namespace: str, name: str) -> Node:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from graph.api.errors import ApiError, not_found
 from graph.api.marquez import names
@@ -24,6 +26,8 @@ STATES = {
 """The words of Marquez for the states of runs."""
 
 NEW = "NEW"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OURS = UUID("c0b6a3f1-7c3e-5f0e-9a4b-2d6a1f8e5b37")
 
 
 def listed(store: LineageStore, namespace: str, job: str, limit: int, offset: int) -> dict[str, Any]:
@@ -57,7 +61,7 @@ def facets(store: LineageStore, run_id: str, kind: str) -> dict[str, Any] | None
     """Return the facets of a run, or what it said of its job; None for those of datasets, as Marquez."""
     run = known(store, run_id)
     if kind.lower() not in {"run", "job", "dataset"}:
-        raise ApiError(404, "HTTP 404 Not Found")
+        raise ApiError(400, "query param type must be one of [RUN, JOB, DATASET]")
     if kind.lower() == "dataset":
         return None
     said = store.run_details([run.record.run_id])[run.record.run_id]
@@ -74,9 +78,12 @@ def shown(store: LineageStore, runs: Sequence[ListedRun], *, light: bool = False
     found = []
     for run in runs:
         run_id = run.record.run_id
-        is_new = run_id in declared and types.get(run_id, frozenset()) <= {"OTHER"}
-        arguments = declared.get(run_id, {}).get("args", {})
-        found.append(_run(run, details.get(run_id), nodes, arguments, is_new=is_new))
+        told = types.get(run_id, frozenset())
+        has_begun = run_id not in declared or bool(told & {"START", "RUNNING"})
+        is_new = not has_begun and told <= {"OTHER"}
+        shown_run = _run(run, details.get(run_id), nodes, has_begun=has_begun)
+        shown_run["args"] |= declared.get(run_id, {}).get("args", {})
+        found.append({**shown_run, "state": NEW} if is_new else shown_run)
     return found
 
 
@@ -105,13 +112,15 @@ def _run(
     run: ListedRun,
     said: RunDetails | None,
     nodes: Mapping[int, Node],
-    arguments: Mapping[str, str],
     *,
-    is_new: bool,
+    has_begun: bool,
 ) -> dict[str, Any]:
     record = run.record
+    started = record.started_at if has_begun else None
     facets = said.facets if said is not None else {}
     nominal = facets.get("nominalTime", {})
+    # A run that failed made no version of what it names as its outputs.
+    made = [one for one in said.outputs if one.id is not None] if said is not None else []
     version = said.job_version if said is not None and record.state is not RunState.RUNNING else None
     return {
         "id": record.run_id,
@@ -119,18 +128,26 @@ def _run(
         "updatedAt": instant(record.latest_at),
         "nominalStartTime": instant_in(nominal.get("nominalStartTime")),
         "nominalEndTime": instant_in(nominal.get("nominalEndTime")),
-        "state": NEW if is_new else STATES[record.state],
-        "startedAt": None if is_new else instant(record.started_at),
+        "state": STATES[record.state],
+        "startedAt": instant(started),
         "endedAt": instant(record.ended_at),
-        "durationMs": None if record.duration_ms is None else int(record.duration_ms),
-        "args": {**_arguments(facets), **arguments},
+        "durationMs": _milliseconds(started, record.ended_at),
+        "args": _arguments(facets),
         "jobVersion": None
         if version is None
         else {"namespace": record.job_namespace, "name": record.job_name, "version": version},
         "inputDatasetVersions": _used(said.inputs if said is not None else (), nodes),
-        "outputDatasetVersions": _used(said.outputs if said is not None else (), nodes),
+        "outputDatasetVersions": _used(made, nodes),
         "facets": facets,
     }
+
+
+def _milliseconds(started: datetime | None, ended: datetime | None) -> int | None:
+    """Return the whole milliseconds between two times, each cut to its own."""
+    if started is None or ended is None:
+        return None
+    begin, end = ((time - _EPOCH) // timedelta(milliseconds=1) for time in (started, ended))
+    return end - begin
 
 
 def _arguments(facets: Mapping[str, Any]) -> dict[str, str]:
@@ -153,10 +170,19 @@ def _used(used: Iterable[UsedVersion], nodes: Mapping[int, Node]) -> list[dict[s
             "datasetVersionId": {
                 "namespace": nodes[one.dataset].namespace,
                 "name": nodes[one.dataset].name,
-                "version": one.id,
+                "version": one.id or unwritten_version(nodes[one.dataset]),
             },
             "facets": one.own,
         }
         for one in used
         if one.dataset in nodes
     ]
+
+
+@lru_cache(maxsize=10_000)
+def unwritten_version(dataset: Node) -> str:
+    """Return the id of the one version of a dataset that no run and no event has described as a version.
+
+    Marquez gives every dataset that is read a version, and clients count on one.
+    """
+    return str(uuid5(_OURS, dataset.id))

@@ -63,6 +63,6 @@ def _inputs(used: Iterable[UsedVersion], nodes: Mapping[int, Node]) -> Iterable[
             yield {
                 "namespace": node.namespace,
                 "name": node.name,
-                "version": one.id,
+                "version": one.id or runs.unwritten_version(node),
                 "producedByRunId": one.run_id,
             }

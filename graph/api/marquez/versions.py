@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -21,19 +22,33 @@ def of_dataset(store: LineageStore, namespace: str, name: str, limit: int, offse
     """Return a page of the versions of a dataset, the latest first; 404 where there is no such dataset."""
     node = names.dataset(store, namespace, name)
     found = store.dataset_versions(node.key, offset=offset, limit=limit)
-    return {
-        "versions": _datasets(store, node, found),
-        "totalCount": store.count_dataset_versions(node.key),
-    }
+    total = store.count_dataset_versions(node.key)
+    if not total:
+        found, total = [_unwritten(store, node)][offset : offset + limit], 1
+    return {"versions": _datasets(store, node, found), "totalCount": total}
 
 
 def one_of_dataset(store: LineageStore, namespace: str, name: str, version: str) -> dict[str, Any]:
     """Return a version of a dataset; 404 where there is none."""
     node = names.dataset(store, namespace, name)
     found = store.dataset_version(node.key, version)
+    if found is None and version == runs.unwritten_version(node):
+        found = _unwritten(store, node)
     if found is None:
         raise not_found(f"Dataset version '{version}' not found.")
     return _datasets(store, node, [found])[0]
+
+
+def _unwritten(store: LineageStore, node: Node) -> DatasetVersion:
+    """Return the one version of a dataset that nothing has written: what is known of it now."""
+    heard = store.catalog.heard([node.key])
+    at = heard[node.key].first if node.key in heard else datetime.fromtimestamp(0, UTC)
+    facets = {
+        name: msgspec.json.decode(text)
+        for name, text in store.catalog.facets([node.key]).get(node.key, {}).items()
+    }
+    version = runs.unwritten_version(node)
+    return DatasetVersion(version, node.key, at, None, None, None, None, facets.get("schema"), None, facets)
 
 
 def _datasets(store: LineageStore, node: Node, versions: Sequence[DatasetVersion]) -> list[dict[str, Any]]:

@@ -26,16 +26,14 @@ def put_dataset(store: LineageStore, namespace: str, name: str, body: DatasetBod
     namespaces.require(store, namespace)
     run = runs.known(store, body.run_id) if body.run_id is not None else None
     source = sources.one(store, body.source_name)
-    facets: dict[str, Any] = {
-        "dataSource": facet("DatasourceDataset", name=source["name"], uri=source["connectionUrl"])
+    listed = [
+        {key: value for key, value in one.said().items() if value is not None} for one in body.fields or ()
+    ]
+    facets = {
+        "dataSource": facet("DatasourceDataset", name=source["name"], uri=source["connectionUrl"]),
+        "schema": facet("SchemaDataset", fields=listed) if listed else _gone("SchemaDataset"),
+        "documentation": _documentation("DocumentationDataset", body.description),
     }
-    if body.fields:
-        listed = [
-            {key: value for key, value in one.said().items() if value is not None} for one in body.fields
-        ]
-        facets["schema"] = facet("SchemaDataset", fields=listed)
-    if body.description is not None:
-        facets["documentation"] = facet("DocumentationDataset", description=body.description)
     said = {"namespace": namespace, "name": name, "facets": facets}
     if run is None:
         tell(store, "DatasetEvent", {"dataset": said})
@@ -61,11 +59,11 @@ def put_job(store: LineageStore, namespace: str, name: str, body: JobBody) -> di
     if run is not None and (run.record.job_namespace, run.record.job_name) != (namespace, name):
         raise ApiError(404, f"Run '{body.run_id}' not found.")
     ends = {key: [_known(store, one) for one in of] for key, of in body.ends().items()}
-    facets: dict[str, Any] = {}
-    if body.description is not None:
-        facets["documentation"] = facet("DocumentationJob", description=body.description)
-    if body.location is not None:
-        facets["sourceCodeLocation"] = facet("SourceCodeLocationJob", type="url", url=body.location)
+    place = "SourceCodeLocationJob"
+    facets = {
+        "documentation": _documentation("DocumentationJob", body.description),
+        "sourceCodeLocation": facet(place, type="url", url=body.location) if body.location else _gone(place),
+    }
     tell(store, "JobEvent", {"job": {"namespace": namespace, "name": name, "facets": facets}, **ends})
     if run is not None:
         _tell_of_run(store, run, "OTHER", ends)
@@ -73,6 +71,15 @@ def put_job(store: LineageStore, namespace: str, name: str, body: JobBody) -> di
     declare_of(store, node, {"type": body.type})
     _tag(store, [(node, body.tags or ())])
     return jobs.one(store, namespace, name)
+
+
+def _documentation(kind: str, description: str | None) -> dict[str, Any]:
+    return _gone(kind) if description is None else facet(kind, description=description)
+
+
+def _gone(kind: str) -> dict[str, Any]:
+    """Return the facet that takes the place of what was declared before."""
+    return facet(kind, _deleted=True)
 
 
 def _known(store: LineageStore, named: Name) -> dict[str, str]:
