@@ -105,8 +105,8 @@ def job_runs(db: Database, jobs: Collection[int], until: datetime, limit: int) -
         SELECT i.id, p.id, j.shapes, {COLUMNS} FROM each_key(:keys) AS k
         CROSS JOIN job_run AS j ON j.job = k.value AND (j.first_time, j.run) IN (
             SELECT x.first_time, x.run FROM job_run AS x JOIN run AS y ON y.number = x.run AND y.job = x.job
-            WHERE x.job = k.value AND x.first_time <= :until
-            ORDER BY x.first_time DESC LIMIT :limit)
+            JOIN run_id AS z ON z.number = x.run WHERE x.job = k.value AND x.first_time <= :until
+            ORDER BY x.first_time DESC, z.id LIMIT :limit)
         CROSS JOIN run AS r ON r.number = j.run
         JOIN run_id AS i ON i.number = r.number LEFT JOIN run_id AS p ON p.number = r.parent
         ORDER BY r.first_time DESC, i.id
@@ -241,9 +241,9 @@ def assertions(db: Database, datasets: Collection[int], until: datetime, limit: 
         SELECT o.entity, i.id, r.job, p.id, o.event_time, o.body
         FROM each_key(:keys) AS k
         CROSS JOIN observation AS o ON (o.run, o.entity, o.kind) IN (
-            SELECT run, entity, kind FROM observation
-            WHERE kind = {int(Observed.ASSERTIONS)} AND entity = k.value AND event_time <= :until
-            ORDER BY event_time DESC LIMIT :limit)
+            SELECT x.run, x.entity, x.kind FROM observation AS x JOIN run_id AS z ON z.number = x.run
+            WHERE x.kind = {int(Observed.ASSERTIONS)} AND x.entity = k.value AND x.event_time <= :until
+            ORDER BY x.event_time DESC, z.id LIMIT :limit)
         JOIN run AS r ON r.number = o.run
         JOIN run_id AS i ON i.number = r.number LEFT JOIN run_id AS p ON p.number = r.parent
         ORDER BY o.event_time DESC, i.id, o.entity

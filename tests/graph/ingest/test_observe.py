@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
@@ -189,3 +190,20 @@ def test_the_runs_of_a_job_are_the_latest_ones_until_a_time(store: LineageStore)
     runs = store.job_runs([JOB], until=until, limit=3)
     assert [run.run_id for run in runs] == [run_id(f"r{second}") for second in (6, 5, 4)]
     assert store.writers([OUT]) == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_runs_at_the_same_time_the_order_of_arrival_does_not_choose(
+    store: LineageStore, seed: int
+) -> None:
+    """Where a limit cuts off, those with the lesser ids are listed: runs, tests, and in the catalogue."""
+    checks = {"assertions": [{"assertion": "a", "success": True}]}
+    checked = {**dataset("out"), "inputFacets": {"dataQualityAssertions": checks}}
+    events = [run_event(f"r{number}", "COMPLETE", 5, inputs=[checked]) for number in range(9)]
+    put(store, *Random(seed).sample(events, len(events)))
+    least = sorted(run_id(f"r{number}") for number in range(9))[:3]
+    assert [run.run_id for run in store.job_runs([JOB], until=EVER, limit=3)] == least
+    assert [each.run_id for each in store.assertions([OUT], until=EVER, limit=3)] == least
+    assert [run.run_id for run in store.runs(jobs=[JOB], limit=3)] == least
+    assert [each.record.run_id for each in store.catalog.runs_of(JOB, limit=3, offset=0).runs] == least
+    assert [each.record.run_id for each in store.catalog.latest_runs([JOB], 3)[JOB]] == least
