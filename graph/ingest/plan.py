@@ -39,6 +39,7 @@ def plan(event: Event) -> Changes:
     apart = take_apart(event)
     form = _event_form(event, apart)
     statements = _window(event) if is_window(event) else None
+    parent = _parent(event)
     return Changes(
         event_id=event.event_id,
         event_time=event.time,
@@ -49,7 +50,8 @@ def plan(event: Event) -> Changes:
         time_text=event.head[0] if event.is_plain else None,
         run=_run(event, statements) if event.kind is EventKind.RUN else None,
         measured=tuple(_measured(event)),
-        parent=_parent(event),
+        parent=parent,
+        root=_root(event, parent),
         observed=tuple(observations(event, form.shape_key)),
         queries=run_queries(event, partial(_placed, form.shape_key, statements)),
     )
@@ -77,6 +79,7 @@ def _event_form(event: Event, apart: Apart) -> EventForm:
             facets=tuple(_facets(event, apart)),
             mentions=tuple(sorted(_mentions(event), key=lambda one: (one.entity, one.role))),
             renames=tuple(_renames(event)),
+            drops=tuple(sorted(_drops(event))),
             problems=_problems(apart),
         )
         if len(_forms) >= _FORMS_REMEMBERED:
@@ -120,11 +123,21 @@ def _declares(event: Event) -> bool:
 
 
 def _parent(event: Event) -> Node | None:
-    job = _mapping(event.run_facets.get("parent", {}).get("job"))
+    return _job_above(event, event.run_facets.get("parent", {}))
+
+
+def _root(event: Event, parent: Node | None) -> Node | None:
+    """Return the root that stands above the parent, where there is one between."""
+    root = _job_above(event, _mapping(event.run_facets.get("parent", {}).get("root")))
+    return None if parent is None or root == parent else root
+
+
+def _job_above(event: Event, said: Mapping[str, Any]) -> Node | None:
+    job = _mapping(said.get("job"))
     namespace, name = _text(job.get("namespace")), _text(job.get("name"))
     if namespace is None or name is None or event.job is None:
         return None
-    _require_short("the parent's job", namespace, name)
+    _require_short("the job above", namespace, name)
     itself = (namespace, name) == (event.job.namespace, event.job.name)
     return None if itself else nodes.job(namespace, name)
 
@@ -208,6 +221,18 @@ def _renames(event: Event) -> Iterator[Rename]:
         target, _ = dataset_node(entity.namespace, entity.name)
         if previous != target:
             yield Rename(node, target)
+
+
+def _drops(event: Event) -> set[int]:
+    """Return the keys of the datasets that the event says are dropped: what is read is what others drop."""
+    if event.kind is EventKind.JOB:
+        return set()
+    own = (event.dataset,) if event.dataset is not None else ()
+    return {
+        dataset_node(one.namespace, one.name)[0]
+        for one in (*own, *(event.outputs or ()))
+        if one.facets.get("lifecycleStateChange", {}).get("lifecycleStateChange") == "DROP"
+    }
 
 
 def _require_short(what: str, namespace: str, name: str) -> None:

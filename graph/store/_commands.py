@@ -6,16 +6,16 @@ the order in which they come makes no difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from graph.nodes import Node, NodeType, dataset
-from graph.store._hidden import hidden_of
+from graph.nodes import NodeType, dataset
+from graph.store._deletions import settle
 from graph.store._log import Memory
-from graph.store._projecting import refresh
+from graph.store._other_names import names_of
 from graph.store._reading import facets, nodes
-from graph.store.changes import Changes, Status
+from graph.store.changes import Status
 from graph.store.commands import Annotations, Command, CommandKind, Label, command_of, line_of
 from graph.store.database import Database
 
@@ -97,60 +97,6 @@ def _apply(db: Database, commands: Sequence[Command], memory: Memory) -> None:
     settle(db, {entity for entity, kind, _ in latest if kind == "deletion"}, memory)
 
 
-def bring_back(db: Database, events: Iterable[Changes], memory: Memory) -> None:
-    """Show those deleted datasets and jobs again that these events, which are in the log, name."""
-    settle(db, hidden_of(db, {one.entity for item in events for one in item.form.mentions}), memory)
-
-
-def settle(db: Database, entities: Collection[int], memory: Memory) -> None:
-    """Hide those of the datasets and jobs that are deleted and were not heard of since; show the others."""
-    if not entities:
-        return
-    rows = db.execute(
-        """
-        SELECT a.entity FROM each_key(?) AS k
-        CROSS JOIN annotation AS a ON a.entity = k.value AND a.kind = 'deletion' AND a.gone = 0
-        WHERE NOT EXISTS (
-            SELECT 1 FROM form_entity AS m JOIN form AS f ON f.number = m.form
-            WHERE m.entity = a.entity AND f.last_time > a.time)
-        """,
-        (list(entities),),
-    )
-    hide = {entity for (entity,) in rows}
-    were = hidden_of(db, entities)
-    db.executemany("DELETE FROM hidden WHERE entity = ?", [(entity,) for entity in were - hide])
-    db.executemany("INSERT INTO hidden VALUES (?)", [(entity,) for entity in hide - were])
-    if hide != were:
-        refresh(db, _owners(db, hide ^ were), memory, changed=True)
-
-
-def _owners(db: Database, entities: Collection[int]) -> set[int]:
-    """Return the owners of edges that these datasets and jobs have to do with."""
-    keys = list(entities)
-    rows = db.execute(
-        """
-        SELECT f.owner FROM each_key(:keys) AS k CROSS JOIN form_entity AS m ON m.entity = k.value
-        CROSS JOIN form AS f ON f.number = m.form
-        UNION
-        SELECT s.owner FROM each_key(:keys) AS k CROSS JOIN named_entity AS m ON m.entity = k.value
-        CROSS JOIN shape AS s ON s.key = m.shape
-        """,
-        {"keys": keys},
-    )
-    return {owner for (owner,) in rows} | set(
-        owner
-        for (owner,) in db.execute(
-            "SELECT DISTINCT f.owner FROM each_key(?) AS k CROSS JOIN form AS f ON f.owner = k.value", (keys,)
-        )
-    )
-
-
-def deleted(db: Database) -> list[Node]:
-    """See `LineageReader.deleted`."""
-    keys = [entity for (entity,) in db.execute("SELECT entity FROM hidden")]
-    return sorted(nodes(db, keys).values())
-
-
 FacetsCalled = Callable[[Collection[int], str], Mapping[int, Mapping[str, Any]]]
 """Gives the facet of a name of datasets and jobs."""
 
@@ -169,12 +115,13 @@ def annotated(
         name: facets_of(whole.values(), name) for name in ("tags", "ownership", "documentation", "schema")
     }
     given: dict[int, dict[str, dict[str, str | None]]] = {key: {} for key in of}
+    # Of two names of one dataset the later command counts.
     for entity, kind, name, value, gone in db.execute(
         "SELECT a.entity, a.kind, a.name, a.value, a.gone FROM each_key(?) AS k"
-        " CROSS JOIN annotation AS a ON a.entity = k.value",
-        (list(of),),
+        " CROSS JOIN annotation AS a ON a.entity = k.value ORDER BY a.time, a.command",
+        (list(asked := names_of(db, of)),),
     ):
-        given[entity].setdefault(kind, {})[name] = None if gone else value
+        given[asked[entity]].setdefault(kind, {})[name] = None if gone else value
     return {
         key: _united({name: by.get(whole[key], {}) for name, by in told.items()}, node.field, given[key])
         for key, node in of.items()

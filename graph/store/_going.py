@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from graph.store._dropped import COUNTING, WRITING
 from graph.store._log import LogReader
 from graph.store._reading import nanoseconds
 from graph.store.database import Database
@@ -38,6 +39,7 @@ def mark(db: Database, policy: Policy, log: LogReader) -> None:
     db.execute(f"DELETE FROM going_run WHERE run NOT IN (SELECT f.number FROM run AS f WHERE {runs})", named)
     if policy.spares_current:
         _spare_runs(db)
+        _spare_drops(db, values["before"])
     db.execute("INSERT INTO going SELECT e.seq FROM going_run AS g CROSS JOIN event AS e ON e.run = g.run")
     db.execute(
         "INSERT INTO going SELECT e.seq FROM event AS e JOIN form AS f ON f.number = e.form"
@@ -48,6 +50,7 @@ def mark(db: Database, policy: Policy, log: LogReader) -> None:
         _spare_declarations(db)
         _spare_renames(db)
         _spare_facets(db, log)
+        _spare_who_brought_back(db)
 
 
 def _owners(policy: Policy) -> tuple[str, dict[str, Any]]:
@@ -132,6 +135,43 @@ def _spare_renames(db: Database) -> None:
         "DELETE FROM going WHERE seq IN (SELECT e.seq FROM renamed AS r"
         " JOIN event AS e ON e.event_time = r.event_time AND e.run IS NULL WHERE r.run = 0)"
     )
+
+
+def _spare_drops(db: Database, before: int) -> None:
+    """Let the runs stay of which the last drop of a dataset is, at the age that is asked for."""
+    db.execute(
+        f"""
+        DELETE FROM going_run WHERE run IN (
+            SELECT run FROM (
+                SELECT d.run, row_number() OVER (
+                    PARTITION BY d.dataset ORDER BY d.event_time DESC, i.key DESC) AS place
+                FROM drop_said AS d JOIN run AS r ON r.number = d.run AND r.state IN {COUNTING}
+                JOIN run_id AS i ON i.number = r.number
+                WHERE d.event_time < :before
+            ) AS dropping WHERE place = 1)
+        """,
+        {"before": before},
+    )
+
+
+def _spare_who_brought_back(db: Database) -> None:
+    """Let those events stay without which a dataset would be dropped again.
+
+    Also the DatasetEvents that say that one is dropped.
+    """
+    db.execute(
+        "DELETE FROM going WHERE seq IN (SELECT e.seq FROM drop_said AS d"
+        " JOIN event AS e ON e.event_time = d.event_time AND e.run IS NULL WHERE d.run = 0)"
+    )
+    forms = db.execute(
+        f"""
+        SELECT DISTINCT m.form FROM drop_said AS d
+        CROSS JOIN form_entity AS m ON m.entity = d.dataset AND m.role IN {WRITING}
+        CROSS JOIN form AS f ON f.number = m.form AND f.last_time > d.event_time
+        """
+    ).fetchall()
+    if forms:
+        _spare_latest(db, [form for (form,) in forms])
 
 
 def _spare_facets(db: Database, log: LogReader) -> None:

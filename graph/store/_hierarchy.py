@@ -16,6 +16,7 @@ from graph.store._run_reading import record_of
 from graph.store._run_rows import COLUMNS, id_of, run_of
 from graph.store._run_said import said_by
 from graph.store._writers import Known
+from graph.store.database import Database
 from graph.store.log_format import packed_run_id, run_id_of
 from graph.store.runs import Run
 from graph.store.versions import RunAbove, RunBelow
@@ -161,8 +162,38 @@ def children(known: Known, jobs: Collection[int], latest: Mapping[int, Node]) ->
 def ever_under(known: Known, jobs: Collection[int]) -> list[int]:
     """Return the jobs above which one of these was ever named."""
     rows = known.db.execute(
-        "SELECT DISTINCT p.job FROM each_key(?) AS k CROSS JOIN job_parent AS p ON p.parent = k.value"
-        " WHERE p.first_time <= ?",
-        (list(set(jobs)), known.until),
+        """
+        SELECT p.job FROM each_key(:jobs) AS k CROSS JOIN job_parent AS p ON p.parent = k.value
+            AND p.first_time <= :until
+        UNION
+        SELECT r.job FROM each_key(:jobs) AS k CROSS JOIN job_root AS r ON r.root = k.value
+            AND r.first_time <= :until
+        """,
+        {"jobs": list(set(jobs)), "until": known.until},
     )
     return [job for (job,) in rows]
+
+
+def parents(known: Known, jobs: Collection[int], told: Mapping[int, int]) -> dict[int, Node]:
+    """See `LineageReader.parents`; `told` are the parents that the runs of jobs name.
+
+    Above a job that names none stands the root that those under it name: of several the last new one.
+    """
+    rows = known.db.execute(
+        "SELECT r.job, r.root FROM each_key(?) AS k CROSS JOIN job_root AS r ON r.job = k.value"
+        " AND r.first_time <= ? ORDER BY r.first_time, r.root",
+        (list(set(jobs) - told.keys()), known.until),
+    )
+    above = {**dict(rows.fetchall()), **told}
+    names = read.nodes(known.db, set(above.values()))
+    return {job: names[parent] for job, parent in above.items()}
+
+
+def told_parents(db: Database, jobs: Collection[int]) -> dict[int, int]:
+    """Return the keys of the parents that the runs of these jobs named last."""
+    rows = db.execute(
+        "SELECT p.job, p.parent FROM each_key(?) AS k CROSS JOIN job_parent AS p ON p.job = k.value"
+        " ORDER BY p.last_time, p.parent",
+        (list(set(jobs)),),
+    )
+    return dict(rows.fetchall())

@@ -55,10 +55,16 @@ def note_renames(db: Database, batch: Sequence[Changes], numbers: Mapping[str, i
     return touched
 
 
-def settle_names(db: Database, keys: Collection[int], names: Iterable[tuple[str, str]]) -> set[int]:
-    """Work out again what stands for these datasets and names; return the owners whose edges change."""
+def settle_names(
+    db: Database, keys: Collection[int], names: Iterable[tuple[str, str]]
+) -> tuple[set[int], set[int]]:
+    """Work out again what stands for these datasets and names.
+
+    Return the owners whose edges change, and the datasets that are called otherwise now or have lost or got
+    a name.
+    """
     if not keys and not names:
-        return set()
+        return set(), set()
     claims = _Claims(db)
     claims.walk(nodes(db, keys) | dict(dataset_node(*name) for name in names))
     claims.stale.update(keys)
@@ -72,7 +78,7 @@ def settle_names(db: Database, keys: Collection[int], names: Iterable[tuple[str,
     after = claims.settled()
     changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
     if not changed:
-        return set()
+        return set(), set()
     concerned = changed | {each[key] for each in (before, after) for key in changed if key in each}
     owners = _owners(db, concerned)  # also those at fields that only the names until now have
     db.executemany("DELETE FROM other_name WHERE key = ?", [(key,) for key in changed])
@@ -80,7 +86,7 @@ def settle_names(db: Database, keys: Collection[int], names: Iterable[tuple[str,
         "INSERT INTO other_name VALUES (?, ?, NULL)", [(key, after[key]) for key in changed & after.keys()]
     )
     sync_fields(db, changed)
-    return owners | _owners(db, concerned)
+    return owners | _owners(db, concerned), concerned
 
 
 @dataclass

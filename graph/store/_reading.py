@@ -291,19 +291,6 @@ def _facet(raw: bytes) -> Any:
     return without_nul(value) if may_have_nul(raw) else value
 
 
-def parents(db: Database, jobs: Collection[int]) -> dict[int, Node]:
-    """See `LineageReader.parents`."""
-    rows = dict(
-        db.execute(
-            "SELECT job, parent FROM job_parent WHERE job IN (SELECT value FROM each_key(?) AS k)"
-            " ORDER BY last_time, parent",
-            (list(jobs),),
-        ).fetchall()
-    )
-    known = nodes(db, set(rows.values()))
-    return {job: known[parent] for job, parent in rows.items()}
-
-
 def counts(db: Database) -> StoreCounts:
     """See `LineageReader.counts`."""
 

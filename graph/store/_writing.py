@@ -14,8 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from graph.nodes import Node, NodeType, dataset
 from graph.records import EdgeKind, Origin
 from graph.store._claims import BY_EVENT, BY_LINEAGE, BY_SCHEMA, put_claims, put_nodes
-from graph.store._commands import bring_back, keep, known_commands
+from graph.store._commands import keep, known_commands
+from graph.store._deletions import bring_back
 from graph.store._deriving import wait_again
+from graph.store._dropping import failed_runs, settle_drops
 from graph.store._facet_rows import put_aliases, write_facets, write_mentions
 from graph.store._log import LogBatch, LogReader, Memory
 from graph.store._naming import note_renames, settle_names, sync_fields
@@ -104,6 +106,7 @@ def accept(db: Database, events: Sequence[Changes], log: LogBatch, memory: Memor
         for part in item.run.window.parts
     ]
     described = _put_shapes(db, parts, memory)
+    failed = failed_runs(db, [log.numbers[run] for run in runs])
     owners = write_runs(db, events, log.numbers, memory)
     for item in windows:
         said = item.run.window if item.run is not None else None
@@ -121,11 +124,12 @@ def accept(db: Database, events: Sequence[Changes], log: LogBatch, memory: Memor
         queries.note(item, log.numbers)
     queries.flush(db)
     renamed = note_renames(db, events, log.numbers)
-    moved = settle_names(db, changed.linking | renamed, changed.names)
+    moved, called = settle_names(db, changed.linking | renamed, changed.names)
     sync_fields(db, described)
     refresh(db, moved, memory, changed=True)
     refresh(db, owners - moved, memory)
-    bring_back(db, events, memory)
+    bring_back(db, events, called, memory)
+    settle_drops(db, reader, events, log.numbers, failed, called)
 
 
 def _say(db: Database, job: int, window: Window) -> bool:
@@ -196,7 +200,7 @@ def _named(shape: Shape) -> dict[int, int]:
     return named
 
 
-def _put_parents(db: Database, events: Iterable[Changes]) -> None:
+def _put_parents(db: Database, events: Sequence[Changes]) -> None:
     times: dict[tuple[int, int], tuple[int, int]] = {}
     jobs: dict[int, Node] = {}
     for item in events:
@@ -207,6 +211,7 @@ def _put_parents(db: Database, events: Iterable[Changes]) -> None:
             jobs[key] = item.parent
     if not times:
         return
+    _put_roots(db, events)
     put_nodes(db, jobs, dict.fromkeys(jobs, BY_EVENT))
     db.executemany(
         """
@@ -215,4 +220,23 @@ def _put_parents(db: Database, events: Iterable[Changes]) -> None:
             last_time = greatest(job_parent.last_time, excluded.last_time)
         """,
         [(*pair, *told) for pair, told in times.items()],
+    )
+
+
+def _put_roots(db: Database, events: Sequence[Changes]) -> None:
+    """Note which jobs are roots above the parents that are named."""
+    first: dict[tuple[int, int], int] = {}
+    jobs: dict[int, Node] = {}
+    for item in events:
+        if item.parent is not None and item.root is not None:
+            pair = item.parent.key, item.root.key
+            first[pair] = min(item.event_time, first.get(pair, item.event_time))
+            jobs[item.root.key] = item.root
+    if not first:
+        return
+    put_nodes(db, jobs, dict.fromkeys(jobs, BY_EVENT))
+    db.executemany(
+        "INSERT INTO job_root VALUES (?, ?, ?) ON CONFLICT (job, root) DO UPDATE"
+        " SET first_time = least(job_root.first_time, excluded.first_time)",
+        [(*pair, time) for pair, time in first.items()],
     )

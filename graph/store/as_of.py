@@ -17,6 +17,7 @@ from graph.errors import InvalidQueryError
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
 from graph.store import _commands as commanding
+from graph.store import _dropped as drops
 from graph.store import _history as history
 from graph.store import _queries as ran
 from graph.store import _reading as read
@@ -148,12 +149,8 @@ class AsOfReader(KnownReader):
         with self._errors():
             return self._forms.facets(keys, name)
 
-    def parents(self, jobs: Collection[int]) -> dict[int, Node]:
-        """See LineageReader."""
-        with self._errors():
-            parents = self._runs.parents(jobs)
-            names = read.nodes(self._db, set(parents.values()))
-            return {job: names[parent] for job, parent in parents.items()}
+    def _told_parents(self, jobs: Collection[int]) -> dict[int, int]:
+        return self._runs.parents(jobs)
 
     def runs(
         self,
@@ -269,6 +266,11 @@ class AsOfReader(KnownReader):
         """See LineageReader."""
         return self._now.unindexed()
 
+    def dropped(self, datasets: Collection[int]) -> dict[int, datetime]:
+        """See LineageReader."""
+        with self._errors():
+            return drops.dropped_then(self._known, self._log, datasets)
+
     def removals(self) -> list[Removal]:
         """See LineageReader."""
         return self._now.removals()
@@ -288,9 +290,11 @@ class AsOfReader(KnownReader):
     def _known_entities(self, keys: set[int]) -> set[int]:
         found = self._forms.known_entities(keys)
         above = self._db.execute(
-            "SELECT DISTINCT p.parent FROM each_key(?) AS k CROSS JOIN job_parent AS p ON p.parent = k.value"
-            " WHERE p.first_time <= ?",
-            (list(keys - found), self._until),
+            "SELECT p.parent FROM each_key(:keys) AS k CROSS JOIN job_parent AS p ON p.parent = k.value"
+            " AND p.first_time <= :until UNION"
+            " SELECT r.root FROM each_key(:keys) AS k CROSS JOIN job_root AS r ON r.root = k.value"
+            " AND r.first_time <= :until",
+            {"keys": list(keys - found), "until": self._until},
         )
         return found | {parent for (parent,) in above}
 

@@ -200,6 +200,13 @@ class LineageReader(Protocol):
     def deleted(self) -> list[Node]:
         """Return the datasets and jobs that are deleted and that no later event has named."""
 
+    def dropped(self, datasets: Collection[int]) -> dict[int, datetime]:
+        """Return since when those of the datasets are dropped that events say so of, by key.
+
+        A `lifecycleStateChange` of DROP counts unless its run failed, until a later event describes the
+        dataset or one of a run that did not fail names it as output.
+        """
+
     def removals(self) -> list[Removal]:
         """Return the records of what was removed from the log, the first one first."""
 

@@ -170,7 +170,8 @@ class EventForm:
     `text` is the form itself (see log_format.py). `owner` is the key of the job, or minus the key of the
     dataset of a DatasetEvent. `shape` builds what `shape_key` stands for and is called only when the store
     does not know that key. `declares` says whether a JobEvent or DatasetEvent speaks of lineage at all.
-    `problems` says what of it is kept in the log and not looked at.
+    `drops` are the keys of datasets that it says are dropped. `problems` says what of it is kept in the log
+    and not looked at.
     """
 
     key: int
@@ -183,6 +184,7 @@ class EventForm:
     facets: tuple[FacetChange, ...]
     mentions: tuple[Mention, ...]
     renames: tuple[Rename, ...] = ()
+    drops: tuple[int, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -205,6 +207,7 @@ class Changes:
     run: RunChange | None = None
     measured: tuple[Measured, ...] = ()
     parent: Node | None = None
+    root: Node | None = None
     observed: tuple[Observation, ...] = ()
     queries: RunQueries | None = None
 

@@ -24,9 +24,14 @@ class KnownReader:
     def _errors(self) -> AbstractContextManager[None]:
         raise NotImplementedError
 
+    def _told_parents(self, jobs: Collection[int]) -> dict[int, int]:
+        """Return the keys of the parents that the runs of these jobs named last."""
+        raise NotImplementedError
+
     def parents(self, jobs: Collection[int]) -> dict[int, Node]:
         """See LineageReader."""
-        raise NotImplementedError
+        with self._errors():
+            return hierarchy.parents(self._known, jobs, self._told_parents(jobs))
 
     def children(self, jobs: Collection[int]) -> dict[int, list[Node]]:
         """See LineageReader."""

@@ -12,6 +12,9 @@ from graph.errors import StoreError
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
 from graph.store import _commands as commanding
+from graph.store import _deletions as deletions
+from graph.store import _dropped as drops
+from graph.store import _hierarchy as hierarchy
 from graph.store import _history as past
 from graph.store import _pruning as pruning
 from graph.store import _queries as ran
@@ -95,10 +98,8 @@ class SqlReader(KnownReader):
         with self._errors():
             return read.facets(self._db, keys, name)
 
-    def parents(self, jobs: Collection[int]) -> dict[int, Node]:
-        """See LineageReader."""
-        with self._errors():
-            return read.parents(self._db, jobs)
+    def _told_parents(self, jobs: Collection[int]) -> dict[int, int]:
+        return hierarchy.told_parents(self._db, jobs)
 
     def runs(
         self,
@@ -195,7 +196,12 @@ class SqlReader(KnownReader):
     def deleted(self) -> list[Node]:
         """See LineageReader."""
         with self._errors():
-            return commanding.deleted(self._db)
+            return deletions.deleted(self._db)
+
+    def dropped(self, datasets: Collection[int]) -> dict[int, datetime]:
+        """See LineageReader."""
+        with self._errors():
+            return drops.dropped_now(self._db, datasets)
 
     def removals(self) -> list[Removal]:
         """See LineageReader."""

@@ -137,6 +137,49 @@ def test_a_later_event_brings_back_what_it_names(store: LineageStore) -> None:
     assert feeds(store) == {"a -> b", "b -> c"}
 
 
+FILES = dataset_node("ns", "files")
+LINKED = dataset("files", symlinks={"identifiers": [{"namespace": "ns", "name": "db.t"}]})
+BY_LINK = dataset_node("ns", "db.t")
+
+
+@pytest.mark.parametrize("linked_first", [True, False])
+@pytest.mark.parametrize("node", [FILES, BY_LINK])
+def test_a_later_event_brings_back_what_it_names_by_another_name(
+    store: LineageStore, node: Node, linked_first: bool
+) -> None:
+    """Deleted under one of two names, heard of by the other: whether they were known as one then or not."""
+    events = [
+        run_event("w", "COMPLETE", 1, job="w", inputs=["raw"], outputs=[LINKED]),
+        run_event("r", "COMPLETE", 2, job="r", inputs=["db.t"], outputs=["out"]),
+    ]
+    for event in events if linked_first else events[::-1]:
+        put(store, event)
+    order(store, command("delete", node, 5))
+    assert store.deleted() == [FILES]
+    assert store.lookup(FILES) is None
+    assert store.lookup(BY_LINK) is None
+    assert feeds(store) == set()
+    rebuild(store)
+    assert store.deleted() == [FILES]
+    put(store, run_event("r2", "COMPLETE", 9, job="r", inputs=["db.t"], outputs=["out"]))
+    assert store.deleted() == []
+    assert feeds(store) == {"raw -> files", "files -> out"}
+    rebuild(store)
+    assert feeds(store) == {"raw -> files", "files -> out"}
+
+
+def test_a_name_that_comes_to_stand_for_a_deleted_dataset_brings_it_back(store: LineageStore) -> None:
+    put(store, run_event("r", "COMPLETE", 1, job="r", inputs=["db.t"], outputs=["out"]))
+    order(store, command("delete", BY_LINK, 5), command("tag", BY_LINK, 6, "tier", "1"))
+    assert store.deleted() == [BY_LINK]
+    put(store, run_event("w", "COMPLETE", 9, job="w", inputs=["raw"], outputs=[LINKED]))
+    assert store.deleted() == []
+    assert feeds(store) == {"raw -> files", "files -> out"}
+    order(store, command("delete", FILES, 20), command("undelete", BY_LINK, 21))
+    assert store.deleted() == []
+    assert said(store, FILES).tags == (Label("tier", "1"),)
+
+
 def test_a_deletion_given_now_holds_against_events_of_the_future(store: LineageStore) -> None:
     put(store, run_event("r", "COMPLETE", "2199-01-01T00:00:00.123456789Z", inputs=["a"], outputs=["b"]))
     give(store, CommandKind.DELETE, B)

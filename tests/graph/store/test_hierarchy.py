@@ -92,6 +92,16 @@ def test_a_task_that_names_no_parent_stands_under_the_root_that_its_queries_name
     ]
 
 
+def test_above_a_task_that_tells_no_parent_stands_the_root_that_others_name(store: LineageStore) -> None:
+    put(store, query("query", 5))
+    assert store.parents([QUERY.key, TASK.key, DAG.key]) == {QUERY.key: TASK, TASK.key: DAG}
+    assert store.children([DAG.key]) == {DAG.key: [TASK]}
+    group = run_event("task", "START", 1, job="dag.task", run_facets=facet("group", "dag.group"))
+    put(store, group)
+    assert store.parents([TASK.key]) == {TASK.key: nodes.job(NAMESPACE, "dag.group")}
+    assert store.children([DAG.key]) == {}
+
+
 def test_a_circle_of_parents_ends(store: LineageStore) -> None:
     put(
         store,
