@@ -13,6 +13,9 @@ from graph.api.errors import ApiError
 _GZIP = 31
 """zlib's number for a gzip header and trailer around the data."""
 
+_PIECE = 1 << 20
+"""How many bytes are decompressed at a time."""
+
 
 async def read_body(request: Request) -> bytes:
     """Return the body of a request, decompressed where it came as gzip.
@@ -59,7 +62,7 @@ async def _decompressed(chunks: AsyncIterator[bytes], limit: int) -> bytes:
             if member.eof:
                 member = zlib.decompressobj(_GZIP)
             try:
-                whole += member.decompress(rest, limit + 1 - len(whole))
+                whole += member.decompress(rest, _PIECE)
             except zlib.error as error:
                 raise ApiError(400, f"the body is not gzip, as Content-Encoding says: {error}") from None
             if len(whole) > limit:

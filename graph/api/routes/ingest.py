@@ -28,6 +28,12 @@ from graph.store.commands import is_command
 _MOST = 10_000
 """How many events a batch may have."""
 
+_MOST_PAIRS = 250_000
+"""How many pairs of an input and an output one event may name: each is an edge of the graph."""
+
+_WORTH_COUNTING = 20_000
+"""Bytes below which an event cannot name so many."""
+
 _SPLIT = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -37,6 +43,8 @@ async def post_event(request: Request) -> Response:
     tell_events(request, [body])
     if (reason := _refused(request, body)) is not None:
         raise ApiError(403, reason)
+    if (reason := _excess(body)) is not None:
+        raise ApiError(422, reason)
     (outcome,) = await _stores(request).writer.keep([body])
     if outcome.status is Status.REJECTED:
         malformed = outcome.reasons[0].startswith(("not JSON", "not UTF-8"))
@@ -50,7 +58,11 @@ async def post_batch(request: Request) -> Response:
     if not bodies:
         return Response(status_code=204)
     tell_events(request, bodies)
-    reasons = {place: reason for place, body in enumerate(bodies) if (reason := _refused(request, body))}
+    reasons = {
+        place: reason
+        for place, body in enumerate(bodies)
+        if (reason := _refused(request, body) or _excess(body))
+    }
     allowed = [place for place in range(len(bodies)) if place not in reasons]
     outcomes = await _stores(request).writer.keep([bodies[place] for place in allowed]) if allowed else []
     for place, outcome in zip(allowed, outcomes, strict=True):
@@ -73,6 +85,31 @@ def _refused(request: Request, body: bytes) -> str | None:
     if reason is not None:
         refuse(request, reason)
     return reason
+
+
+class _Listed(msgspec.Struct):
+    inputs: list[msgspec.Raw] | None = None
+    outputs: list[msgspec.Raw] | None = None
+
+
+_COUNT = msgspec.json.Decoder(_Listed)
+
+
+def _excess(body: bytes) -> str | None:
+    """Return why an event would make too much of the graph, None where it does not, or is no event."""
+    if len(body) < _WORTH_COUNTING:
+        return None
+    try:
+        listed = _COUNT.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    inputs, outputs = len(listed.inputs or ()), len(listed.outputs or ())
+    if inputs * outputs <= _MOST_PAIRS:
+        return None
+    return (
+        f"the event names {inputs} inputs and {outputs} outputs, which are {inputs * outputs} edges between"
+        f" datasets; at most {_MOST_PAIRS} are taken: send events of the parts that belong together"
+    )
 
 
 def _split(body: bytes) -> list[bytes]:
