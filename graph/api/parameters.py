@@ -121,6 +121,16 @@ class Ran(Timed):
 
     job: Annotated[list[str], Field(max_length=2)] = []
     states: Annotated[list[str], Field(max_length=4)] = []
+    under: Annotated[str | None, Field(description="Only the runs under this one, by its id.")] = None
+    versions: Annotated[bool, Field(description="Tell the versions of datasets that they used.")] = False
+    limit: Listed = 20
+    cursor: Cursor = None
+
+
+class Versioned(Timed):
+    """Of history."""
+
+    name: Name
     limit: Listed = 20
     cursor: Cursor = None
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from graph.cli._markdown import print_markdown_table
-from graph.cli._output import print_json, print_note, print_table
+from graph.cli._output import print_json, print_note, print_table, time_text
 from graph.nodes import Node, NodeType
 from graph.queries.answer import Answer, AnswerNode
 from graph.records import Transformation
@@ -99,17 +99,18 @@ def print_nodes(answer: Answer, table: Table = print_table, *, made: bool = Fals
     several = len({node.node.namespace for node in answer.nodes}) > 1
     marked = any(node.impact for node in answer.nodes)
     nested = any(node.parents for node in answer.nodes)
+    gone = any(node.dropped_at for node in answer.nodes)
     how = _made_of(answer) if made else {}
     columns = ["distance", "type", "name"]
-    columns += (
-        ["impact"] * marked + ["via"] + ["how"] * bool(how) + ["above"] * nested + ["namespace"] * several
-    )
+    columns += ["impact"] * marked + ["via"] + ["how"] * bool(how) + ["above"] * nested
+    columns += ["dropped"] * gone + ["namespace"] * several
     rows = []
     for node in answer.nodes:
         row = [str(node.distance), kind_text(node), node.node.label]
         row += [node.impact or ""] * marked + [node.via.label if node.via else ""]
         row += [how.get(node.node, "")] * bool(how)
         row += [" < ".join(parent.name for parent in node.parents)] * nested
+        row += [time_text(node.dropped_at) or ""] * gone
         rows.append(row + [node.node.namespace] * several)
     table(columns, rows)
 

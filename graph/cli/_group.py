@@ -27,6 +27,7 @@ COMMANDS = {
     "compare": "Show what differs between two times, two runs or two versions of a job.",
     "queries": "List the queries that programs ran: which code, for whom, how often, how long.",
     "runs": "List the runs of jobs, the latest first.",
+    "history": "List the versions of a dataset or job, and what changed from one to the next.",
     "search": "Find datasets, jobs and fields by words: names, columns, descriptions, tags, owners, SQL.",
     "coverage": "Check that lineage is complete: runs, layers, critical columns, stale records.",
     "sql": "Show the tables and columns that a SQL text reads and writes.",

@@ -6,12 +6,13 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import typer
 
 from graph.exports.labels import one_line
+from graph.queries.answer import time_as_json
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -56,9 +57,7 @@ def print_note(text: str) -> None:
 
 def time_text(time: datetime | None) -> str | None:
     """Return a time as RFC 3339 in UTC with milliseconds; None stays None."""
-    if time is None:
-        return None
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if time is None else time_as_json(time)
 
 
 def duration_text(milliseconds: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -10,7 +11,9 @@ from graph import questions
 from graph.cli._options import AsOf, Cursor, Json, Limit, Store
 from graph.cli._output import duration_text, print_json, print_note, print_table, time_text
 from graph.cli._store import ask
-from graph.records import RunRecord, RunState
+from graph.nodes import Node
+from graph.queries.run_list import ListedRun, UsedDataset
+from graph.records import RunState
 
 Jobs = Annotated[
     list[str] | None, typer.Argument(metavar="JOB", help="Only runs of this job.", show_default=False)
@@ -21,35 +24,72 @@ States = Annotated[
         "--state", case_sensitive=False, help="Only runs in this state; may be given more than once."
     ),
 ]
+Under = Annotated[
+    str | None,
+    typer.Option(
+        "--under", metavar="RUN", help="The runs under this one: of a DAG its tasks, then their queries."
+    ),
+]
+Versions = Annotated[
+    bool, typer.Option("--versions", help="Say which versions of datasets each run read and wrote.")
+]
 
 
 def runs(
     job: Jobs = None,
     state: States = None,
+    under: Under = None,
+    versions: Versions = False,
     limit: Limit = 20,
     cursor: Cursor = None,
     json: Json = False,
     as_of: AsOf = None,
     store: Store = None,
 ) -> None:
-    """List runs, the latest start first, with their state and how long they took."""
+    """List runs, the latest start first, with their state, how long they took, and the runs above them."""
     states = [each.value for each in state or ()]
-    found = ask(store, as_of, questions.runs, job or (), states, limit=limit, cursor=cursor)
+    found = ask(
+        store,
+        as_of,
+        questions.runs,
+        job or (),
+        states,
+        under=under,
+        versions=versions,
+        limit=limit,
+        cursor=cursor,
+    )
     if json:
         print_json(found.as_json())
         return
-    print_table(["run", "job", "state", "started", "took", "error"], [_row(run) for run in found.items])
+    nested = any(run.above for run in found.items)
+    columns = ["run", "job", "state", "started", "took", *["above"] * nested]
+    print_table(
+        [*columns, *["read", "wrote"] * versions, "error"], [_row(run, nested) for run in found.items]
+    )
     if found.next is not None:
         print_note(f"There is more: --cursor {found.next}")
 
 
-def _row(run: RunRecord) -> list[str]:
-    first_line = (run.error or "").strip().partition("\n")[0]
-    return [
+def _row(listed: ListedRun, nested: bool) -> list[str]:
+    run = listed.run
+    row = [
         run.run_id,
         run.job_name,
         run.state.value,
         time_text(run.started_at) or "",
         duration_text(run.duration_ms),
-        first_line,
     ]
+    if nested:
+        row.append(" < ".join(_name(each.job, each.run_id) for each in listed.above))
+    row += [_used(each) for each in (listed.inputs, listed.outputs) if each is not None]
+    return [*row, (run.error or "").strip().partition("\n")[0]]
+
+
+def _name(job: Node | None, run_id: str) -> str:
+    return run_id if job is None else job.name
+
+
+def _used(used: Iterable[UsedDataset]) -> str:
+    versions = ((each.node.label, each.version) for each in used)
+    return ", ".join(f"{label}@{version.told or (version.id or '?')[:8]}" for label, version in versions)

@@ -9,7 +9,7 @@ import typer
 
 from graph import questions
 from graph.cli._options import Cursor, Json, Limit, Store
-from graph.cli._output import print_json, print_note, print_table
+from graph.cli._output import print_json, print_note, print_table, time_text
 from graph.cli._store import ask
 from graph.store.search import SearchHit
 
@@ -76,14 +76,17 @@ def search(
     if json:
         print_json(found.as_json())
     else:
-        print_table(["type", "name", "matched", "text", "namespace"], [_row(hit) for hit in found.items])
+        gone = any(hit.dropped_at for hit in found.items)
+        columns = ["type", "name", "matched", "text", *["dropped"] * gone, "namespace"]
+        print_table(columns, [_row(hit, gone) for hit in found.items])
         if found.next is not None:
             print_note(f"There is more: --cursor {found.next}")
     if found.incomplete:
         print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
 
 
-def _row(hit: SearchHit) -> list[str]:
+def _row(hit: SearchHit, gone: bool) -> list[str]:
     node = hit.node
     excerpt = "" if hit.excerpt in (node.name, node.field) else hit.excerpt
-    return [node.type.value.lower(), node.label, hit.matched.value, excerpt, node.namespace]
+    row = [node.type.value.lower(), node.label, hit.matched.value, excerpt]
+    return [*row, *[time_text(hit.dropped_at) or ""] * gone, node.namespace]

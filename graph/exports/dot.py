@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from graph.exports.labels import edge_label, one_line
+from graph.exports.labels import edge_label, node_label, one_line
 from graph.nodes import Node, NodeType
 from graph.queries.answer import AnswerEdge, AnswerNode
 
@@ -17,7 +17,7 @@ def dot(nodes: Iterable[Node | AnswerNode], edges: Iterable[AnswerEdge]) -> Iter
     yield "  rankdir=LR;"
     for each in nodes:
         node = each.node if isinstance(each, AnswerNode) else each
-        yield f"  {_quoted(node.id)} [label={_quoted(node.label)}, shape={_SHAPES[node.type]}];"
+        yield f"  {_quoted(node.id)} [label={_quoted(node_label(each))}, shape={_SHAPES[node.type]}];"
     for edge in edges:
         label = edge_label(edge)
         attributes = f" [label={_quoted(label)}]" if label else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from graph.queries.answer import AnswerEdge
+from graph.nodes import Node
+from graph.queries.answer import AnswerEdge, AnswerNode
 from graph.records import EdgeKind
 
 
@@ -19,6 +20,13 @@ def edge_label(edge: AnswerEdge) -> str:
         word for each in edge.transformations for word in (each.subtype, "masking" * each.masking) if word
     ]
     return ", ".join(dict.fromkeys(made))
+
+
+def node_label(each: Node | AnswerNode) -> str:
+    """Return the label of a node, and that it is dropped where it is."""
+    if isinstance(each, Node):
+        return each.label
+    return f"{each.node.label} (dropped)" if each.dropped_at is not None else each.node.label
 
 
 def only_decides(edge: AnswerEdge) -> bool:

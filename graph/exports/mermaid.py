@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from graph.exports.labels import edge_label, one_line, only_decides
+from graph.exports.labels import edge_label, node_label, one_line, only_decides
 from graph.nodes import Node, NodeType, dataset
 from graph.queries.answer import AnswerEdge, AnswerNode
 
@@ -19,7 +19,8 @@ def mermaid(nodes: Iterable[Node | AnswerNode], edges: Iterable[AnswerEdge]) -> 
     is INDIRECT alone.
     """
     yield "flowchart LR"
-    plain = [each.node if isinstance(each, AnswerNode) else each for each in nodes]
+    labels = {(each.node if isinstance(each, AnswerNode) else each): node_label(each) for each in nodes}
+    plain = list(labels)
     numbers = {node: f"n{number}" for number, node in enumerate(plain)}
     fields: dict[Node, list[Node]] = {}
     for node in plain:
@@ -27,11 +28,11 @@ def mermaid(nodes: Iterable[Node | AnswerNode], edges: Iterable[AnswerEdge]) -> 
             fields.setdefault(dataset(node.namespace, node.name), []).append(node)
     for node in plain:
         if node.type is not NodeType.FIELD and node not in fields:
-            yield f"  {_box(node, numbers[node], node.label)}"
+            yield f"  {_box(node, numbers[node], labels[node])}"
     for number, (owner, framed) in enumerate(fields.items()):
         yield f'  subgraph d{number}["{_escaped(owner.label)}"]'
         if owner in numbers:
-            yield f"    {_box(owner, numbers[owner], owner.label)}"
+            yield f"    {_box(owner, numbers[owner], labels[owner])}"
         for node in framed:
             yield f"    {_box(node, numbers[node], node.field or '')}"
         yield "  end"

@@ -11,6 +11,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -45,12 +46,18 @@ def node_as_json(node: Node) -> dict[str, Any]:
     return found if node.field is None else {**found, "field": node.field}
 
 
+def time_as_json(time: datetime) -> str:
+    """Return a time as it stands in every JSON shape: RFC 3339 in UTC with milliseconds."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class AnswerNode(NamedTuple):
     """A node and where it stands in an answer.
 
     `distance` counts dataset hops (of a field: field hops) from the asked node, which has 0; a job's is
     that of what lies behind it. `via` is the node before it on a shortest path, of the same kind; None
-    where there is none. `parents` of a job are the jobs above it, nearest first.
+    where there is none. `parents` of a job are the jobs above it, nearest first. `dropped_at` is when a
+    dataset, or that of a field, was dropped.
     """
 
     node: Node
@@ -59,6 +66,7 @@ class AnswerNode(NamedTuple):
     impact: Impact | None = None
     dataset_type: str | None = None
     parents: tuple[Node, ...] = ()
+    dropped_at: datetime | None = None
 
     @property
     def place(self) -> tuple[int, str, str]:
@@ -74,6 +82,8 @@ class AnswerNode(NamedTuple):
             found["impact"] = self.impact.value
         if self.dataset_type is not None:
             found["datasetType"] = self.dataset_type
+        if self.dropped_at is not None:
+            found["droppedAt"] = time_as_json(self.dropped_at)
         if self.parents:
             found["parent"] = self.parents[0].id
             found["root"] = self.parents[-1].id

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from graph.nodes import Node, NodeType
+from graph.nodes import Node, NodeType, dataset
 from graph.queries.answer import ORIGIN_NAMES, Answer, AnswerEdge, AnswerNode, Impact
 from graph.records import Edge, EdgeKind, Origin, Transformation
 from graph.store.base import LineageReader
@@ -15,6 +17,12 @@ _Ends = tuple[EdgeKind, int, int]
 
 _LEVELS_OF_PARENTS = 32
 """How far up the parents of a job are followed; a circle of parents ends here."""
+
+
+@lru_cache(maxsize=65_536)
+def dataset_key(namespace: str, name: str) -> int:
+    """Return the key of a dataset; that of a name is worked out once."""
+    return dataset(namespace, name).key
 
 
 class Draft:
@@ -62,6 +70,7 @@ class Draft:
         names = self.read(reader, self._keys())
         order = self._order(names)
         types = _dataset_types(reader, [key for key in order if names[key].type is NodeType.DATASET])
+        dropped = _dropped(reader, names)
         parents = _parents(reader, [key for key in order if names[key].type is NodeType.JOB])
         nodes = tuple(
             AnswerNode(
@@ -71,6 +80,7 @@ class Draft:
                 self.impact.get(key),
                 types.get(key),
                 parents.get(key, ()),
+                dropped.get(key),
             )
             for key in order
         )
@@ -136,6 +146,17 @@ def _finished(edges: Sequence[Edge], names: Mapping[int, Node]) -> AnswerEdge:
 def _dataset_types(reader: LineageReader, keys: Collection[int]) -> dict[int, str]:
     facets = reader.facets(keys, "datasetType") if keys else {}
     return {key: str(facet["datasetType"]) for key, facet in facets.items() if facet.get("datasetType")}
+
+
+def _dropped(reader: LineageReader, names: Mapping[int, Node]) -> dict[int, datetime]:
+    """Return when those of the datasets and fields that are dropped were dropped."""
+    holders = {
+        key: key if node.type is NodeType.DATASET else dataset_key(node.namespace, node.name)
+        for key, node in names.items()
+        if node.type is not NodeType.JOB
+    }
+    dropped = reader.dropped(set(holders.values())) if holders else {}
+    return {key: dropped[holder] for key, holder in holders.items() if holder in dropped} if dropped else {}
 
 
 def _parents(reader: LineageReader, jobs: Collection[int]) -> dict[int, tuple[Node, ...]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from graph.errors import InvalidQueryError
-from graph.nodes import NodeType
+from graph.nodes import NodeType, dataset
 from graph.store.base import LineageReader
 from graph.store.search import SearchHit, SearchPlace
 
@@ -41,8 +42,18 @@ def search(
     found = reader.search(
         text, types=types, namespaces=namespaces, tags=tags, owners=owners, after=after, limit=limit + 1
     )
-    shown = found[:limit]
+    shown = _marked(reader, found[:limit])
     return shown, _cursor(shown[-1].place) if len(found) > limit else None
+
+
+def _marked(reader: LineageReader, hits: Sequence[SearchHit]) -> list[SearchHit]:
+    """Return the hits with when they were dropped."""
+    holders = [
+        dataset(hit.node.namespace, hit.node.name).key if hit.node.type is not NodeType.JOB else 0
+        for hit in hits
+    ]
+    dropped = reader.dropped(set(holders))
+    return [replace(hit, dropped_at=dropped.get(key)) for hit, key in zip(hits, holders, strict=True)]
 
 
 def _cursor(place: SearchPlace) -> str:

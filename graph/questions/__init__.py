@@ -13,7 +13,7 @@ from graph.questions.asked import Asked, moment
 from graph.questions.changes import changes
 from graph.questions.comparing import compare
 from graph.questions.graph import columns, diagnose, downstream, impact, path, upstream
-from graph.questions.lists import queries, runs, search
+from graph.questions.lists import history, queries, runs, search
 from graph.questions.state import coverage, status
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "coverage",
     "diagnose",
     "downstream",
+    "history",
     "impact",
     "moment",
     "path",
@@ -47,6 +48,7 @@ _ALL: tuple[Callable[..., Any], ...] = (
     search,
     coverage,
     runs,
+    history,
     queries,
     status,
 )

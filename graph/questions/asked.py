@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from graph.queries.answer import Answer
+from graph.queries.answer import Answer, time_as_json
 from graph.store.base import LineageReader, LineageStore
 
 
@@ -54,6 +54,4 @@ def moment(store: LineageStore, as_of: str | None = None, *, incomplete: bool = 
 
 def time_text(time: datetime | None) -> str | None:
     """Return a time as RFC 3339 in UTC with milliseconds; None stays None."""
-    if time is None:
-        return None
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if time is None else time_as_json(time)

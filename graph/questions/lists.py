@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from graph import queries as ask
 from graph.errors import InvalidQueryError
-from graph.nodes import NodeType
-from graph.nodes import job as job_node
-from graph.queries.answer import node_as_json
+from graph.nodes import Node, NodeType
+from graph.queries.answer import node_as_json, time_as_json
+from graph.queries.run_list import ListedRun, runs_under, with_hierarchy
 from graph.questions.asked import Asked, time_text
-from graph.records import RunRecord, RunState
+from graph.records import RunState
 from graph.store.search import SearchHit
 
 if TYPE_CHECKING:
     from graph.queries import QueryItem
+    from graph.queries.histories import Step
 
 K = TypeVar("K", NodeType, RunState)
 
@@ -67,27 +68,65 @@ class Runs:
     """A page of runs, the latest start first."""
 
     query: Mapping[str, Any]
-    items: tuple[RunRecord, ...]
+    items: tuple[ListedRun, ...]
     next: str | None
     incomplete: bool
 
     def as_json(self) -> dict[str, Any]:
         """Return it as it is published."""
-        return _as_json(self.query, [_run_as_json(run) for run in self.items], self.next)
+        return _as_json(self.query, [run.as_json() for run in self.items], self.next)
 
 
 def runs(
     asked: Asked,
     job: Sequence[str] = (),
     states: Sequence[str] = (),
+    under: str | None = None,
+    versions: bool = False,
     limit: int = 20,
     cursor: str | None = None,
 ) -> Runs:
-    """Return runs, of one job where it is named; `states` are those of `RunState`."""
+    """Return runs, of one job where it is named; `states` are those of `RunState`.
+
+    With `under` they are the runs under that one, level by level. `versions` has them tell which versions of datasets they used.
+    """
     wanted = [_named(RunState, state) for state in states]
-    found, more = ask.runs(asked.reader, list(job) or None, states=wanted, limit=limit, cursor=cursor)
-    query = {"job": " ".join(job) if job else None, "states": [state.value for state in wanted]}
-    return Runs({**query, **asked.query}, tuple(found), more, asked.incomplete)
+    query: dict[str, Any] = {"job": " ".join(job) if job else None}
+    query["states"] = [state.value for state in wanted]
+    if under is None:
+        found, more = ask.runs(asked.reader, list(job) or None, states=wanted, limit=limit, cursor=cursor)
+    elif job or states or cursor:
+        raise InvalidQueryError(
+            "the runs under one run are listed by themselves: give no job, state or cursor"
+        )
+    else:
+        query["under"] = under
+        found = [each.run for each in runs_under(asked.reader, under, limit=limit)]
+    items = with_hierarchy(asked.reader, found, versions=versions)
+    return Runs({**query, **asked.query}, tuple(items), more, asked.incomplete)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A page of the versions of a dataset or job, the latest first."""
+
+    query: Mapping[str, Any]
+    node: Node
+    items: tuple[Step, ...]
+    next: str | None
+    incomplete: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is published."""
+        return _as_json(self.query, [step.as_json() for step in self.items], self.next)
+
+
+def history(asked: Asked, name: Sequence[str], limit: int = 20, cursor: str | None = None) -> History:
+    """Return the versions of a dataset or job, and what changed from one to the next."""
+    from graph.queries.histories import history as history_of
+
+    node, steps, more = history_of(asked.reader, name, limit=limit, cursor=cursor)
+    return History({"node": node.id, **asked.query}, node, tuple(steps), more, asked.incomplete)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +190,6 @@ def _as_json(query: Mapping[str, Any], items: list[dict[str, Any]], more: str | 
 
 def _hit_as_json(hit: SearchHit) -> dict[str, Any]:
     told = {"grade": hit.grade.name.lower(), "matched": hit.matched.value, "excerpt": hit.excerpt}
+    if hit.dropped_at is not None:
+        told["droppedAt"] = time_as_json(hit.dropped_at)
     return {**node_as_json(hit.node), **told}
-
-
-def _run_as_json(run: RunRecord) -> dict[str, Any]:
-    return {
-        "runId": run.run_id,
-        "job": job_node(run.job_namespace, run.job_name).id,
-        "state": run.state.value,
-        "startedAt": time_text(run.started_at),
-        "endedAt": time_text(run.ended_at),
-        "durationMs": run.duration_ms,
-        "parentRunId": run.parent_run_id,
-        "error": run.error,
-    }

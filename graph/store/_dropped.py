@@ -34,6 +34,8 @@ _DROP = "DROP"
 
 def dropped_now(db: Database, datasets: Collection[int]) -> dict[int, datetime]:
     """See `LineageReader.dropped`."""
+    if db.execute("SELECT 1 FROM dropped LIMIT 1").fetchone() is None:
+        return {}
     rows = db.execute(
         "SELECT d.dataset, d.event_time FROM each_key(?) AS k CROSS JOIN dropped AS d ON d.dataset = k.value",
         (list(set(datasets)),),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
@@ -50,10 +51,14 @@ class SearchPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """Something that was found. `excerpt` is what matched: a name, or up to some 120 characters of a text."""
+    """Something that was found. `excerpt` is what matched: a name, or up to some 120 characters of a text.
+
+    `dropped_at` is when the dataset, or that of the field, was dropped.
+    """
 
     grade: Grade
     node: Node
     matched: Matched
     excerpt: str
     place: SearchPlace
+    dropped_at: datetime | None = None

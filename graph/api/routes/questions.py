@@ -40,6 +40,7 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "search": asked_with.Searched,
     "coverage": asked_with.Covered,
     "runs": asked_with.Ran,
+    "history": asked_with.Versioned,
     "queries": asked_with.Queried,
     "status": asked_with.Parameters,
 }

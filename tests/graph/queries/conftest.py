@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -116,6 +117,9 @@ class ListedGraph:
         }
         names = [*ordered, *sorted(named - set(ordered))]
         return [field_node(dataset.namespace, dataset.name, name) for name in names]
+
+    def dropped(self, datasets: Collection[int]) -> dict[int, datetime]:
+        return {}
 
     def columns(self, datasets: Collection[int]) -> dict[int, int]:
         return {
