@@ -91,6 +91,8 @@ class Compared(Parameters):
     a: Annotated[str | None, Field(description="A time, so long ago (7d), or the id of a run.")] = None
     b: Annotated[str | None, Field(description="Another one; now where none is given.")] = None
     job: Annotated[str | None, Field(description="Compare two versions of this job's code.")] = None
+    limit: Limit = 1000
+    cursor: Cursor = None
 
 
 class Searched(Parameters):

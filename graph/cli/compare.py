@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from graph import questions
+from graph.cli._answers import PAGE
 from graph.cli._completion import complete_name
-from graph.cli._options import Json, Store
+from graph.cli._options import Cursor, Json, Limit, Store
 from graph.cli._output import print_json, print_note, print_table
 from graph.cli._store import ask
 from graph.queries.comparison import Difference, EdgeDifference, FieldDifference, Item
@@ -39,6 +40,8 @@ def compare(
     b: After = None,
     job: Job = None,
     fail_on_change: FailOnChange = False,
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
     json: Json = False,
     store: Store = None,
 ) -> None:
@@ -51,14 +54,16 @@ def compare(
         raise typer.BadParameter("give a time or the id of a run, or --job", param_hint="A")
     if job is not None and (a is None) != (b is None):
         raise typer.BadParameter("give two versions of the job's code, or none", param_hint="B")
-    found = ask(store, None, questions.compare, a, b, job)
+    found = ask(store, None, questions.compare, a, b, job, limit=limit, cursor=cursor)
     if json:
         print_json(found.as_json())
     else:
         _print(found.items)
+        if found.next is not None:
+            print_note(f"There is more ({found.total} in all): --cursor {found.next}")
     if found.incomplete:
         print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
-    if fail_on_change and found.items:
+    if fail_on_change and found.total:
         raise typer.Exit(1)
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from graph.errors import InvalidQueryError
 from graph.nodes import Node, NodeType
 from graph.nodes import field as field_node
 from graph.queries.answer import transformation_as_json
+from graph.queries.cursors import counted
 from graph.queries.schema_comparison import Schema, schema_of
 from graph.queries.type_widening import same_type
 from graph.records import Edge, EdgeKind, Transformation
@@ -116,6 +118,18 @@ class Comparison:
     """All that differs: dataset edges, field edges, schemas, fields; each by names."""
 
     items: tuple[Item, ...] = field(default=())
+
+    def page(self, *, limit: int, cursor: str | None = None) -> tuple[tuple[Item, ...], str | None]:
+        """Return up to `limit` of the items, starting behind the cursor, and the cursor of the next page.
+
+        Raises:
+            InvalidQueryError: `limit` is below 1, or `cursor` is not the `next` of such a page.
+        """
+        if limit < 1:
+            raise InvalidQueryError(f"limit is {limit}; it must be at least 1")
+        start = counted(cursor) or 0
+        end = start + limit
+        return self.items[start:end], str(end) if end < len(self.items) else None
 
 
 def compare(before: Side, after: Side) -> Comparison:

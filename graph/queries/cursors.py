@@ -6,7 +6,7 @@ from graph.errors import InvalidQueryError
 
 
 def counted(cursor: str | None) -> int | None:
-    """Return the number that a cursor is, None where there is none; InvalidQueryError when it is no number."""
+    """Return the number that a cursor is, None for none; InvalidQueryError when it is no number."""
     if cursor is None:
         return None
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from graph.nodes import Node, NodeType, dataset
+from graph.queries.hierarchy import with_jobs_under
 from graph.records import Direction, EdgeKind
 from graph.store.base import LineageReader
 
@@ -18,11 +19,12 @@ def why_nothing_downstream(reader: LineageReader, node: Node) -> str | None:
         return _of_field(reader, node)
     if node.type is NodeType.DATASET:
         return _of_datasets(reader, node, [node.key])
-    written = {edge.target for edge in reader.incident([node.key], EdgeKind.WRITES, _DOWN)}
+    jobs = with_jobs_under(reader, node)
+    written = {edge.target for edge in reader.incident(jobs, EdgeKind.WRITES, _DOWN)}
     if written:
         return _of_datasets(reader, node, written)
     said = f"nothing is known downstream of {node.label}: none of its events names an output"
-    reads = {edge.source for edge in reader.incident([node.key], EdgeKind.READS, Direction.UPSTREAM)}
+    reads = {edge.source for edge in reader.incident(jobs, EdgeKind.READS, Direction.UPSTREAM)}
     return f"{said}; it reads {_names(reader, reads)}" if reads else said
 
 

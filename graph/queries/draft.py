@@ -10,13 +10,11 @@ from typing import Any
 
 from graph.nodes import Node, NodeType, dataset
 from graph.queries.answer import ORIGIN_NAMES, Answer, AnswerEdge, AnswerNode, Impact
+from graph.queries.hierarchy import LEVELS
 from graph.records import Edge, EdgeKind, Origin, Transformation
 from graph.store.base import LineageReader
 
 _Ends = tuple[EdgeKind, int, int]
-
-_LEVELS_OF_PARENTS = 32
-"""How far up the parents of a job are followed; a circle of parents ends here."""
 
 
 @lru_cache(maxsize=65_536)
@@ -164,7 +162,7 @@ def _parents(reader: LineageReader, jobs: Collection[int]) -> dict[int, tuple[No
     above: dict[int, Node] = {}
     asked: set[int] = set()
     ahead = set(jobs)
-    for _ in range(_LEVELS_OF_PARENTS):
+    for _ in range(LEVELS):
         if not ahead:
             break
         asked |= ahead

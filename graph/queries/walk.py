@@ -15,6 +15,7 @@ import networkx as nx
 from graph.errors import InvalidQueryError
 from graph.nodes import Node, NodeType, dataset
 from graph.queries.draft import Draft
+from graph.queries.hierarchy import with_jobs_under
 from graph.records import Direction, Edge, EdgeKind
 from graph.store.base import LineageReader
 
@@ -95,13 +96,14 @@ def starts_of(
     """Return the datasets that a walk starts at, and the edges that lead there from a job.
 
     A job is where the walk starts from what it writes (downstream) or reads (upstream): these stand at 0
-    with it.
+    with it. Of a task or a DAG it is what the jobs under it write or read: they stand at 0, too.
     """
     if node.type is NodeType.DATASET:
         return [node.key], []
     kind = EdgeKind.WRITES if direction is Direction.DOWNSTREAM else EdgeKind.READS
-    edges = list(reader.incident([node.key], kind, direction))
-    draft.place(node.key, 0)
+    edges = list(reader.incident(with_jobs_under(reader, node), kind, direction))
+    for key in {node.key, *(ends(edge, direction)[0] for edge in edges)}:
+        draft.place(key, 0)
     draft.link(edges)
     return sorted({ends(edge, direction)[1] for edge in edges}), edges
 

@@ -15,23 +15,33 @@ from graph.store.base import LineageStore
 from graph.store.history import RunSaying
 
 if TYPE_CHECKING:
-    from graph.queries.comparison import Item
+    from graph.queries.comparison import Comparison, Item
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What differs, and what was compared with what."""
+    """A page of what differs, `total` in all, and what was compared with what."""
 
     query: Mapping[str, Any]
     items: tuple[Item, ...]
+    next: str | None
+    total: int
     incomplete: bool
 
     def as_json(self) -> dict[str, Any]:
         """Return it as it is published."""
-        return {"query": dict(self.query), "items": [item.as_json() for item in self.items], "next": None}
+        items = [item.as_json() for item in self.items]
+        return {"query": dict(self.query), "items": items, "next": self.next}
 
 
-def compare(asked: Asked, a: str | None = None, b: str | None = None, job: str | None = None) -> Compared:
+def compare(
+    asked: Asked,
+    a: str | None = None,
+    b: str | None = None,
+    job: str | None = None,
+    limit: int = 1000,
+    cursor: str | None = None,
+) -> Compared:
     """Return what differs between `a` and `b`: two times, or the ids of two runs.
 
     `b` None is now. With `job` they are two versions of its code, None for the two that were first seen last.
@@ -40,13 +50,14 @@ def compare(asked: Asked, a: str | None = None, b: str | None = None, job: str |
         raise InvalidQueryError("give a time or the id of a run to compare, or a job")
     if job is not None and (a is None) != (b is None):
         raise InvalidQueryError("give two versions of the job's code, or none")
-    query, items = _compared(asked.store, a, b, job)
-    return Compared(query, items, asked.incomplete)
+    query, found = _compared(asked.store, a, b, job)
+    items, more = found.page(limit=limit, cursor=cursor)
+    return Compared(query, items, more, len(found.items), asked.incomplete)
 
 
 def _compared(
     store: LineageStore, a: str | None, b: str | None, job: str | None
-) -> tuple[dict[str, Any], tuple[Item, ...]]:
+) -> tuple[dict[str, Any], Comparison]:
     from graph.ingest.batch import understand
 
     saying: Callable[[str], RunSaying | None] = partial(store.run_saying, understand=understand)
@@ -64,16 +75,14 @@ def _compared(
     return _of_times(store, a, b)
 
 
-def _of_runs(
-    store: LineageStore, before: RunSaying, after: RunSaying
-) -> tuple[dict[str, Any], tuple[Item, ...]]:
+def _of_runs(store: LineageStore, before: RunSaying, after: RunSaying) -> tuple[dict[str, Any], Comparison]:
     query: dict[str, Any] = {"question": "compare"}
     for name, said in (("before", before), ("after", after)):
         query[name] = {"run": said.run_id, "codeVersion": said.code_version}
-    return query, queries.compare_runs(store, before, after).items
+    return query, queries.compare_runs(store, before, after)
 
 
-def _of_times(store: LineageStore, a: str, b: str | None) -> tuple[dict[str, Any], tuple[Item, ...]]:
+def _of_times(store: LineageStore, a: str, b: str | None) -> tuple[dict[str, Any], Comparison]:
     from graph.ingest import as_of
 
     now = datetime.now(UTC)
@@ -88,4 +97,4 @@ def _of_times(store: LineageStore, a: str, b: str | None) -> tuple[dict[str, Any
         "before": {"asOf": time_text(times[0])},
         "after": {"asOf": time_text(times[1])},
     }
-    return query, queries.compare_times(before, after).items
+    return query, queries.compare_times(before, after)

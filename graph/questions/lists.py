@@ -88,20 +88,20 @@ def runs(
 ) -> Runs:
     """Return runs, of one job where it is named; `states` are those of `RunState`.
 
-    With `under` they are the runs under that one, level by level. `versions` has them tell which versions of datasets they used.
+    With `under` they are the runs under that one, level by level. `versions` has them tell which versions of
+    datasets they used.
     """
     wanted = [_named(RunState, state) for state in states]
     query: dict[str, Any] = {"job": " ".join(job) if job else None}
     query["states"] = [state.value for state in wanted]
     if under is None:
         found, more = ask.runs(asked.reader, list(job) or None, states=wanted, limit=limit, cursor=cursor)
-    elif job or states or cursor:
-        raise InvalidQueryError(
-            "the runs under one run are listed by themselves: give no job, state or cursor"
-        )
+    elif job or states:
+        raise InvalidQueryError("the runs under one run are listed by themselves: give no job and no state")
     else:
         query["under"] = under
-        found = [each.run for each in runs_under(asked.reader, under, limit=limit)]
+        below, more = runs_under(asked.reader, under, limit=limit, cursor=cursor)
+        found = [each.run for each in below]
     items = with_hierarchy(asked.reader, found, versions=versions)
     return Runs({**query, **asked.query}, tuple(items), more, asked.incomplete)
 

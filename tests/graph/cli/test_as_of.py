@@ -103,3 +103,15 @@ def test_compare_takes_runs_and_versions_of_a_job(changed: Lineage) -> None:
     assert changed("compare").code == 2
     assert changed("compare", "v1", "--job", "job").code == 2
     assert "no version 'v3'" in changed("compare", "v1", "v3", "--job", "job").err
+
+
+def test_a_long_comparison_comes_in_pages(changed: Lineage) -> None:
+    whole = changed("compare", NOON, "--json").items
+    assert whole["next"] is None
+    assert len(whole["items"]) > 4
+    first = changed("compare", NOON, "--limit", "3", "--json").items
+    rest = changed("compare", NOON, "--cursor", first["next"], "--json").items
+    assert first["items"] + rest["items"] == whole["items"]
+    assert f"({len(whole['items'])} in all): --cursor 3" in changed("compare", NOON, "--limit", "3").err
+    assert changed("compare", NOON, "--cursor", "x").code == 2
+    assert changed("compare", NOON, "--limit", "3", "--fail-on-change").code == 1

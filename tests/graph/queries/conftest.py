@@ -158,6 +158,13 @@ class ListedGraph:
     def parents(self, jobs: Collection[int]) -> dict[int, Node]:
         return {key: self.above[key] for key in jobs if key in self.above}
 
+    def children(self, jobs: Collection[int]) -> dict[int, list[Node]]:
+        found: dict[int, list[Node]] = {}
+        for key, parent in self.above.items():
+            if parent.key in jobs:
+                found.setdefault(parent.key, []).append(self.known[key])
+        return found
+
     def runs(
         self,
         *,

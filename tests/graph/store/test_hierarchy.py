@@ -11,6 +11,7 @@ from made_events import NAMESPACE, put, run_event, run_id
 
 from graph import nodes, open_store
 from graph.ingest import as_of, rebuild
+from graph.queries import downstream, impact, upstream
 from graph.records import RunState
 from graph.store import LineageReader, LineageStore
 
@@ -139,3 +140,20 @@ def test_as_of_tells_who_was_above_then(store: LineageStore) -> None:
             put(other, *(event for event in WHOLE if event["eventTime"] <= f"2026-01-01T00:00:0{time}Z"))
             then = as_of(store, datetime(2026, 1, 1, 0, 0, time, tzinfo=UTC))
             assert everything(then) == everything(other)
+
+
+def test_what_a_dag_does_is_what_its_tasks_and_their_queries_do(store: LineageStore) -> None:
+    put(
+        store,
+        *WHOLE,
+        query("next", 6, inputs=["b"], outputs=["c"]),
+        run_event("reader", "COMPLETE", 9, job="report", inputs=["c"], outputs=["board"]),
+    )
+    for asked in (DAG, TASK):
+        down = {each.node.name: each.distance for each in downstream(store, asked).nodes}
+        assert down == {asked.name: 0, QUERY.name: 0, "b": 0, "c": 0, "report": 1, "board": 1}
+        up = {each.node.name: each.distance for each in upstream(store, asked).nodes}
+        assert up == {asked.name: 0, QUERY.name: 0, "a": 0, "b": 0}
+        assert impact(store, asked).notes == ()
+    above = {each.node.name: [job.name for job in each.parents] for each in impact(store, "a").nodes}
+    assert above[QUERY.name] == [TASK.name, DAG.name]
