@@ -120,6 +120,7 @@ def dump(store: LineageStore) -> dict[str, Any]:
     nodes = dict(store.all_nodes(list(NodeType), limit=1_000_000))
     jobs = [key for key, node in nodes.items() if node.type is NodeType.JOB]
     datasets = [key for key, node in nodes.items() if node.type is NodeType.DATASET]
+    runs = [run.run_id for run in store.runs(limit=1_000_000)]
     ever = datetime(9999, 1, 1, tzinfo=UTC)
     names = ("schema", "ownership", "datasetType", "documentation", "sql", "dataSource", "columnLineage")
     return {
@@ -127,6 +128,12 @@ def dump(store: LineageStore) -> dict[str, Any]:
         "edges": {kind: sorted(store.edges(kind), key=repr) for kind in EdgeKind},
         "runs": store.runs(limit=1_000_000),
         "parents": store.parents(jobs),
+        "children": store.children(jobs),
+        "above": store.runs_above(runs),
+        "details": store.run_details(runs),
+        "dataset versions": {key: store.dataset_versions(key, limit=10_000) for key in datasets},
+        "job versions": {key: store.job_versions(key) for key in jobs},
+        "dropped": store.dropped(datasets),
         "latest": store.latest_event_time(),
         "writers": store.writers(datasets),
         "history": store.job_runs(jobs, until=ever, limit=1_000_000),

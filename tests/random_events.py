@@ -34,6 +34,11 @@ def some_dataset(random: Random) -> dict[str, Any]:
         source = dict(zip(("namespace", "name"), random.choice(NAMES), strict=True))
         inputs = [{**source, "field": random.choice("xyz")}]
         facets["columnLineage"] = {"fields": {random.choice("xyz"): {"inputFields": inputs}}}
+    if random.random() < 0.2:
+        change = random.choice(["DROP", "DROP", "CREATE"])
+        facets["lifecycleStateChange"] = {"lifecycleStateChange": change}
+    if random.random() < 0.1:
+        facets["version"] = {"datasetVersion": random.choice("vw")}
     assertions = [{"assertion": random.choice("tu"), "success": random.random() < 0.5}]
     made = dataset(name, namespace, **facets)
     if random.random() < 0.2:
@@ -83,7 +88,7 @@ def some_event(random: Random) -> dict[str, Any]:
         facets["sql"] = {"query": random.choice(QUERIES)}
         facets["lineageGraph_statements"] = {"statements": [facets["sql"]]}
     if random.random() < 0.2:
-        facets["sourceCodeLocation"] = {"version": random.choice("vw")}
+        facets["sourceCodeLocation"] = {"version": random.choice("vw"), "url": random.choice("gh")}
     if random.random() < 0.15:
         facets["lineage"] = {"entries": [some_entry(random)]}
     lists = {
@@ -108,5 +113,9 @@ def some_event(random: Random) -> dict[str, Any]:
         **lists,
     )
     if "parent" in event["run"]["facets"]:
-        event["run"]["facets"]["parent"]["job"]["name"] = random.choice(["dag", "other dag"])
+        parent = event["run"]["facets"]["parent"]
+        parent["job"]["name"] = random.choice(["dag", "other dag"])
+        if random.random() < 0.5:
+            root = {"namespace": "ns", "name": random.choice(["root", "other root", "dag"])}
+            parent["root"] = {"run": {"runId": random.choice("xy")}, "job": root}
     return event
