@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from graph.api.bodies import Bounded
 from graph.api.errors import add_handlers
 from graph.api.gate import Gate, Keeper
 from graph.api.metrics import Metrics
@@ -19,6 +20,9 @@ from graph.api.routes import ROUTERS
 from graph.api.settings import ServerSettings
 from graph.api.stores import StorePool
 from lineage.version import VERSION
+
+_BODY = 4 * 1024 * 1024
+"""How large a body may be that is no event: names, changes, descriptions."""
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
@@ -50,6 +54,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
             Middleware(RawPaths),
             Middleware(CORSMiddleware, allow_origins=settings.cors, allow_methods=["*"], allow_headers=["*"]),
             Middleware(Gate, settings=settings),
+            Middleware(Bounded, limit=_BODY),
         ],
     )
     app.state.settings = settings

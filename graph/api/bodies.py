@@ -6,15 +6,50 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.api.errors import ApiError
+from graph.api.rendering import error_response
 
 _GZIP = 31
 """zlib's number for a gzip header and trailer around the data."""
 
+STREAMED = frozenset({"/api/v1/lineage", "/api/v1/lineage/batch"})
+"""The paths whose bodies are events."""
+
 _PIECE = 1 << 20
 """How many bytes are decompressed at a time."""
+
+
+class Bounded:
+    """Refuses bodies that are larger than a limit; those of events have their own, which is `read_body`'s."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, or refuse it with 413."""
+        if scope["type"] != "http" or scope["path"] in STREAMED:
+            await self.app(scope, receive, send)
+            return
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and int(length) > self.limit:
+            await error_response(413, f"the body is larger than {self.limit} bytes")(scope, receive, send)
+            return
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self.limit:
+                raise ApiError(413, f"the body is larger than {self.limit} bytes")
+            return message
+
+        await self.app(scope, counted, send)
 
 
 async def read_body(request: Request) -> bytes:

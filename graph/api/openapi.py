@@ -23,9 +23,35 @@ def document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, routes=app.routes)
         made.setdefault("components", {}).setdefault("schemas", {})["Error"] = _ERROR
-        made["paths"] |= _ingest()
+        for path, said in _ingest().items():
+            made["paths"].setdefault(path, {}).update(said)
+        _complete(made)
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _complete(made: dict[str, Any]) -> None:
+    """Say of every operation how any request may fail, in the one shape; FastAPI says its own of a 422."""
+    for path, operations in made["paths"].items():
+        for operation in operations.values():
+            answers = operation["responses"]
+            if "422" in answers:
+                answers["422"] = _error(_MEANING[422])
+            codes: tuple[int, ...]
+            if path in _FOR_ALL:
+                codes = (400, 403)
+            elif "requestBody" in operation:
+                codes = (400, 401, 403, 413, 422, 503)
+            else:
+                codes = (400, 401, 403, 503)
+                answers.pop("422", None)
+            for code in codes:
+                answers.setdefault(str(code), _error(_MEANING[code]))
+    for name in ("HTTPValidationError", "ValidationError"):
+        made["components"]["schemas"].pop(name, None)
+
+
+_FOR_ALL = {"/ping", "/healthcheck"}
 
 
 def failing(*codes: int) -> dict[int | str, dict[str, Any]]:

@@ -13,13 +13,13 @@ from graph.errors import StoreError
 router = APIRouter(tags=["health"])
 
 
-@router.get("/ping")
+@router.get("/ping", response_class=PlainTextResponse)
 async def ping() -> Response:
     """Say that the server lives."""
     return PlainTextResponse("pong\n")
 
 
-@router.get("/healthcheck")
+@router.get("/healthcheck", responses={503: {"description": "The store cannot be read."}})
 async def healthcheck(stores: Stores) -> Response:
     """Say whether the store can be read, in Dropwizard's shape: 200 when it can, else 503."""
     try:
@@ -29,7 +29,7 @@ async def healthcheck(stores: Stores) -> Response:
     return json_response({"store": {"healthy": True}})
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Tell what the server counts, in Prometheus' text format."""
     return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -173,6 +173,21 @@ def test_ten_thousand_datasets_in_one_event(server: ServeProcess) -> None:
     assert max(took) < 5
 
 
+@pytest.mark.parametrize("path", ["/api/v1/namespaces/n", "/api/v1/tags/t", "/api/v2/upstream"])
+def test_no_other_body_is_read_without_a_bound(server: ServeProcess, path: str) -> None:
+    method = "POST" if "v2" in path else "PUT"
+    with memory_of(server, 80 * MEBI):
+        for body in (b" " * (5 * MEBI), (b" " * MEBI for _ in range(5))):
+            try:
+                answer = requests.request(method, server.url + path, data=body, timeout=30)
+            except requests.ConnectionError:
+                continue
+            assert (answer.status_code, answer.json()["code"]) == (413, 413)
+        deep = requests.request(method, server.url + path, data=b"[" * 1_000_000, timeout=30)
+
+    assert deep.status_code in (400, 422)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_only_a_name(server: ServeProcess, name: str, tmp_path: Path) -> None:
     """Path traversal, SQL, templates: kept as they are, found again, and nothing happens."""
