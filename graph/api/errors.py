@@ -91,18 +91,19 @@ def unavailable() -> Response:
 async def _of_validation(request: Request, error: Exception) -> Response:
     """Answer as Marquez does: 400 for parameters, 422 for a body, each problem in words."""
     assert isinstance(error, RequestValidationError)
-    problems = [_problem(each) for each in error.errors()]
+    as_marquez = request.scope["path"].startswith("/api/v1/")
+    problems = [_problem(each, as_marquez=as_marquez) for each in error.errors()]
     in_body = any(each["loc"][:1] == ("body",) for each in error.errors())
     return error_response(422 if in_body else 400, "; ".join(problems), errors=problems)
 
 
-def _problem(problem: Mapping[str, Any]) -> str:
+def _problem(problem: Mapping[str, Any], *, as_marquez: bool) -> str:
     where, *path = problem["loc"]
     name = ".".join(map(str, path))
     kind = {"query": "query param", "path": "path param"}.get(where, where)
-    if problem["type"] == "missing":
+    if as_marquez and problem["type"] == "missing":
         return f"{kind} {name} must not be null"
-    if problem["type"] == "greater_than_equal":
+    if as_marquez and problem["type"] == "greater_than_equal":
         return f"{kind} {name} must be greater than or equal to {problem['ctx']['ge']}"
     return f"{kind} {name}: {problem['msg']}" if name else f"{kind}: {problem['msg']}"
 
