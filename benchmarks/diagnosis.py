@@ -73,7 +73,9 @@ def _load_table(
             origin = _column(layer - 1, source, pick.randrange(FIELDS))
             edges.add((int(EdgeKind.FIELD), origin.key, column.key))
     database.executemany(
-        "INSERT INTO edge (kind, source, target, owner, transformation, origin) VALUES (?, ?, ?, ?, 0, 0)",
+        "INSERT INTO edge (kind, source, target, owner, transformation, origin)"
+        " SELECT ?, s.number, t.number, o.number, 0, 0 FROM node AS s, node AS t, node AS o"
+        " WHERE s.key = ? AND t.key = ? AND o.key = ?",
         [(*edge, job.key) for edge in edges],
     )
     shape = job.key

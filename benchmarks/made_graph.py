@@ -10,7 +10,8 @@ from __future__ import annotations
 import random
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +25,8 @@ LAYERS, COLUMNS, INPUTS = 12, 20, (2, 3, 4)
 EDGES_OF_A_JOB = 62
 IDENTITY = Transformation("DIRECT", "IDENTITY")
 NAMESPACE = "postgres://warehouse:5432"
-NODE = "node (key, type, namespace, name, reversed, dataset, field, named)"
-EDGE = "edge (kind, source, target, owner, transformation, origin)"
+NODE = "node (number, key, type, namespace, name, reversed, dataset, field, named)"
+EDGE = "edge (source, kind, target, owner, transformation, origin)"
 
 Row = tuple[int | str | None, ...]
 
@@ -67,22 +68,42 @@ class Graph:
             seen.update(ahead)
         return len(seen)
 
-    def node_rows(self) -> Iterator[Row]:
-        """Yield the rows of the table of nodes."""
+    def numbers(self) -> dict[int, int]:
+        """Return the numbers of nodes: those of a dataset, its fields and its job follow each other."""
+        fields = defaultdict(list)
+        for key, (dataset, _) in self.fields.items():
+            fields[dataset].append(key)
+        nodes = [
+            key
+            for dataset in self.datasets
+            for key in (dataset, *fields[dataset], self.made_by.get(dataset))
+            if key is not None
+        ]
+        return {key: number for number, key in enumerate(nodes, 1)}
+
+    def node_rows(self) -> list[Row]:
+        """Return the rows of the table of nodes."""
+        numbers = self.numbers()
+        rows: list[Row] = []
         for type_, known in ((1, self.datasets), (3, self.jobs)):
             for key, node in known.items():
-                yield (key, type_, node.namespace, node.name, node.name[::-1], None, None, 1)
+                names = (node.namespace, node.name, node.name[::-1])
+                rows.append((numbers[key], key, type_, *names, None, None, 1))
         for key, (dataset, name) in self.fields.items():
-            yield (key, 2, None, None, None, dataset, name, 7)
+            rows.append((numbers[key], key, 2, None, None, None, dataset, name, 7))
+        return sorted(rows)
 
-    def edge_rows(self) -> Iterator[tuple[int, int, int, int, int, int]]:
-        """Yield the rows of the table of edges."""
-        identity = transformation_key(IDENTITY)
+    def edge_rows(self) -> list[tuple[int, int, int, int, int, int]]:
+        """Return the rows of the table of edges; the only transformation has the number 1."""
+        numbers = self.numbers()
+        rows = []
         for kind, below in self.below.items():
-            label = (identity, int(Origin.COLUMN_FACET)) if kind is EdgeKind.FIELD else (0, 0)
+            label = (1, int(Origin.COLUMN_FACET)) if kind is EdgeKind.FIELD else (0, 0)
             for source, targets in below.items():
                 for target in targets:
-                    yield (int(kind), source, target, self._job_of(kind, source, target), *label)
+                    owner = self._job_of(kind, source, target)
+                    rows.append((numbers[source], int(kind), numbers[target], numbers[owner], *label))
+        return sorted(rows)
 
     def _job_of(self, kind: EdgeKind, source: int, target: int) -> int:
         """Return the job that makes an edge."""
@@ -185,15 +206,13 @@ def load_sqlite(path: Path, graph: Graph) -> None:
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA cache_size = -1000000")
         database.execute("BEGIN")
-        database.executemany(f"INSERT INTO {NODE} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", sorted(graph.node_rows()))
-        rows = sorted(graph.edge_rows())
-        database.executemany(f"INSERT INTO {EDGE} VALUES (?, ?, ?, ?, ?, ?)", rows)
-        database.execute("INSERT INTO transformation VALUES (?, ?, ?, ?, ?)", _transformation())
+        database.executemany(f"INSERT INTO {NODE} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", graph.node_rows())
+        database.executemany(f"INSERT INTO {EDGE} VALUES (?, ?, ?, ?, ?, ?)", graph.edge_rows())
+        database.execute("INSERT INTO transformation VALUES (?, ?, ?, ?, ?, ?)", _TRANSFORMATION)
         database.execute("COMMIT")
 
 
-def _transformation() -> Row:
-    return (transformation_key(IDENTITY), IDENTITY.type, IDENTITY.subtype, "", 0)
+_TRANSFORMATION = (1, transformation_key(IDENTITY), IDENTITY.type, IDENTITY.subtype, "", 0)
 
 
 def load_postgresql(url: str, graph: Graph) -> None:
@@ -202,10 +221,10 @@ def load_postgresql(url: str, graph: Graph) -> None:
 
     open_store(url).close()
     with psycopg.connect(url, autocommit=True) as connection:
-        for table, rows in ((NODE, sorted(graph.node_rows())), (EDGE, sorted(graph.edge_rows()))):
+        for table, rows in ((NODE, graph.node_rows()), (EDGE, graph.edge_rows())):
             with connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
                 for row in rows:
                     copy.write_row(row)
-        values = ", ".join(["%s"] * 5)
-        connection.execute(f"INSERT INTO transformation VALUES ({values})".encode(), _transformation())
+        values = ", ".join(["%s"] * 6)
+        connection.execute(f"INSERT INTO transformation VALUES ({values})".encode(), _TRANSFORMATION)
         connection.execute("VACUUM ANALYZE")

@@ -40,7 +40,11 @@ def put_nodes(db: Database, wanted: Mapping[int, Node], named: Mapping[int, int]
         else:
             name = node.name
             rows.append((key, TYPE_NUMBER[node.type], node.namespace, name, name[::-1], None, None, by))
-    written = db.executemany("INSERT INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+    written = db.executemany(
+        "INSERT INTO node (key, type, namespace, name, reversed, dataset, field, named)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        rows,
+    )
     if written == len(rows):
         return
     for key, node in nodes(db, wanted.keys()).items():
@@ -107,7 +111,11 @@ def claims_by_shape(db: Database, shapes: Collection[int]) -> dict[int, list[Cla
 def _put_transformations(db: Database, claims: Iterable[Iterable[Claim]]) -> None:
     used = {claim.transformation for each in claims for claim in each} - {None}
     rows = [(transformation_key(one), *astuple(one)) for one in used if one is not None]
-    db.executemany("INSERT INTO transformation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+    db.executemany(
+        "INSERT INTO transformation (key, type, subtype, description, masking) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        rows,
+    )
 
 
 def _row(claim: Claim) -> ClaimRow:

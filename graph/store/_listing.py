@@ -10,6 +10,7 @@ import msgspec
 
 from graph.nodes import Node, NodeType
 from graph.records import Direction, EdgeKind, RunState
+from graph.store._edges import incident
 from graph.store._hidden import SHOWN
 from graph.store._other_names import names_of
 from graph.store._reading import TYPE_NUMBER, moment, nodes
@@ -20,8 +21,8 @@ from graph.store.runs import STATES
 _STANDS = f"{SHOWN} AND NOT EXISTS (SELECT 1 FROM other_name AS o WHERE o.key = n.key)"
 _TAKEN_PART = """
     (EXISTS (SELECT 1 FROM form_entity AS m WHERE m.entity = n.key)
-    OR EXISTS (SELECT 1 FROM edge AS e WHERE e.source = n.key AND e.kind = 3)
-    OR EXISTS (SELECT 1 FROM edge AS e WHERE e.target = n.key AND e.kind = 4)
+    OR EXISTS (SELECT 1 FROM edge AS e WHERE e.source = n.number AND e.kind = 3)
+    OR EXISTS (SELECT 1 FROM edge AS e WHERE e.target = n.number AND e.kind = 4)
     OR EXISTS (SELECT 1 FROM other_name AS o WHERE o.stands_for = n.key))
 """
 """The condition on a dataset `node AS n` that leaves out one that only column lineage names."""
@@ -179,13 +180,7 @@ def jobs(
 
 def ends(db: Database, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[tuple[int, int]]:
     """See `Catalog.ends`."""
-    here = "source" if direction is Direction.DOWNSTREAM else "target"
-    rows = db.execute(
-        "SELECT DISTINCT e.source, e.target FROM each_key(?) AS k"
-        f" CROSS JOIN edge AS e ON e.{here} = k.value AND e.kind = ?",
-        (list(set(keys)), int(kind)),
-    )
-    return rows.fetchall()
+    return list({row[:2] for row in incident(db, keys, kind, direction)})
 
 
 def heard(db: Database, keys: Collection[int]) -> dict[int, Heard]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from graph.nodes import Node, NodeType
 from graph.records import RunState
 from graph.store._claims import put_nodes
+from graph.store._edges import owners_at
 from graph.store._reading import nodes
 from graph.store.changes import Changes, Role
 from graph.store.database import Database
@@ -243,9 +244,4 @@ def _owners(db: Database, datasets: Collection[int]) -> set[int]:
         "SELECT n.key FROM each_key(?) AS k CROSS JOIN node AS n ON n.dataset = k.value", (keys,)
     )
     ends = [*keys, *(key for (key,) in own.fetchall())]
-    for end in ("source", "target"):
-        named += db.execute(
-            f"SELECT DISTINCT e.owner FROM each_key(?) AS k CROSS JOIN edge AS e ON e.{end} = k.value",
-            (ends,),
-        ).fetchall()
-    return {owner for (owner,) in named}
+    return {owner for (owner,) in named} | owners_at(db, ends)

@@ -15,7 +15,7 @@ from graph.store.database import Database
 from graph.store.projection import EdgeRow, KnownShape, undominated
 
 EdgeAt = tuple[int, int, int, int, int]
-"""Source, target, owner, transformation, origin: as `_reading.to_edges` takes them."""
+"""Source, target, owner, transformation, origin: as `_edges.to_edges` takes them."""
 
 _Ends = dict[tuple[int, int], list[EdgeAt]]
 

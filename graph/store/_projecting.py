@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graph.store._claims import claims_by_shape
+from graph.store._edges import replace_edges
 from graph.store._hidden import visible
 from graph.store._log import Memory
 from graph.store._other_names import stands_for
@@ -42,7 +43,7 @@ def refresh(db: Database, owners: Iterable[int], memory: Memory, *, changed: boo
         digest = _digest(counting)
         if not changed and owner in last and bytes(last[owner]) == digest:
             continue
-        _replace(db, owner, visible(db, owner, edges_of(db, counting, known)))
+        replace_edges(db, owner, visible(db, owner, edges_of(db, counting, known)))
         db.execute(
             "INSERT INTO projected VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET digest = excluded.digest",
             (owner, digest),
@@ -274,23 +275,3 @@ def _known(db: Database, key: int, known: dict[int, KnownShape]) -> KnownShape:
 def _under_one_name(claim: ClaimRow, names: Mapping[int, int]) -> ClaimRow:
     source, target, dataset = (names.get(end, end) for end in (claim.source, claim.target, claim.dataset))
     return claim._replace(source=source, target=target, dataset=dataset)
-
-
-def _replace(db: Database, owner: int, edges: set[EdgeRow]) -> None:
-    old = set(
-        map(
-            EdgeRow._make,
-            db.execute(
-                "SELECT kind, source, target, transformation, origin FROM edge WHERE owner = ?", (owner,)
-            ),
-        )
-    )
-    db.executemany(
-        "DELETE FROM edge WHERE kind = ? AND source = ? AND target = ? AND transformation = ? AND origin = ?"
-        " AND owner = ?",
-        [(*edge, owner) for edge in old - edges],
-    )
-    db.executemany(
-        "INSERT INTO edge (kind, source, target, transformation, origin, owner) VALUES (?, ?, ?, ?, ?, ?)",
-        [(*edge, owner) for edge in edges - old],
-    )

@@ -1,29 +1,21 @@
-"""The questions of `LineageReader` as SQL. Every function takes an open connection."""
+"""Nodes, facets and counts: questions of `LineageReader` as SQL. Every function takes an open connection."""
 
 from __future__ import annotations
 
-import json
-import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from typing import Any
 
 import msgspec
 
-from graph.errors import InvalidQueryError
 from graph.nodes import Node, NodeType, dataset
 from graph.records import (
-    Direction,
-    Edge,
     EdgeKind,
-    Origin,
     StoreCounts,
-    Transformation,
 )
 from graph.store._hidden import SHOWN, shown
 from graph.store._other_names import names_of, stands_for
-from graph.store.changes import DeadLetter
 from graph.store.database import Database
 from graph.store.field_names import field_names
 from graph.store.log_format import content_of
@@ -31,8 +23,7 @@ from graph.store.texts import may_have_nul, without_nul
 
 TYPE_NUMBER = {NodeType.DATASET: 1, NodeType.FIELD: 2, NodeType.JOB: 3}
 _TYPE = {number: type_ for type_, number in TYPE_NUMBER.items()}
-_ORIGIN: dict[int, Origin | None] = {0: None, **{int(origin): origin for origin in Origin}}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _NODE = """
     n.key, n.type, coalesce(d.namespace, n.namespace), coalesce(d.name, n.name), n.field
@@ -42,12 +33,12 @@ _NODE = """
 
 def moment(nanoseconds: int | None) -> datetime | None:
     """Return a time of the store as a datetime in UTC (to the microsecond)."""
-    return None if nanoseconds is None else _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+    return None if nanoseconds is None else EPOCH + timedelta(microseconds=nanoseconds // 1000)
 
 
 def nanoseconds(time: datetime) -> int:
     """Return a time as the store has it: the beginning of its microsecond."""
-    return (time - _EPOCH) // timedelta(microseconds=1) * 1000
+    return (time - EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def _keyed(row: tuple[Any, ...]) -> tuple[int, Node]:
@@ -153,9 +144,9 @@ def fields(db: Database, of: Node) -> list[Node]:
     rows = db.execute(
         """
         SELECT field FROM node WHERE dataset = ? AND (
-            EXISTS (SELECT 1 FROM edge WHERE kind = 2 AND source = node.key)
-            OR EXISTS (SELECT 1 FROM edge WHERE kind = 2 AND target = node.key)
-            OR EXISTS (SELECT 1 FROM edge WHERE kind = 6 AND source = node.key))
+            EXISTS (SELECT 1 FROM edge WHERE kind = 2 AND source = node.number)
+            OR EXISTS (SELECT 1 FROM edge WHERE kind = 2 AND target = node.number)
+            OR EXISTS (SELECT 1 FROM edge WHERE kind = 6 AND source = node.number))
         """,
         (of.key,),
     )
@@ -168,89 +159,6 @@ def in_order(of: Node, schema: Mapping[str, Any], linked: Collection[str]) -> li
     names = dict.fromkeys(field_names(schema.get("fields")))
     names |= dict.fromkeys(sorted(name for name in linked if name not in names))
     return [Node(NodeType.FIELD, of.namespace, of.name, name) for name in names]
-
-
-def _ends(direction: Direction) -> tuple[str, str]:
-    return ("source", "target") if direction is Direction.DOWNSTREAM else ("target", "source")
-
-
-_EDGE = "e.source, e.target, e.owner, e.transformation, e.origin"
-
-
-def closure(
-    db: Database, keys: Collection[int], kind: EdgeKind, direction: Direction
-) -> list[tuple[int, ...]]:
-    """Return the rows of every edge that can be reached, each once: one recursive query over integers."""
-    here, there = _ends(direction)
-    # CROSS JOIN keeps SQLite from walking the edge table as the outer loop.
-    sql = f"""
-        WITH RECURSIVE reach (node) AS (
-            SELECT value FROM each_key(:keys) AS k
-            UNION
-            SELECT e.{there} FROM reach CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = reach.node
-        )
-        SELECT {_EDGE} FROM reach CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = reach.node
-    """
-    return db.execute(sql, {"keys": list(keys), "kind": int(kind)}).fetchall()
-
-
-def closure_to_depth(
-    db: Database, keys: Collection[int], kind: EdgeKind, direction: Direction, depth: int
-) -> list[tuple[int, ...]]:
-    """Return the rows of every edge within `depth` hops, each once: level by level."""
-    found: list[tuple[int, ...]] = []
-    seen, frontier = set(keys), set(keys)
-    there = 1 if direction is Direction.DOWNSTREAM else 0
-    for _ in range(depth):
-        if not frontier:
-            break
-        rows = incident(db, frontier, kind, direction)
-        found += rows
-        frontier = {row[there] for row in rows} - seen
-        seen |= frontier
-    return found
-
-
-def incident(
-    db: Database, keys: Collection[int], kind: EdgeKind, direction: Direction
-) -> list[tuple[int, ...]]:
-    """Return the rows of the edges one hop away."""
-    here, _ = _ends(direction)
-    sql = f"""
-        SELECT {_EDGE} FROM (SELECT DISTINCT value FROM each_key(:keys) AS e) AS k
-        CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = k.value
-    """
-    return db.execute(sql, {"keys": list(keys), "kind": int(kind)}).fetchall()
-
-
-def whole(db: Database, kind: EdgeKind) -> Iterator[tuple[int, ...]]:
-    """Yield the rows of all edges of a kind."""
-    yield from db.stream(f"SELECT {_EDGE} FROM edge AS e WHERE e.kind = ?", (int(kind),))
-
-
-def to_edges(
-    kind: EdgeKind,
-    rows: Iterable[tuple[int, ...]],
-    transformation: Callable[[int], Transformation | None],
-) -> Iterator[Edge]:
-    """Yield the edges of rows; an owner below zero is a dataset that declared the edge: there is no job."""
-    # A lineage facet may name another job than its own at the end of an edge.
-    at_target = kind in (EdgeKind.READS, EdgeKind.USES, EdgeKind.UNDERSTOOD)
-    at_source = kind is EdgeKind.WRITES
-    made: dict[int, Transformation | None] = {0: None}
-    for source, target, owner, key, origin in rows:
-        if key not in made:
-            made[key] = transformation(key)
-        job = target if at_target else source if at_source else owner if owner > 0 else None
-        yield Edge(kind, source, target, job, made[key], _ORIGIN[origin])
-
-
-def transformation(db: Database, key: int) -> Transformation | None:
-    """Return one transformation by its key."""
-    row = db.execute(
-        "SELECT type, subtype, description, masking FROM transformation WHERE key = ?", (key,)
-    ).fetchone()
-    return Transformation(row[0], row[1], row[2], bool(row[3])) if row else None
 
 
 def facets(db: Database, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
@@ -312,45 +220,3 @@ def counts(db: Database) -> StoreCounts:
         underived=count("shape WHERE waiting = 1"),
         last_ingest=moment(last[0]) if last else None,
     )
-
-
-_DEAD_LETTER = "SELECT digest, body, reasons, received_at FROM dead_letter"
-
-
-def dead_letters(db: Database, after: str | None, limit: int) -> list[DeadLetter]:
-    """See `LineageStore.dead_letters`."""
-    behind, values = "", []
-    if after is not None:
-        row = db.execute("SELECT received_at FROM dead_letter WHERE digest = ?", (_digest(after),)).fetchone()
-        if row is None:
-            raise InvalidQueryError(
-                f"there is no dead letter {after!r} to go on from; start at the first page"
-            )
-        behind, values = (
-            "WHERE received_at <= ? AND (received_at < ? OR digest > ?)",
-            [*row * 2, _digest(after)],
-        )
-    rows = db.execute(f"{_DEAD_LETTER} {behind} ORDER BY received_at DESC, digest LIMIT ?", (*values, limit))
-    return list(map(_dead_letter, rows))
-
-
-def dead_letters_like(db: Database, prefix: str, limit: int) -> list[DeadLetter]:
-    """See `LineageStore.dead_letters_like`."""
-    low, high = (_digest(prefix.ljust(32, fill)[:32]) for fill in "0f")
-    rows = db.execute(
-        f"{_DEAD_LETTER} WHERE digest BETWEEN ? AND ? ORDER BY digest LIMIT ?", (low, high, limit)
-    )
-    return list(map(_dead_letter, rows))
-
-
-def _digest(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise InvalidQueryError(f"{text!r} is no id of a dead letter: give hexadecimal digits") from None
-
-
-def _dead_letter(row: tuple[bytes, bytes, str, int]) -> DeadLetter:
-    digest, body, reasons, when = row
-    received = _EPOCH + timedelta(microseconds=when // 1000)
-    return DeadLetter(digest.hex(), zlib.decompress(body), tuple(json.loads(reasons)), received)

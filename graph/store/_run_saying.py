@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from graph.records import EdgeKind, Transformation
+from graph.store._edges import to_edges
 from graph.store._log import LogReader
 from graph.store._past_runs import Understand
 from graph.store._projecting import edges_of
-from graph.store._reading import to_edges
 from graph.store.changes import Changes
 from graph.store.database import Database
 from graph.store.history import RunSaying

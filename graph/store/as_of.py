@@ -21,6 +21,7 @@ from graph.store import _dropped as drops
 from graph.store import _history as history
 from graph.store import _queries as ran
 from graph.store import _reading as read
+from graph.store._edges import to_edges
 from graph.store._log import LogReader, Memory
 from graph.store._past_edges import PastEdges
 from graph.store._past_facets import PastForms
@@ -131,18 +132,18 @@ class AsOfReader(KnownReader):
         """See LineageReader."""
         with self._errors():
             rows = self._edges.closure(keys, kind, direction, depth)
-            return list(read.to_edges(kind, rows, self._transformation))
+            return list(to_edges(kind, rows, self._transformation))
 
     def incident(self, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[Edge]:
         """See LineageReader."""
         with self._errors():
             rows = self._edges.incident(keys, kind, direction)
-            return list(read.to_edges(kind, rows, self._transformation))
+            return list(to_edges(kind, rows, self._transformation))
 
     def edges(self, kind: EdgeKind) -> Iterable[Edge]:
         """See LineageReader."""
         with self._errors():
-            yield from read.to_edges(kind, self._edges.whole(kind), self._transformation)
+            yield from to_edges(kind, self._edges.whole(kind), self._transformation)
 
     def facets(self, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
         """See LineageReader."""

@@ -14,6 +14,7 @@ from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreC
 from graph.store import _commands as commanding
 from graph.store import _deletions as deletions
 from graph.store import _dropped as drops
+from graph.store import _edges as edges
 from graph.store import _hierarchy as hierarchy
 from graph.store import _history as past
 from graph.store import _pruning as pruning
@@ -42,6 +43,7 @@ class SqlReader(KnownReader):
         self._db = db
         self._log = LogReader(db)
         self._known = Known(db)
+        self._made = lru_cache(maxsize=100_000)(self._load_made)
         self._transformation = lru_cache(maxsize=100_000)(self._load_transformation)
 
     def lookup(self, node: Node) -> Node | None:
@@ -77,21 +79,21 @@ class SqlReader(KnownReader):
         """See LineageReader."""
         with self._errors():
             if depth is None:
-                rows = read.closure(self._db, keys, kind, direction)
+                rows = edges.closure(self._db, keys, kind, direction)
             else:
-                rows = read.closure_to_depth(self._db, keys, kind, direction, depth)
-            return list(read.to_edges(kind, rows, self._transformation))
+                rows = edges.closure_to_depth(self._db, keys, kind, direction, depth)
+            return list(edges.to_edges(kind, rows, self._made))
 
     def incident(self, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[Edge]:
         """See LineageReader."""
         with self._errors():
-            rows = read.incident(self._db, keys, kind, direction)
-            return list(read.to_edges(kind, rows, self._transformation))
+            rows = edges.incident(self._db, keys, kind, direction)
+            return list(edges.to_edges(kind, rows, self._made))
 
     def edges(self, kind: EdgeKind) -> Iterable[Edge]:
         """See LineageReader."""
         with self._errors():
-            yield from read.to_edges(kind, read.whole(self._db, kind), self._transformation)
+            yield from edges.to_edges(kind, edges.whole(self._db, kind), self._made)
 
     def facets(self, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
         """See LineageReader."""
@@ -222,8 +224,11 @@ class SqlReader(KnownReader):
         """See LineageReader."""
         self._db.close()
 
+    def _load_made(self, number: int) -> Transformation | None:
+        return edges.numbered_transformation(self._db, number)
+
     def _load_transformation(self, key: int) -> Transformation | None:
-        return read.transformation(self._db, key)
+        return edges.transformation(self._db, key)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

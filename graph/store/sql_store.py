@@ -9,10 +9,10 @@ from datetime import datetime
 
 from graph.errors import StoreError
 from graph.store import _commands as commanding
+from graph.store import _dead_letters as letters
 from graph.store import _deriving as deriving
 from graph.store import _early as early
 from graph.store import _pruning as pruning
-from graph.store import _reading as read
 from graph.store import _replaying as replaying
 from graph.store import _search_index as search_index
 from graph.store import _writing as write
@@ -172,12 +172,12 @@ class SqlStore(SqlReader):
     def dead_letters(self, *, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
         """See LineageStore."""
         with self._errors():
-            return read.dead_letters(self._db, after, limit)
+            return letters.dead_letters(self._db, after, limit)
 
     def dead_letters_like(self, prefix: str, *, limit: int = 2) -> list[DeadLetter]:
         """See LineageStore."""
         with self._errors():
-            return read.dead_letters_like(self._db, prefix, limit)
+            return letters.dead_letters_like(self._db, prefix, limit)
 
     def remove_dead_letters(self, ids: Collection[str]) -> int:
         """See LineageStore."""

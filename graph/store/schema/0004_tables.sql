@@ -83,9 +83,10 @@ CREATE INDEX IF NOT EXISTS dead_letter_received ON dead_letter (received_at DESC
 -- type: 1 dataset, 2 field, 3 job. A field has its dataset and no names of its own.
 -- reversed: the name backwards, so that an index finds names by their end.
 -- named: who names it. Bits: 1 an event, 2 a schema facet (of a field), 4 a facet about lineage (of a field);
--- 0: SQL alone.
+-- 0: SQL alone. number: what edges have it under; none is ever given twice, and a rebuild gives others.
 CREATE TABLE node (
-    key INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    key INTEGER NOT NULL UNIQUE,
     type INTEGER NOT NULL,
     namespace TEXT,
     name TEXT,
@@ -94,7 +95,7 @@ CREATE TABLE node (
     field TEXT,
     named INTEGER NOT NULL
 );
-CREATE INDEX node_type ON node (type) WHERE type <> 2;
+CREATE INDEX node_type ON node (type, key) WHERE type <> 2;
 CREATE INDEX node_reversed ON node (reversed) WHERE reversed IS NOT NULL;
 CREATE INDEX node_dataset ON node (dataset) WHERE dataset IS NOT NULL;
 
@@ -110,8 +111,10 @@ CREATE TABLE alias (
 CREATE INDEX alias_reversed ON alias (reversed);
 CREATE INDEX alias_symlink ON alias (target) WHERE symlink = 1;
 
+-- number: as a node's.
 CREATE TABLE transformation (
-    key INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    key INTEGER NOT NULL UNIQUE,
     type TEXT NOT NULL,
     subtype TEXT NOT NULL,
     description TEXT NOT NULL,
@@ -256,18 +259,19 @@ CREATE TABLE said_on_day (
     PRIMARY KEY (job, day, shape)
 ) WITHOUT ROWID;
 
--- The current graph. owner: the job, or minus the dataset whose DatasetEvent declared the edge.
--- origin: of edges between fields, where it comes from; else 0. kind 5: what a better origin overrules.
--- Kinds 6 and 7: the fields that a job reads without writing, and that this is all it reads of a dataset.
+-- The current graph, by the numbers of nodes and of transformations (0: none). owner: the job, or minus the
+-- dataset whose DatasetEvent declared the edge. origin: of edges between fields, where it comes from; else 0.
+-- kind 5: what a better origin overrules. Kinds 6 and 7: the fields that a job reads without writing, and that
+-- this is all it reads of a dataset.
 CREATE TABLE edge (
-    kind INTEGER NOT NULL,
-    source INTEGER NOT NULL,
-    target INTEGER NOT NULL,
-    owner INTEGER NOT NULL,
-    transformation INTEGER NOT NULL,
-    origin INTEGER NOT NULL
-);
-CREATE INDEX edge_forwards ON edge (source, kind);
+    source INT NOT NULL,
+    kind SMALLINT NOT NULL,
+    target INT NOT NULL,
+    owner INT NOT NULL,
+    transformation INT NOT NULL,
+    origin SMALLINT NOT NULL,
+    PRIMARY KEY (source, kind, target, owner, transformation, origin)
+) WITHOUT ROWID;
 CREATE INDEX edge_backwards ON edge (target, kind);
 CREATE INDEX edge_owner ON edge (owner);
 

@@ -50,7 +50,8 @@ def fill(store: LineageStore, rows: int) -> None:
             f"run SELECT i, o.job, {NOON}, CASE WHEN i % 1000 = 7 THEN 3 ELSE 1 END, NULL, 1, {NOON}, 0,"
             f" NULL, NULL, NULL, NULL, NULL, NULL {of_job}",
             f"job_run SELECT o.job, {NOON}, i, 1, 1, o.shapes {of_job}",
-            "node SELECT i, 3, 'ns', 'other ' || i, '' || i, NULL, NULL, 1 FROM n",
+            "node (key, type, namespace, name, reversed, named)"
+            " SELECT i, 3, 'ns', 'other ' || i, '' || i, 1 FROM n",
             "query SELECT i, i % 1000, 's', 'e', 'f' || (i % 5000), NULL, 0, 'op ' || (i % 200),"
             " NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM n WHERE i <= 21000",
             f"query_run SELECT 1001 + i % 20000, i, {NOON}, {NOON}, 1, 0, 0, 5, 5, 1, 1, 1 FROM n",
