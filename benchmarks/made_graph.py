@@ -69,16 +69,12 @@ class Graph:
         return len(seen)
 
     def numbers(self) -> dict[int, int]:
-        """Return the numbers of nodes: those of a dataset, its fields and its job follow each other."""
+        """Return the numbers of nodes by key: a dataset, its fields and its job follow each other."""
         fields = defaultdict(list)
         for key, (dataset, _) in self.fields.items():
             fields[dataset].append(key)
-        nodes = [
-            key
-            for dataset in self.datasets
-            for key in (dataset, *fields[dataset], self.made_by.get(dataset))
-            if key is not None
-        ]
+        near = [key for one in self.datasets for key in (one, *fields[one], self.made_by.get(one, one))]
+        nodes = dict.fromkeys([*near, *self.jobs])
         return {key: number for number, key in enumerate(nodes, 1)}
 
     def node_rows(self) -> list[Row]:

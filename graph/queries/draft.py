@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from graph.nodes import Node, NodeType, dataset
@@ -101,16 +102,22 @@ class Draft:
         """Return the edges in the order of their farther ends, then of their nearer ones."""
         rank = {key: place for place, key in enumerate(order)}
         places = []
-        for ends in self._edges:
+        for ends, edges in self._edges.items():
             source, target = rank.get(ends[1]), rank.get(ends[2])
             if source is not None and target is not None:
                 later, earlier = (source, target) if source > target else (target, source)
-                places.append((later, earlier, ends[0], target, ends))
-        return tuple(_finished(self._edges[ends], names) for *_, ends in sorted(places))
+                places.append((later, earlier, ends[0], target, edges))
+        places.sort(key=itemgetter(0, 1, 2, 3))
+        return tuple([_finished(edges, names) for *_, edges in places])
 
 
-def _first(names: Mapping[int, Node], keys: Iterable[int]) -> Node | None:
-    return min((names[key] for key in keys if key in names), default=None)
+def _first(names: Mapping[int, Node], keys: Collection[int]) -> Node | None:
+    if not keys:
+        return None
+    if len(keys) == 1:  # as of most nodes
+        (key,) = keys
+        return names.get(key)
+    return min([names[key] for key in keys if key in names], default=None)
 
 
 def _finished(edges: Sequence[Edge], names: Mapping[int, Node]) -> AnswerEdge:

@@ -40,8 +40,12 @@ def steps(edges: Iterable[Edge], direction: Direction) -> list[tuple[int, int]]:
 
 def graph_of(edges: Iterable[Edge], direction: Direction) -> nx.DiGraph[int]:
     """Return the edges as a graph whose arrows point the way of the walk."""
+    return _graph_of(steps(edges, direction))
+
+
+def _graph_of(hops: Iterable[tuple[int, int]]) -> nx.DiGraph[int]:
     graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_edges_from(steps(edges, direction))
+    graph.add_edges_from(hops)
     return graph
 
 
@@ -79,9 +83,10 @@ def walk(
     edges = list(reader.closure(starts, kind, direction, depth))
     if not alone:
         starts = {ends(edge, direction)[0] for edge in edges}.intersection(starts)
-    reached = distances(graph_of(edges, direction), starts)
+    hops = steps(edges, direction)
+    reached = distances(_graph_of(hops), starts)
     before: dict[int, set[int]] = defaultdict(set)
-    for near, far in steps(edges, direction):
+    for near, far in hops:
         if reached[far] == reached[near] + 1:
             before[far].add(near)
     for key, distance in reached.items():

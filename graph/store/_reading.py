@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from typing import Any
@@ -41,29 +41,28 @@ def nanoseconds(time: datetime) -> int:
     return (time - EPOCH) // timedelta(microseconds=1) * 1000
 
 
-def _keyed(row: tuple[Any, ...]) -> tuple[int, Node]:
-    return row[0], Node(_TYPE[row[1]], row[2], row[3], row[4])
+def _keyed(rows: Iterable[tuple[Any, ...]]) -> list[tuple[int, Node]]:
+    return [(key, Node(_TYPE[type_], namespace, name, field)) for key, type_, namespace, name, field in rows]
 
 
 def nodes(db: Database, keys: Collection[int]) -> dict[int, Node]:
     """See `LineageReader.nodes`."""
     sql = f"SELECT {_NODE} WHERE n.key IN (SELECT value FROM each_key(?) AS k)"
-    return dict(map(_keyed, db.execute(sql, (list(keys),))))
+    return dict(_keyed(db.execute(sql, (list(keys),)).fetchall()))
 
 
 def all_nodes(db: Database, types: Collection[NodeType], after: int, limit: int) -> list[tuple[int, Node]]:
     """See `LineageReader.all_nodes`."""
     # One query a type keeps each of them on an index that is already in key order.
     found = [
-        [
-            _keyed(row)
-            for row in db.execute(
+        _keyed(
+            db.execute(
                 f"SELECT {_NODE} WHERE n.type = {TYPE_NUMBER[type_]} AND n.key > ? AND {SHOWN}"
                 " AND NOT EXISTS (SELECT 1 FROM other_name AS o WHERE o.key = n.key)"
                 " ORDER BY n.key LIMIT ?",
                 (after, limit),
             )
-        ]
+        )
         for type_ in sorted(set(types))
     ]
     return list(merge(*found, key=lambda pair: pair[0]))[:limit]
