@@ -9,6 +9,7 @@ from typing import Any
 
 from graph.nodes import NodeType
 from graph.records import Direction, EdgeKind, RunState
+from graph.store import _edges as edges
 from graph.store import _event_pages as pages
 from graph.store import _facet_lists as facet_lists
 from graph.store import _listing as listing
@@ -95,7 +96,12 @@ class SqlCatalog:
     def ends(self, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[tuple[int, int]]:
         """See Catalog."""
         with self._errors():
-            return listing.ends(self._db, keys, kind, direction)
+            return edges.ends(self._db, keys, kind, direction)
+
+    def jobs_at(self, datasets: Collection[int]) -> set[int]:
+        """See Catalog."""
+        with self._errors():
+            return edges.jobs_at(self._db, datasets)
 
     def runs_of(self, job: int, *, limit: int, offset: int) -> ListedRuns:
         """See Catalog."""

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from graph.nodes import Node, NodeType
-from graph.records import Direction, EdgeKind, RunState
-from graph.store._edges import incident
+from graph.records import RunState
 from graph.store._hidden import SHOWN
 from graph.store._other_names import names_of
 from graph.store._reading import TYPE_NUMBER, moment, nodes
@@ -176,11 +175,6 @@ def jobs(
         (*values, limit, offset),
     )
     return Page([(row[0], Node(NodeType.JOB, row[1], row[2])) for row in rows], total)
-
-
-def ends(db: Database, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[tuple[int, int]]:
-    """See `Catalog.ends`."""
-    return list({row[:2] for row in incident(db, keys, kind, direction)})
 
 
 def heard(db: Database, keys: Collection[int]) -> dict[int, Heard]:

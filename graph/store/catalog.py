@@ -135,6 +135,9 @@ class Catalog(Protocol):
     def ends(self, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[tuple[int, int]]:
         """Return source and target of the edges of `LineageReader.incident`, each pair once."""
 
+    def jobs_at(self, datasets: Collection[int]) -> set[int]:
+        """Return the jobs that read or write any of these datasets."""
+
     def runs_of(self, job: int, *, limit: int, offset: int) -> ListedRuns:
         """Return runs of a job, the latest first event first."""
 

@@ -65,7 +65,7 @@ def _walk(store: LineageStore, start: Node, depth: int, limit: int) -> _Reach:
         frontier = {start.key}
     else:
         reach.datasets[start.key] = None
-        frontier = _jobs_at(store, [start.key])
+        frontier = store.catalog.jobs_at([start.key])
     seen_jobs, seen_datasets = set(frontier), {start.key}
     for hop in range(depth + 1):
         if not frontier:
@@ -83,16 +83,9 @@ def _walk(store: LineageStore, start: Node, depth: int, limit: int) -> _Reach:
         reach.beyond += len(near) - len(kept)
         if hop == depth or reach.size + reach.beyond >= _COUNTED * limit:
             break
-        frontier = _jobs_at(store, near) - seen_jobs
+        frontier = store.catalog.jobs_at(near) - seen_jobs
         seen_jobs |= frontier
     return reach
-
-
-def _jobs_at(store: LineageStore, keys: Collection[int]) -> set[int]:
-    """Return the jobs that read or write any of these datasets."""
-    reading = store.catalog.ends(keys, EdgeKind.READS, Direction.DOWNSTREAM)
-    writing = store.catalog.ends(keys, EdgeKind.WRITES, Direction.UPSTREAM)
-    return {target for _, target in reading} | {source for source, _ in writing}
 
 
 def _take(known: dict[int, None], new: Collection[int], room: int) -> Collection[int]:
