@@ -14,7 +14,7 @@ from graph.store.retention import Policy, Pruned
 def prune(store: LineageStore, policy: Policy, *, dry_run: bool = False) -> Pruned:
     """Remove what a policy names from the log and the graph for good, and return what that was.
 
-    It is one transaction, as `rebuild` is, and `derive` reads the SQL of what is left again. With `dry_run`
+    It is done in short transactions, so that others write meanwhile; see `LineageStore.prune`. With `dry_run`
     nothing is removed. What was removed is not taken in again when it is sent again. Raises InvalidQueryError
     for a policy that names nothing, StoreError when the store cannot be written.
     """

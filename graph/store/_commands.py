@@ -78,6 +78,22 @@ def apply_all(db: Database, memory: Memory) -> None:
         _apply(db, [command for _, command in page], memory)
 
 
+def forget_about(db: Database, gone: Collection[int]) -> None:
+    """Remove the commands about these datasets and jobs, and about fields of theirs."""
+    after = 0
+    while gone and (page := kept(db, after, _PAGE)):
+        after = page[-1][0]
+        about = []
+        for number, command in page:
+            if (node := command.node) is None:
+                continue
+            whole = dataset(node.namespace, node.name) if node.type is NodeType.FIELD else node
+            if whole.key in gone:
+                about.append((number, node.key))
+        db.executemany("DELETE FROM command WHERE seq = ?", [(number,) for number, _ in about])
+        db.executemany("DELETE FROM annotation WHERE entity = ?", [(key,) for _, key in about])
+
+
 def _apply(db: Database, commands: Sequence[Command], memory: Memory) -> None:
     latest: dict[tuple[int, str, str], Command] = {}
     for one in commands:

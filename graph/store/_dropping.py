@@ -45,17 +45,30 @@ def settle_drops(
     `failed_before` are the runs of the batch that had failed until then, `renamed` the datasets of which
     another name stands for them now.
     """
+    said = note_drops(db, batch, numbers)
+    if not said and not _any_drops(db):
+        return
+    touched = said | set(renamed) | _named_again(db, batch)
+    touched |= _of_ended_runs(db, batch, numbers, failed_before)
+    if touched:
+        _settle(db, log, touched)
+
+
+def note_drops(db: Database, batch: Sequence[Changes], numbers: Mapping[str, int]) -> set[int]:
+    """Keep what these events say was dropped; return the datasets."""
     rows = []
     for item in batch:
         run = 0 if item.run is None else numbers[item.run.run_id]
         rows += [(dataset, item.event_time, run) for dataset in item.form.drops]
     db.executemany("INSERT INTO drop_said VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
-    if not rows and not _any_drops(db):
-        return
-    touched = {row[0] for row in rows} | set(renamed) | _named_again(db, batch)
-    touched |= _of_ended_runs(db, batch, numbers, failed_before)
-    if touched:
-        _settle(db, log, touched)
+    return {row[0] for row in rows}
+
+
+def settle_all_drops(db: Database, log: LogReader, others: Collection[int]) -> None:
+    """Work out again what is dropped, of these datasets and all that anything is said of."""
+    rows = db.execute("SELECT dataset FROM drop_said UNION SELECT dataset FROM dropped").fetchall()
+    if rows:
+        _settle(db, log, {*others, *(dataset for (dataset,) in rows)})
 
 
 def _named_again(db: Database, batch: Sequence[Changes]) -> set[int]:

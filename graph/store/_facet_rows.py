@@ -55,7 +55,7 @@ def write_facets(
             if (change.entity, change.name) in contested
         ]
         _settle(db, changes, contested, log, before, changed)
-    _put_measured(db, batch)
+    put_measured(db, batch)
     return changed
 
 
@@ -139,7 +139,7 @@ def _settle(
         rows.append((when, change.content, int(change.gone), *slot))
         changed.note(change)
         if change.name == "symlinks":
-            changed.names.update(_symlinks_of(db, change.entity))
+            changed.names.update(symlinks_of(db, change.entity))
             db.execute("DELETE FROM alias WHERE symlink = 1 AND target = ?", (change.entity,))
             put_aliases(db, change.aliases)
     db.executemany(
@@ -147,7 +147,8 @@ def _settle(
     )
 
 
-def _symlinks_of(db: Database, dataset: int) -> list[tuple[str, str]]:
+def symlinks_of(db: Database, dataset: int) -> list[tuple[str, str]]:
+    """Return the names that a dataset's symlinks facet gives it."""
     return db.execute(
         "SELECT namespace, name FROM alias WHERE symlink = 1 AND target = ?", (dataset,)
     ).fetchall()
@@ -163,7 +164,8 @@ def _last_said(db: Database, slot: Slot, content: int, log: LogReader) -> int:
     return max(int(last) for key, last in rows if log.facets_in(key).get(slot) == content)
 
 
-def _put_measured(db: Database, batch: Iterable[Changes]) -> None:
+def put_measured(db: Database, batch: Iterable[Changes]) -> None:
+    """Write the facets that measure, where they are later than those that stand there."""
     latest: dict[Slot, tuple[int, bytes, int]] = {}
     for item in batch:
         for one in item.measured:

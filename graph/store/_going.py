@@ -82,18 +82,15 @@ def _spare_runs(db: Database) -> None:
         db.execute(
             f"""
             DELETE FROM going_run WHERE run IN (
-                WITH ended AS (
-                    SELECT j.job, j.run, j.first_time, coalesce(r.parent, r.number) AS leader
-                    FROM job_run AS j JOIN run AS r ON r.number = j.run {among} WHERE j.finished = 1
-                ), groups AS (
-                    SELECT job, leader, max(first_time) AS began FROM ended GROUP BY job, leader
-                ), ranked AS (
-                    SELECT g.job, g.leader, row_number() OVER (
-                        PARTITION BY g.job ORDER BY g.began DESC, i.key DESC) AS place
-                    FROM groups AS g JOIN run_id AS i ON i.number = g.leader
-                )
-                SELECT e.run FROM ended AS e JOIN ranked AS k ON k.job = e.job AND k.leader = e.leader
-                WHERE k.place <= {CURRENT_GROUPS})
+                SELECT run FROM (
+                    SELECT e.run, dense_rank() OVER (
+                        PARTITION BY e.job ORDER BY e.began DESC, i.key DESC) AS place
+                    FROM (
+                        SELECT j.job, j.run, coalesce(r.parent, r.number) AS leader, max(j.first_time) OVER (
+                            PARTITION BY j.job, coalesce(r.parent, r.number)) AS began
+                        FROM job_run AS j JOIN run AS r ON r.number = j.run {among} WHERE j.finished = 1
+                    ) AS e JOIN run_id AS i ON i.number = e.leader
+                ) AS ranked WHERE place <= {CURRENT_GROUPS})
             """
         )
     db.execute(
@@ -102,7 +99,8 @@ def _spare_runs(db: Database) -> None:
             SELECT run FROM (
                 SELECT j.run, dense_rank() OVER (
                     PARTITION BY j.job ORDER BY r.ended_at / {_DAY} DESC) AS place
-                FROM job_run AS j JOIN run AS r ON r.number = j.run {going} WHERE j.finished = 2
+                FROM job_run AS j JOIN run AS r ON r.number = j.run {going}
+                WHERE j.finished = 2 AND j.claims_outputs = 1
             ) AS days WHERE place <= {CURRENT_GROUPS})
         """
     )

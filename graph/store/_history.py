@@ -12,6 +12,7 @@ import msgspec
 
 from graph.records import EdgeKind, RunState
 from graph.store._claims import claims_by_shape
+from graph.store._hidden import hidden_of
 from graph.store._other_names import names_of, stands_for
 from graph.store._reading import moment, nanoseconds
 from graph.store._run_rows import COLUMNS, run_of
@@ -36,7 +37,8 @@ def latest_event_time(db: Database) -> datetime | None:
 def count_runs(db: Database, since: datetime, until: datetime) -> dict[RunState, int]:
     """See `LineageReader.count_runs`."""
     rows = db.execute(
-        "SELECT state, count(*) FROM run WHERE first_time >= ? AND first_time <= ? GROUP BY state",
+        "SELECT state, count(*) FROM run WHERE first_time >= ? AND first_time <= ?"
+        " AND job NOT IN (SELECT entity FROM hidden) GROUP BY state",
         (nanoseconds(since), nanoseconds_until(until)),
     )
     return {STATES[state]: count for state, count in rows}
@@ -71,7 +73,13 @@ def datasets_of(db: Database, fields: Collection[int]) -> dict[int, int]:
 def writers(db: Database, datasets: Collection[int]) -> dict[int, set[int]]:
     """See `LineageReader.writers`."""
     found = shapes_that_write(db, datasets)
-    return {dataset: {job for job, _, _ in writers} for dataset, writers in found.items()}
+    return without_hidden(db, {key: {job for job, _, _ in each} for key, each in found.items()})
+
+
+def without_hidden(db: Database, writers: Mapping[int, set[int]]) -> dict[int, set[int]]:
+    """Return who writes datasets without the jobs that are deleted."""
+    gone = hidden_of(db, {job for jobs in writers.values() for job in jobs})
+    return {dataset: left for dataset, jobs in writers.items() if (left := jobs - gone)}
 
 
 def shapes_that_write(db: Database, datasets: Collection[int]) -> dict[int, set[tuple[int, int, int]]]:

@@ -375,6 +375,14 @@ class LogReader:
         """Return the eventType of a form's events, upper case: OTHER where they have none."""
         return (self._form(key)[0].head[0] or "OTHER").upper()
 
+    def form(self, key: int) -> Form:
+        """Return a form; GoneError where the log has no such form, or has it no more."""
+        return self._form(key)[0]
+
+    def sample(self, key: int) -> bytes:
+        """Return the rest of an event that those of a form are compared with."""
+        return self._form(key)[1]
+
     def contents_in(self, key: int, slot: Slot) -> set[int]:
         """Return the keys of all contents that a form gives a facet: of a dataset named twice, of each."""
         return {content for said, content in each_facet(self._form(key)[0]) if said == slot}

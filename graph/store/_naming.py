@@ -87,6 +87,9 @@ def settle_names(
         "INSERT INTO other_name VALUES (?, ?, NULL)", [(key, after[key]) for key in changed & after.keys()]
     )
     sync_fields(db, changed)
+    db.executemany(  # to be found by the names that it has now
+        "INSERT INTO search_waiting VALUES (?) ON CONFLICT DO NOTHING", [(key,) for key in sorted(concerned)]
+    )
     return owners | _owners(db, concerned), concerned
 
 

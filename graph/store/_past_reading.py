@@ -9,6 +9,7 @@ from datetime import datetime
 from graph.records import RunRecord, RunState
 from graph.store import _history as history
 from graph.store import _run_reading as run_reading
+from graph.store._hidden import hidden_of
 from graph.store._past_runs import PastRun, PastRuns
 from graph.store._projecting import LATEST_TIME
 from graph.store._reading import nanoseconds, nodes
@@ -82,11 +83,13 @@ class PastReading:
         end = history.nanoseconds_until(min(until, self._time))
         rows = self._db.execute(
             "SELECT r.state, count(*) FROM run AS r WHERE r.first_time >= ? AND r.first_time <= ?"
-            f" AND {LATEST_TIME} <= ? GROUP BY r.state",
+            f" AND {LATEST_TIME} <= ? AND r.job NOT IN (SELECT entity FROM hidden) GROUP BY r.state",
             (nanoseconds(since), end, self._until),
         )
         counts = Counter({STATES[state]: count for state, count in rows})
-        counts.update(past.run.state for past in self._runs.begun_between(nanoseconds(since), end))
+        begun = self._runs.begun_between(nanoseconds(since), end)
+        gone = hidden_of(self._db, {past.run.job for past in begun})
+        counts.update(past.run.state for past in begun if past.run.job not in gone)
         return dict(counts)
 
     def job_runs(self, jobs: Collection[int], until: datetime, limit: int) -> list[JobRun]:

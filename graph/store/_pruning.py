@@ -1,45 +1,118 @@
-"""Events taken out of the log for good, and the record of it. What writes runs inside an open transaction."""
+"""Events taken out of the log for good, and the record of it.
+
+It is done in steps, each of them a transaction: what goes is chosen, the events go by and by, and what they
+alone said goes last. In between others write, and what they read is the graph of the events that are left.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 import msgspec
 
-from graph.nodes import NodeType, dataset
-from graph.store._commands import kept
 from graph.store._going import mark
 from graph.store._log import LogReader, Memory
 from graph.store._reading import moment, nanoseconds, nodes
-from graph.store._replaying import Understand, replay
+from graph.store._remains import remains
+from graph.store._removing import Taken, Understand, remove
+from graph.store._sweeping import sweep
 from graph.store.database import Database
 from graph.store.retention import Policy, Pruned, Removal
 
-_PAGE = 1000
+_STEP_SECONDS = 0.25
+"""How long others may have to wait for a step, about."""
+_FIRST_STEP, _LONGEST_STEP = 100, 5_000
+_PAUSE = 0.05
+"""Between two steps, so that others who wait get their turn."""
+_TRIES = 20
+_UNFINISHED = '"unfinished":true,'
+"""Stands in the record of a removal until it is done: one that was broken off is finished by the next."""
 
 
 def prune(
     db: Database,
+    transaction: Callable[[], AbstractContextManager[None]],
     policy: Policy,
     understand: Understand,
-    now: int,
     memory: Memory,
     log: LogReader,
     *,
     dry_run: bool,
 ) -> Pruned:
     """See `LineageStore.prune`."""
-    mark(db, policy, log)
-    found = _found(db)
-    if found.events and not dry_run:
-        _record(db, policy, found, now)
-        _drop_commands(db, {node.key for node in found.nodes})
-        db.execute("DELETE FROM event WHERE seq IN (SELECT seq FROM going)")
-        _drop_receipts(db)
-        replay(db, understand, now, memory, log)
-    db.execute("DELETE FROM going")
-    db.execute("DELETE FROM going_run")
+    with transaction():
+        mark(db, policy, log)
+        found = _found(db)
+        rows = db.execute(
+            "SELECT e.seq FROM going AS g JOIN event AS e ON e.seq = g.seq ORDER BY e.run, e.seq"
+        )
+        going = [seq for (seq,) in rows]
+        db.execute("DELETE FROM going")
+        db.execute("DELETE FROM going_run")
+        unfinished = db.execute("SELECT 1 FROM removal WHERE body LIKE ?", (f"%{_UNFINISHED}%",)).fetchone()
+        if not dry_run and going:
+            _record(db, policy, found)
+    if dry_run or not (going or unfinished):
+        return found
+    taken = Taken()
+    for step in _steps(going):
+        with transaction():
+            now = remove(db, step, understand, time.time_ns(), memory, log)
+            taken.add(now)
+            db.execute(
+                "UPDATE removal SET events = events + ? WHERE number = (SELECT max(number) FROM removal)",
+                (now.events,),
+            )
+    _sweep(db, transaction, taken, understand, memory, log)
     return found
+
+
+def _steps(going: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield what goes in one step each: as much as takes no longer than others may wait."""
+    start, size = 0, _FIRST_STEP
+    while start < len(going):
+        began = time.monotonic()
+        yield going[start : start + size]
+        start += size
+        took = time.monotonic() - began
+        size = max(_FIRST_STEP, min(_LONGEST_STEP, 2 * size, int(size * _STEP_SECONDS / max(took, 0.001))))
+        if start < len(going):
+            time.sleep(_PAUSE)
+
+
+def _sweep(
+    db: Database,
+    transaction: Callable[[], AbstractContextManager[None]],
+    taken: Taken,
+    understand: Understand,
+    memory: Memory,
+    log: LogReader,
+) -> None:
+    """Remove what the events alone said: found while others write, and again when they wrote too much."""
+    done = False
+    for last in (*[False] * _TRIES, True):
+        if last:
+            with transaction():
+                done = sweep(db, remains(db, log, understand, taken), taken, understand, memory, log)
+                _finish(db)
+        else:
+            with db.snapshot():
+                found = remains(db, log, understand, taken)
+            with transaction():
+                done = sweep(db, found, taken, understand, memory, log)
+                if done:
+                    _finish(db)
+        if done:
+            return
+
+
+def _finish(db: Database) -> None:
+    db.execute(
+        "UPDATE removal SET body = replace(body, ?, '') WHERE body LIKE ?", (_UNFINISHED, f"%{_UNFINISHED}%")
+    )
 
 
 def _found(db: Database) -> Pruned:
@@ -65,9 +138,10 @@ def _found(db: Database) -> Pruned:
     return Pruned(events, runs, tuple(sorted(gone.values())), moment(until))
 
 
-def _record(db: Database, policy: Policy, found: Pruned, now: int) -> None:
-    """Keep that something was removed; of the events themselves `accepted` keeps that they were there."""
+def _record(db: Database, policy: Policy, found: Pruned) -> None:
+    """Keep that something is removed; of the events themselves `accepted` keeps that they were there."""
     asked = {
+        "unfinished": True,
         "before": policy.before,
         "namespace": policy.namespace,
         "job": policy.job.id if policy.job is not None else None,
@@ -80,43 +154,14 @@ def _record(db: Database, policy: Policy, found: Pruned, now: int) -> None:
         """
         INSERT INTO removal SELECT
             (SELECT coalesce(max(number), 0) + 1 FROM removal), CAST(:now AS BIGINT), log_end.seq,
-            CAST(:events AS BIGINT), CAST(:horizon AS BIGINT), :body
+            0, CAST(:horizon AS BIGINT), :body
         FROM log_end
         """,
         {
-            "now": now,
-            "events": found.events,
+            "now": time.time_ns(),
             "horizon": nanoseconds(policy.before) if policy.before is not None else None,
             "body": body.decode(),
         },
-    )
-
-
-def _drop_commands(db: Database, gone: set[int]) -> None:
-    """Remove the commands about datasets and jobs that are gone, and about their fields."""
-    after = 0
-    while page := kept(db, after, _PAGE):
-        after = page[-1][0]
-        about = []
-        for number, command in page:
-            node = command.node
-            if node is None:
-                continue
-            whole = dataset(node.namespace, node.name) if node.type is NodeType.FIELD else node
-            if whole.key in gone:
-                about.append((number,))
-        db.executemany("DELETE FROM command WHERE seq = ?", about)
-
-
-def _drop_receipts(db: Database) -> None:
-    """Forget when batches came of which nothing is left, but for the last one."""
-    db.execute(
-        """
-        DELETE FROM receipt WHERE EXISTS (SELECT 1 FROM receipt AS n WHERE n.seq > receipt.seq)
-        AND NOT EXISTS (
-            SELECT 1 FROM event AS e WHERE e.seq >= receipt.seq
-            AND e.seq < (SELECT min(n.seq) FROM receipt AS n WHERE n.seq > receipt.seq))
-        """
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from graph.nodes import Node
+from graph.store._hidden import shown
 from graph.store._other_names import names_of, stands_for
 from graph.store._reading import moment, nodes
 from graph.store.changes import Changes
@@ -106,6 +107,18 @@ def _put_run(db: Database, run: int, when: int, said: RunQueries) -> None:
         "INSERT INTO query_caller VALUES (?, ?, ?, ?)",
         [(*caller, key, run) for key, one in entries for caller in _callers(one.samples)],
     )
+
+
+def forget_runs(db: Database, runs: Collection[int]) -> set[int]:
+    """Remove what events said of the queries of these runs; return the kinds of query."""
+    kinds = db.execute(
+        "SELECT DISTINCT r.query FROM each_key(?) AS k CROSS JOIN query_run AS r ON r.run = k.value",
+        (list(runs),),
+    ).fetchall()
+    if kinds:
+        for run in runs:
+            _forget_run(db, run)
+    return {kind for (kind,) in kinds}
 
 
 def _forget_run(db: Database, run: int) -> None:
@@ -219,6 +232,8 @@ def _where(db: Database, asked: QueryFilter) -> tuple[str, dict[str, Any]]:
     if asked.since is not None:
         where.append("r.last_time >= :since")
         values["since"] = (asked.since - _EPOCH) // timedelta(microseconds=1) * 1000
+    if db.execute("SELECT 1 FROM hidden LIMIT 1").fetchone() is not None:
+        where.append("r.query NOT IN (SELECT key FROM query WHERE job IN (SELECT entity FROM hidden))")
     if asked.told_by is not None:
         where.append("r.run IN (SELECT run FROM queries_of_run WHERE event_time <= :told_by)")
         values["told_by"] = (asked.told_by - _EPOCH) // timedelta(microseconds=1) * 1000 + 999
@@ -235,7 +250,7 @@ def _uses(db: Database, keys: Collection[int]) -> dict[int, list[tuple[Node, Use
         (list(keys),),
     ).fetchall()
     stands = stands_for(db, {entity for _, entity, _ in rows})
-    names = nodes(db, {stands.get(entity, entity) for _, entity, _ in rows})
+    names = shown(db, nodes(db, {stands.get(entity, entity) for _, entity, _ in rows}))
     found: dict[int, set[tuple[Node, Use]]] = defaultdict(set)
     for query, entity, use in rows:
         if (node := names.get(stands.get(entity, entity))) is not None:

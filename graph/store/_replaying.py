@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from graph.store._commands import apply_all
-from graph.store._log import LogBatch, LogReader, Memory, event_key, form_texts
+from graph.store._log import LogBatch, LogReader, Memory, event_key
 from graph.store._migrations import scripts
+from graph.store._removing import Understand, understood
+from graph.store._repacking import repack_forms, sample_contents
 from graph.store._writing import accept
-from graph.store.changes import Changes, EventForm, Rejected
-from graph.store.commands import Command
+from graph.store.changes import Changes, EventForm
 from graph.store.database import Database
-from graph.store.log_format import packed_form, runs_in_rest
+from graph.store.log_format import runs_in_rest
 
 LOG = frozenset(
     {
@@ -48,9 +49,6 @@ _BEGINNING = 3
 
 _FIRST, _LAST = -(2**63), 2**63 - 1
 
-Understand = Callable[[bytes], Changes | Rejected | Command]
-"""Says what an event of the log changes."""
-
 
 @cache
 def projection() -> tuple[str, ...]:
@@ -59,10 +57,6 @@ def projection() -> tuple[str, ...]:
     made = dict.fromkeys(re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", schema, re.MULTILINE))
     gone = re.findall(r"^DROP TABLE (\w+)", schema, re.MULTILINE)
     return tuple(sorted(made.keys() - gone - LOG - FOLLOWING))
-
-
-class UnreadableLogError(ValueError):
-    """An event of the log is none for this release."""
 
 
 def replay(
@@ -84,7 +78,7 @@ def replay(
     while page := reader.bodies(after, _PAGE):
         after = page[-1][0]
         batch = _ReplayBatch(db, memory, now, [number for number, _ in page])
-        accept(db, _understood(page, understand), batch, memory, reader)
+        accept(db, understood(page, understand), batch, memory, reader)
         done += len(page)
         if progress is not None:
             progress(done)
@@ -93,17 +87,6 @@ def replay(
     memory.forget()
     reader.forget()
     return done
-
-
-def _understood(page: Sequence[tuple[int, bytes]], understand: Understand) -> list[Changes]:
-    found = []
-    for number, body in page:
-        item = understand(body)
-        if not isinstance(item, Changes):
-            reasons = "; ".join(item.reasons) if isinstance(item, Rejected) else "it is a command"
-            raise UnreadableLogError(f"event {number} of the log is none: {reasons}")
-        found.append(item)
-    return found
 
 
 class _ReplayBatch(LogBatch):
@@ -174,7 +157,10 @@ class _ReplayBatch(LogBatch):
 def _drop_unused(db: Database) -> None:
     """Remove what no event of the log refers to any more."""
     db.execute("DELETE FROM form WHERE first_time > last_time")
-    _repack_forms(db)
+    repack_forms(db)
+    db.executemany(
+        "INSERT INTO used_content VALUES (?) ON CONFLICT DO NOTHING", [(key,) for key in sample_contents(db)]
+    )
     db.execute("DELETE FROM content WHERE key NOT IN (SELECT key FROM used_content)")
     db.execute("DELETE FROM used_content")
     db.execute(
@@ -182,21 +168,3 @@ def _drop_unused(db: Database) -> None:
         " AND NOT EXISTS (SELECT 1 FROM run WHERE run.parent = run_id.number)"
     )
     db.execute("DELETE FROM used_run")
-
-
-def _repack_forms(db: Database) -> None:
-    """Keep no form any more that is there only for others to be packed with."""
-    rows = db.execute(
-        "SELECT f.owner, f.number FROM form AS f JOIN form_text AS t ON t.number = f.number"
-        " WHERE t.base IS NOT NULL AND t.base NOT IN (SELECT number FROM form) ORDER BY f.owner, f.number"
-    ).fetchall()
-    texts = form_texts(db, [number for _, number in rows])
-    bases: dict[int, int] = {}
-    packed = []
-    for owner, number in rows:
-        base = bases.get(owner)
-        known = b"" if base is None else b"".join(texts[base])
-        packed.append((base, packed_form(*texts[number], known), number))
-        bases.setdefault(owner, number)
-    db.executemany("UPDATE form_text SET base = ?, body = ? WHERE number = ?", packed)
-    db.execute("DELETE FROM form_text WHERE number NOT IN (SELECT number FROM form)")

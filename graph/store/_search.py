@@ -215,6 +215,7 @@ def _page(
     values: list[object] = [db.full_text.written(expression) for expression in grades.values()]
     filters = [f"n.type IN ({', '.join(str(TYPE_NUMBER[type_]) for type_ in sorted(types))})"]
     filters.append("n.key NOT IN (SELECT entity FROM hidden)")
+    filters.append("NOT EXISTS (SELECT 1 FROM other_name AS o WHERE o.key = n.key)")
     if asked.namespaces:
         filters.append("n.namespace IN (SELECT value FROM each_text(?) AS k)")
         values.append(sorted(asked.namespaces))

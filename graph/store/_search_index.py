@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 
 from graph.nodes import hash63
+from graph.store._other_names import stands_for
 from graph.store._search_texts import Texts, texts_of
 from graph.store.database import Database
 from graph.store.full_text import Place
@@ -32,7 +33,10 @@ def index(db: Database, limit: int) -> bool:
     waiting = db.execute("SELECT entity FROM search_waiting ORDER BY entity LIMIT ?", (limit,))
     keys = [key for (key,) in waiting]
     if keys:
-        _put(db, keys, {key: document_words(texts) for key, texts in texts_of(db, keys).items()})
+        # What is said under another name of a dataset is found under the one that stands for it.
+        others = stands_for(db, keys)
+        texts = texts_of(db, {others.get(key, key) for key in keys})
+        _put(db, sorted({*keys, *texts}), {key: document_words(each) for key, each in texts.items()})
         db.execute("DELETE FROM search_waiting WHERE entity IN (SELECT value FROM each_key(?) AS k)", (keys,))
     if len(keys) < limit:
         return not _begin_again(db)

@@ -9,6 +9,7 @@ from typing import Any
 from graph.nodes import Node
 from graph.nodes import field as node_of_field
 from graph.store._commands import annotated
+from graph.store._other_names import names_of
 from graph.store._reading import facets, nodes
 from graph.store.commands import Label
 from graph.store.database import Database
@@ -52,13 +53,19 @@ def texts_of(db: Database, keys: Collection[int]) -> dict[int, Texts]:
 def _add_names(db: Database, found: Mapping[int, Texts]) -> None:
     """Add further names of datasets and their columns: those of the schema, then those only lineage names."""
     keys = list(found)
-    for target, name in db.execute(
-        "SELECT DISTINCT a.target, a.name FROM alias AS a"
-        " WHERE a.target IN (SELECT value FROM each_key(?) AS k) ORDER BY a.name",
-        (keys,),
-    ):
-        if name != found[target].node.name:
-            found[target].aliases.append(name)
+    names = names_of(db, keys)
+    called = db.execute(
+        """
+        SELECT a.target, a.name FROM each_key(:keys) AS k CROSS JOIN alias AS a ON a.target = k.value
+        UNION SELECT n.key, n.name FROM each_key(:keys) AS k CROSS JOIN node AS n ON n.key = k.value
+        UNION SELECT r.previous, r.name FROM each_key(:keys) AS k
+        CROSS JOIN renamed AS r ON r.previous = k.value
+        """,
+        {"keys": list(names)},
+    ).fetchall()
+    for key, name in sorted({(names[target], name) for target, name in called}):
+        if name != found[key].node.name:
+            found[key].aliases.append(name)
     for key, facet in facets(db, keys, "schema").items():
         found[key].columns = {
             name: _text(entry.get("description")) for name, entry in named_fields(facet.get("fields"))

@@ -116,7 +116,7 @@ def accept(db: Database, events: Sequence[Changes], log: LogBatch, memory: Memor
     write_mentions(db, {log.form(key): form for key, form in new.items()})
     changed = write_facets(db, events, new, reader, before)
     described |= changed.schemas
-    _put_parents(db, events)
+    put_parents(db, events)
     wait_again(db, described)
     write_observations(db, events, log.numbers)
     queries = RunsQueries()
@@ -166,7 +166,7 @@ def _put_shapes(db: Database, parts: Iterable[tuple[int, Part]], memory: Memory)
     named: dict[int, int] = {}
     for shape in shapes.values():
         found.update(shape.nodes)
-        for key, by in _named(shape).items():
+        for key, by in named_by(shape).items():
             named[key] = named.get(key, 0) | by
     put_nodes(db, found, named)
     put_claims(db, {key: shape.claims for key, shape in shapes.items()})
@@ -188,8 +188,8 @@ def _put_named(db: Database, shapes: Mapping[int, tuple[int, Shape]]) -> None:
     db.executemany("INSERT INTO named_entity VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
 
 
-def _named(shape: Shape) -> dict[int, int]:
-    """Return who names each node of a shape."""
+def named_by(shape: Shape) -> dict[int, int]:
+    """Return who names each node of a shape, as `put_nodes` has it."""
     named = dict.fromkeys(shape.nodes, BY_EVENT)
     for key in shape.schema_fields:
         named[key] |= BY_SCHEMA
@@ -200,7 +200,8 @@ def _named(shape: Shape) -> dict[int, int]:
     return named
 
 
-def _put_parents(db: Database, events: Sequence[Changes]) -> None:
+def put_parents(db: Database, events: Sequence[Changes]) -> None:
+    """Write which jobs were named above the jobs of these events, and when."""
     times: dict[tuple[int, int], tuple[int, int]] = {}
     jobs: dict[int, Node] = {}
     for item in events:

@@ -208,11 +208,11 @@ class AsOfReader(KnownReader):
     def writers(self, datasets: Collection[int]) -> dict[int, set[int]]:
         """See LineageReader."""
         with self._errors():
-            return {
-                dataset: jobs
-                for dataset, writers in history.shapes_that_write(self._db, datasets).items()
-                if (jobs := {job for job, shape, owner in writers if shape in self._forms.shapes_of(owner)})
+            writers = {
+                dataset: {job for job, shape, owner in each if shape in self._forms.shapes_of(owner)}
+                for dataset, each in history.shapes_that_write(self._db, datasets).items()
             }
+            return history.without_hidden(self._db, writers)
 
     def job_runs(self, jobs: Collection[int], *, until: datetime, limit: int) -> list[JobRun]:
         """See LineageReader."""

@@ -325,8 +325,9 @@ class LineageStore(LineageReader, Protocol):
     ) -> Pruned:
         """Remove what the policy names from the log, and from the graph what only that said; return it.
 
-        A removal is recorded, and events that are gone are duplicates when they come again. What is left is
-        taken in again as `rebuild` does. With `dry_run` nothing is removed.
+        It is chosen in one transaction and goes in several short ones, between which others write: a removal
+        that is broken off has removed a part, and the next one finishes it. A removal is recorded, and events
+        that are gone are duplicates when they come again. With `dry_run` nothing is removed.
         """
 
     def early_bodies(self, limit: int) -> list[tuple[int, bytes]]:

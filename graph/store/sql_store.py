@@ -20,6 +20,7 @@ from graph.store._access import SqlAccess
 from graph.store._catalog import SqlCatalog
 from graph.store._claims import KeyCollisionError
 from graph.store._log import Memory
+from graph.store._removing import UnreadableLogError
 from graph.store._run_saying import run_saying
 from graph.store.access import Access
 from graph.store.as_of import AsOfReader
@@ -155,9 +156,13 @@ class SqlStore(SqlReader):
         dry_run: bool = False,
     ) -> Pruned:
         """See LineageStore."""
-        with self._transaction():
-            now = time.time_ns()
-            return pruning.prune(self._db, policy, understand, now, self._memory, self._log, dry_run=dry_run)
+        try:
+            with self._errors():
+                return pruning.prune(
+                    self._db, self._transaction, policy, understand, self._memory, self._log, dry_run=dry_run
+                )
+        except UnreadableLogError as error:
+            raise self._unreadable(error) from error
 
     def early_bodies(self, limit: int) -> list[tuple[int, bytes]]:
         """See LineageStore."""
@@ -199,7 +204,12 @@ class SqlStore(SqlReader):
             if isinstance(error, KeyCollisionError):
                 problem = f"{error}: report this, nothing was kept of the batch"
                 raise StoreError(self.location, problem) from error
-            if isinstance(error, replaying.UnreadableLogError):
-                problem = f"{error}: nothing was changed; use the release that took it in, and report this"
-                raise StoreError(self.location, problem) from error
+            if isinstance(error, UnreadableLogError):
+                raise self._unreadable(error) from error
             raise
+
+    def _unreadable(self, error: UnreadableLogError) -> StoreError:
+        return StoreError(
+            self.location,
+            f"{error}: nothing was changed by this step; use the release that took it in, and report this",
+        )

@@ -70,7 +70,8 @@ def _empty(connection: psycopg.Connection[Any], schema: str) -> None:
     sequences = connection.execute(
         "SELECT sequencename FROM pg_sequences WHERE schemaname = %s", (schema,)
     ).fetchall()
-    deleting = [f"DELETE FROM {schema}.{name}" for (name,) in tables]
+    names = sorted((name for (name,) in tables), key="search_waiting".__eq__)  # triggers fill it
+    deleting = [f"DELETE FROM {schema}.{name}" for name in names]
     beginning = [f"ALTER SEQUENCE {schema}.{name} RESTART" for (name,) in sequences]
     if tables:
         deleting.append(f"UPDATE {schema}.log_end SET seq = 0, run = 0, event_time = NULL, removals = 0")

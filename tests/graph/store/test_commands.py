@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from itertools import permutations
 
 import pytest
 from made_events import dataset, dump, edges, feeds, job_event, put, run_event, schema
 
-from graph.ingest import IngestCounts, derive, give, ingest, rebuild
+from graph.ingest import IngestCounts, as_of, derive, give, ingest, rebuild
 from graph.nodes import Node, NodeType, field, job
 from graph.nodes import dataset as dataset_node
 from graph.records import EdgeKind
-from graph.store import LineageStore
+from graph.store import LineageReader, LineageStore
 from graph.store.commands import Annotations, Command, CommandKind, Label, line_of
+from graph.store.queries import QueryFilter
 
 A, B, C, JOB = dataset_node("ns", "a"), dataset_node("ns", "b"), dataset_node("ns", "c"), job("ns", "job")
 SECOND = 1_000_000_000
@@ -126,6 +128,34 @@ def test_a_deleted_job_joins_nothing(store: LineageStore) -> None:
     assert feeds(store) == {"b -> c"}, "an event from before the deletion brings nothing back"
     give(store, CommandKind.UNDELETE, JOB)
     assert feeds(store) == {"a -> b", "b -> c", "x -> y"}
+
+
+def test_a_deleted_job_has_written_and_run_nothing_also_before(store: LineageStore) -> None:
+    """As of an earlier time, too: what is deleted is left out of all answers."""
+    counts = {"count": 1, "totalDurationMs": 1.0, "maxDurationMs": 1.0}
+    queries = {"service": "s", "queries": [{"fingerprint": "sha256:" + "a" * 64, "counts": counts}]}
+    facets = {"lineageGraph_queryAttribution": queries}
+    for name in ("kept", "retired"):
+        put(store, run_event(name, "COMPLETE", 5, job=name, inputs=["a"], outputs=["b"], run_facets=facets))
+    began, ended = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+
+    def shown(reader: LineageReader) -> list[object]:
+        return [
+            {store.nodes([key])[key].name for key in reader.writers([B.key]).get(B.key, ())},
+            {run.job_name for run in reader.runs()},
+            sum(reader.count_runs(since=began, until=ended).values()),
+            {query.job.name for query in reader.queries(QueryFilter())},
+            {node.name for node in dict(reader.all_nodes([NodeType.JOB])).values()},
+            reader.lookup(job("ns", "retired")),
+        ]
+
+    readers = (store, as_of(store, datetime(2026, 1, 1, 12, tzinfo=UTC)))
+    both = {"kept", "retired"}
+    for reader in readers:
+        assert shown(reader) == [both, both, 2, both, both, job("ns", "retired")]
+    give(store, CommandKind.DELETE, job("ns", "retired"))
+    for reader in (store, as_of(store, datetime(2026, 1, 1, 12, tzinfo=UTC))):
+        assert shown(reader) == [{"kept"}, {"kept"}, 1, {"kept"}, {"kept"}, None]
 
 
 def test_a_later_event_brings_back_what_it_names(store: LineageStore) -> None:

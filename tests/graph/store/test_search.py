@@ -14,9 +14,11 @@ from made_events import dataset, dataset_event, job_event, put, run_event, schem
 
 from graph import nodes, open_store
 from graph.errors import InvalidQueryError, StoreError
+from graph.ingest import prune
 from graph.nodes import NodeType
 from graph.store import LineageStore
 from graph.store.commands import Command, CommandKind
+from graph.store.retention import Policy
 from graph.store.search import Grade, SearchHit
 
 FIELD = NodeType.FIELD
@@ -263,7 +265,7 @@ def test_odd_names_are_kept_and_found(store: LineageStore) -> None:
         'it\'s "odd" \\ name',
         "日本語_表",
         "naïve.Café",
-        "a" * 5000,
+        "a" * 2000,
         "x:y,z",
         "emoji 😀 name",
         "İstanbul",
@@ -273,7 +275,7 @@ def test_odd_names_are_kept_and_found(store: LineageStore) -> None:
     index(store)
 
     for text, name in zip(
-        ["odd", "日本", "cafe", "a" * 5000, "x y", "emoji", "istanbul", "fin"], odd, strict=True
+        ["odd", "日本", "cafe", "a" * 2000, "x y", "emoji", "istanbul", "fin"], odd, strict=True
     ):
         assert name in names(store, text), text
 
@@ -440,3 +442,45 @@ def test_what_commands_say_is_found_and_what_they_delete_is_not(store: LineageSt
     assert names(store, "bought") == names(store, "running", types=[FIELD]) == []
     say(4, CommandKind.UNDELETE, orders)
     assert names(store, "bought") == ["shop.public.orders"]
+
+
+def test_a_dataset_is_found_by_all_its_names_and_only_once(store: LineageStore) -> None:
+    """What stands under a name from before is another name of the dataset, and no hit of its own."""
+    before = dataset("lake.old_sales", documentation={"description": "All receipts"}, schema=schema("euros"))
+    put(store, run_event("a", "COMPLETE", 0, job="load", outputs=[before]))
+    index(store)
+    assert names(store, "old sales") == names(store, "receipts") == ["lake.old_sales"]
+
+    change = {
+        "lifecycleStateChange": "RENAME",
+        "previousIdentifier": {"namespace": "ns", "name": "lake.old_sales"},
+    }
+    put(
+        store,
+        run_event("b", "COMPLETE", 1, job="x", outputs=[dataset("turnover", lifecycleStateChange=change)]),
+    )
+    for _ in range(2):  # at once, and once it is indexed
+        assert "lake.old_sales" not in [*names(store, "old sales"), *names(store, "receipts")]
+        index(store)
+    for text in ("old sales", "receipts", "turnover", "euros"):
+        assert names(store, text) == ["turnover"], text
+    assert first(store, "lake.old_sales").excerpt == "lake.old_sales"
+    assert names(store, "euros", types=[FIELD]) == ["turnover.euros"]
+
+    put(store, run_event("c", "COMPLETE", 2, job="load", outputs=[dataset("lake.old_sales")]))
+    index(store)
+    assert names(store, "old sales") == names(store, "receipts") == ["lake.old_sales"]
+    assert names(store, "turnover") == ["turnover"]
+
+
+def test_what_is_removed_from_the_log_is_found_no_more(store: LineageStore) -> None:
+    secret = dataset("t", documentation={"description": "Forgotten words"}, schema=schema("hidden_column"))
+    sql = {"sql": {"query": "SELECT 1 FROM planets"}}
+    put(store, run_event("a", "COMPLETE", 0, job="retired", outputs=[secret], job_facets=sql))
+    put(store, run_event("b", "COMPLETE", 1, job="kept", inputs=["t"]))
+    index(store)
+    prune(store, Policy(job=nodes.job("ns", "retired")))
+    assert names(store, "retired") == []
+    index(store)
+    assert [names(store, text) for text in ("forgotten", "hidden_column", "planets")] == [[], [], []]
+    assert names(store, "t") == ["t"]
