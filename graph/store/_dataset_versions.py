@@ -48,13 +48,32 @@ def count_versions(known: Known, log: LogReader, dataset: int) -> int:
 
 def version_called(known: Known, log: LogReader, dataset: int, id_: str) -> DatasetVersion | None:
     """See `LineageReader.dataset_version`."""
-    offset = 0
-    while page := versions_of(known, log, dataset, offset, _PAGE):
-        for version in page:
-            if version.id == id_:
-                return version
-        offset += len(page)
+    made = makers(known, log, dataset, known.until, 2**31)
+    if not made:
+        return None
+    node = nodes(known.db, [dataset])[dataset]
+    named = has_named_versions(known, dataset)
+    for start in range(0, len(made), _PAGE):
+        page = made[start : start + _PAGE]
+        # Without names given by producers an id follows from the run alone: no event need be read.
+        said = _with_said(known, log, dataset, page) if named else [(one, DatasetSaid()) for one in page]
+        made_ids = [
+            one.id if isinstance(one, Declared) else id_of(node, one.run_id, told.version)
+            for one, told in said
+        ]
+        if id_ in made_ids:
+            return versions_of(known, log, dataset, start + made_ids.index(id_), 1)[0]
     return None
+
+
+def has_named_versions(known: Known, dataset: int) -> bool:
+    """Tell whether a producer ever gave a version of the dataset a name."""
+    row = known.db.execute(
+        "SELECT 1 FROM each_key(?) AS k CROSS JOIN facet AS f ON f.entity = k.value AND f.name = 'version'"
+        " LIMIT 1",
+        (list(names_of(known.db, [dataset])),),
+    ).fetchone()
+    return row is not None
 
 
 Maker = WrittenBy | Declared

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from graph.nodes import Node
 from graph.store import _version_ids as ids
-from graph.store._dataset_versions import Declared, Maker, id_of, makers
+from graph.store._dataset_versions import Declared, Maker, has_named_versions, id_of, makers
 from graph.store._log import LogReader
-from graph.store._other_names import names_of
 from graph.store._reading import nodes
 from graph.store._run_said import said_by
 from graph.store._writers import Known, WrittenBy
@@ -80,12 +79,7 @@ def _told_by(
     known: Known, log: LogReader, dataset: int, candidates: Sequence[Sequence[Maker]]
 ) -> dict[str, str]:
     """Return the versions that producers gave the dataset, by the id of the run."""
-    row = known.db.execute(
-        "SELECT 1 FROM each_key(?) AS k CROSS JOIN facet AS f ON f.entity = k.value AND f.name = 'version'"
-        " LIMIT 1",
-        (list(names_of(known.db, [dataset])),),
-    ).fetchone()
-    if row is None:
+    if not has_named_versions(known, dataset):
         return {}
     runs = {made.run.number for each in candidates for made in each if isinstance(made, WrittenBy)}
     said = said_by(known.db, log, runs, known.until)

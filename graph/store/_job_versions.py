@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from graph.nodes import Node
 from graph.records import RunState
 from graph.store import _version_ids as ids
-from graph.store._log import LogReader
+from graph.store._log import LogReader, Memory
 from graph.store._projecting import LATEST_TIME
 from graph.store._reading import moment, nodes
-from graph.store._run_ends import Ends, ends_of_runs, ends_of_shapes, locations_of, urls_in
-from graph.store._run_rows import COLUMNS, run_of
+from graph.store._run_ends import Ends, ends_of_shapes, locations_of, union_of, urls_in
+from graph.store._run_rows import COLUMNS, load_sets, run_of
 from graph.store._writers import Known
+from graph.store.changes import Role
+from graph.store.database import Database
 from graph.store.log_format import packed_run_id, run_id_of
 from graph.store.runs import Run
 from graph.store.versions import JobVersion
@@ -40,46 +42,65 @@ def versions_of(known: Known, log: LogReader, job: int) -> list[JobVersion]:
     """See `LineageReader.job_versions`."""
     said = [*_said_by_runs(known, log, job), *_declared(known, log, job)]
     names = nodes(known.db, {job} | {key for one in said for side in one.ends for key in side})
-    versions: dict[str, list[_Said]] = {}
+    versions: dict[tuple[Ends, str | None], list[_Said]] = {}
     for one in said:
-        ends = [[names[key] for key in side] for side in one.ends]
-        versions.setdefault(ids.of_job(names[job], ends, one.location), []).append(one)
-    found = [_version(id_, job, each, names) for id_, each in versions.items()]
+        versions.setdefault((one.ends, one.location), []).append(one)
+    found = [_version(job, each, names) for each in versions.values()]
     found.sort(key=lambda version: version.id)
     return sorted(found, key=lambda version: version.last, reverse=True)
 
 
-def _version(id_: str, job: int, said: list[_Said], names: Mapping[int, Node]) -> JobVersion:
+def _version(job: int, said: list[_Said], names: Mapping[int, Node]) -> JobVersion:
     first, last = moment(min(one.first for one in said)), moment(max(one.last for one in said))
     assert first is not None
     assert last is not None
     by_runs = [one for one in said if one.run_id is not None]
     latest = max(by_runs, key=lambda one: one.lateness).run_id if by_runs else None
     inputs, outputs = (tuple(sorted(side, key=names.__getitem__)) for side in said[0].ends)
+    id_ = ids.of_job(names[job], ([names[key] for key in side] for side in said[0].ends), said[0].location)
     return JobVersion(id_, job, first, last, inputs, outputs, said[0].location, latest)
 
 
 def _said_by_runs(known: Known, log: LogReader, job: int) -> Iterator[_Said]:
-    runs = {run_id: run for run_id, run in _runs(known, job) if run.claims_outputs and run.job == job}
-    ends = ends_of_runs(known, runs.values())
-    locations = locations_of(known, log, [run.number for run in runs.values()])
-    for run_id, run in runs.items():
-        # A run that has just begun says nothing of what it will do.
-        if any(ends[run.number]) or run.state is RunState.COMPLETE:
-            place = (run.first_time, run.first_time, run_id)
-            yield _Said(ends[run.number], locations.get(run.number), *place)
-
-
-def _runs(known: Known, job: int) -> Iterator[tuple[str, Run]]:
-    rows = known.db.execute(
-        f"SELECT i.id, {COLUMNS} FROM job_run AS j JOIN run AS r ON r.number = j.run"
-        f" AND {LATEST_TIME} <= :until JOIN run_id AS i ON i.number = r.number"
-        " WHERE j.job = :job AND j.first_time <= :until",
-        {"job": job, "until": known.until},
+    said = _runs(known, job)
+    ends = _ends_of_sets(known.db, {shapes for *_, shapes in said})
+    locations = (
+        locations_of(known, log, [run.number for _, run, _ in said]) if _tells_place(known, job) else {}
     )
-    yield from ((run_id_of(bytes(row[0])), run_of(row[1:])) for row in rows.fetchall())
+    for run_id, run, shapes in said:
+        # A run that has just begun says nothing of what it will do.
+        if run.claims_outputs and (any(ends[shapes]) or run.state is RunState.COMPLETE):
+            yield _Said(ends[shapes], locations.get(run.number), run.first_time, run.first_time, run_id)
+
+
+def _runs(known: Known, job: int) -> list[tuple[str, Run, frozenset[int]]]:
+    """Return the runs of a job, each with its id and the shapes that it gave."""
+    rows = known.db.execute(
+        f"SELECT i.id, j.shapes, {COLUMNS} FROM job_run AS j"
+        f" JOIN run AS r ON r.number = j.run AND r.job = j.job AND {LATEST_TIME} <= :until"
+        " JOIN run_id AS i ON i.number = r.number WHERE j.job = :job AND j.first_time <= :until",
+        {"job": job, "until": known.until},
+    ).fetchall()
+    sets = Memory()
+    load_sets(known.db, {row[1] for row in rows}, sets)
+    found = [(run_id_of(bytes(row[0])), run_of(row[2:]), sets.shape_sets[row[1]]) for row in rows]
     if known.past is not None:
-        yield from ((past.run_id, past.run) for past in known.past.crossing([job]))
+        crossing = (past for past in known.past.crossing([job]) if past.run.job == job)
+        found += [(past.run_id, past.run, past.shapes(job)) for past in crossing]
+    return found
+
+
+def _ends_of_sets(db: Database, sets: Collection[frozenset[int]]) -> dict[frozenset[int], Ends]:
+    ends = ends_of_shapes(db, {shape for each in sets for shape in each})
+    return {shapes: union_of(ends, shapes) for shapes in sets}
+
+
+def _tells_place(known: Known, job: int) -> bool:
+    row = known.db.execute(
+        f"SELECT 1 FROM form_entity WHERE entity = ? AND role = {int(Role.JOB)} AND said IS NOT NULL LIMIT 1",
+        (job,),
+    ).fetchone()
+    return row is not None
 
 
 def _declared(known: Known, log: LogReader, job: int) -> Iterator[_Said]:

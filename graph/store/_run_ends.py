@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -19,29 +19,38 @@ Ends = tuple[frozenset[int], frozenset[int]]
 """The datasets that are read and those that are written, by keys."""
 
 
-def ends_of_runs(known: Known, runs: Iterable[Run]) -> dict[int, Ends]:
-    """Return by number what each run reads and writes, from what its events list and its SQL says."""
-    shapes = _shapes_of(known, list(runs))
+def ends_of_runs(known: Known, runs: Collection[Run]) -> dict[int, Ends]:
+    """Return by number what each run reads and writes, from what its events list and its SQL says.
+
+    A run whose events name several jobs counts by what they say of the last one.
+    """
+    shapes = _shapes_of(known, runs)
     ends = ends_of_shapes(known.db, {shape for each in shapes.values() for shape in each})
-    return {
-        number: (
-            frozenset(key for shape in each for key in ends[shape][0]),
-            frozenset(key for shape in each for key in ends[shape][1]),
-        )
-        for number, each in shapes.items()
-    }
+    return {number: union_of(ends, each) for number, each in shapes.items()}
+
+
+def union_of(ends: Mapping[int, tuple[set[int], set[int]]], shapes: Iterable[int]) -> Ends:
+    """Return what several shapes read and write together."""
+    reads: set[int] = set()
+    writes: set[int] = set()
+    for shape in shapes:
+        reads |= ends[shape][0]
+        writes |= ends[shape][1]
+    return frozenset(reads), frozenset(writes)
 
 
 def _shapes_of(known: Known, runs: Collection[Run]) -> dict[int, set[int]]:
+    jobs = {run.number: run.job for run in runs}
     rows = known.db.execute(
-        "SELECT DISTINCT e.run, f.shape FROM each_key(?) AS k"
+        "SELECT DISTINCT e.run, f.owner, f.shape FROM each_key(?) AS k"
         " CROSS JOIN event AS e ON e.run = k.value AND e.event_time <= ?"
         " CROSS JOIN form AS f ON f.number = e.form",
-        ([run.number for run in runs], known.until),
+        (list(jobs), known.until),
     )
-    found: dict[int, set[int]] = {run.number: set() for run in runs}
-    for number, shape in rows:
-        found[number].add(shape)
+    found: dict[int, set[int]] = {number: set() for number in jobs}
+    for number, owner, shape in rows:
+        if owner == jobs[number]:
+            found[number].add(shape)
     return found
 
 
