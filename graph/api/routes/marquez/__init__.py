@@ -18,20 +18,18 @@ from graph.api.routes.marquez import (
     tags,
 )
 
-ROUTERS: tuple[APIRouter, ...] = tuple(
-    module.router
-    for module in (
-        namespaces,
-        sources,
-        datasets,
-        jobs,
-        runs,
-        lineage,
-        column_lineage,
-        events,
-        tags,
-        search,
-        stats,
-    )
+ROUTERS: tuple[APIRouter, ...] = (
+    namespaces.router,
+    sources.router,
+    datasets.router,
+    jobs.router,
+    runs.router,
+    lineage.router,
+    column_lineage.router,
+    events.router,
+    tags.router,
+    search.router,
+    search.beta,
+    stats.router,
 )
 """All of them."""

@@ -1,4 +1,4 @@
-"""`/api/v1/search`."""
+"""`/api/v1/search` and `/api/v2beta/search`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from graph.api.errors import ApiError
-from graph.api.marquez import search
+from graph.api.marquez import search, word_search
 from graph.api.rendering import json_response
 from graph.api.routes.marquez.parameters import LISTED
 from graph.api.stores import Stores
@@ -62,3 +62,19 @@ def _day(name: str, text: str | None) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise ApiError(400, f"query param {name} is no day: {text}") from None
+
+
+beta = APIRouter(prefix="/api/v2beta/search", tags=["search"])
+Words = Annotated[str, Query(alias="q", min_length=1, description="Words, or what they begin with.")]
+
+
+@beta.get("/jobs", responses=LISTED)
+async def find_jobs(stores: Stores, words: Words) -> Response:
+    """Return jobs by words of their names, descriptions, tags, owners and SQL."""
+    return json_response(await stores.ask(word_search.jobs, words))
+
+
+@beta.get("/datasets", responses=LISTED)
+async def find_datasets(stores: Stores, words: Words) -> Response:
+    """Return datasets by words of their names, columns, descriptions, tags and owners."""
+    return json_response(await stores.ask(word_search.datasets, words))

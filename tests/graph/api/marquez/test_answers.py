@@ -10,10 +10,21 @@ import pytest
 from made_events import dataset, job_event, put, run_event, run_id, schema
 
 from graph.api.errors import ApiError
-from graph.api.marquez import datasets, jobs, namespaces, runs, search, sources, tags, versions, writing
+from graph.api.marquez import (
+    datasets,
+    jobs,
+    namespaces,
+    runs,
+    search,
+    sources,
+    tags,
+    versions,
+    word_search,
+    writing,
+)
 from graph.api.marquez.bodies import DatasetBody, JobBody, RunBody
 from graph.api.marquez.times import instant, instant_in, zoned
-from graph.ingest import give
+from graph.ingest import give, index
 from graph.nodes import dataset as dataset_node
 from graph.store import LineageStore
 from graph.store.commands import CommandKind
@@ -302,3 +313,25 @@ def test_search_finds_parts_of_names_in_an_order(store: LineageStore) -> None:
     assert found(limit=1) == ["orders_a"]
     assert found(after=datetime(2026, 1, 1, 0, 0, 5, tzinfo=UTC)) == ["Orders_c"]
     assert found(namespace="none") == []
+
+
+def test_words_find_jobs_and_datasets_with_what_matched(store: LineageStore) -> None:
+    statement = {"sql": {"query": "SELECT total FROM raw_orders"}}
+    made = dataset("orders", schema=schema("id", "order_total"))
+    put(store, run_event("1", "COMPLETE", 1, job="load", outputs=[made], job_facets=statement))
+    index(store)
+    jobs_found = plain(word_search.jobs(store, "TOTAL"))
+    (job,) = jobs_found["hits"]
+    assert (job["name"], job["type"], job["run_id"], job["eventType"]) == (
+        "load",
+        "BATCH",
+        run_id("1"),
+        "COMPLETE",
+    )
+    assert job["facets"] == statement
+    assert jobs_found["highlights"] == [{"facets.sql.query": ["SELECT <em>total</em> FROM raw_orders"]}]
+    datasets_found = plain(word_search.datasets(store, "tot"))
+    assert [hit["name"] for hit in datasets_found["hits"]] == ["orders"]
+    assert datasets_found["hits"][0]["run_id"] == run_id("1")
+    assert datasets_found["highlights"] == [{"facets.schema.fields.name": ["order_<em>total</em>"]}]
+    assert word_search.datasets(store, "nothing") == {"hits": [], "highlights": []}
