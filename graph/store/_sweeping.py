@@ -49,6 +49,7 @@ def sweep(
     changed = _write_facets(db, found)
     _write_measured(db, found, taken, since)
     _write_parents(db, found, since)
+    _refresh(db, found, taken, memory)
     changed.schemas |= _write_nodes(db, found)
     _write_aliases(db, found)
     _drop_commands(db, found)
@@ -199,6 +200,13 @@ def _write_parents(db: Database, found: Remains, since: Sequence[Changes]) -> No
     put_parents(db, since)
 
 
+def _refresh(db: Database, found: Remains, taken: Taken, memory: Memory) -> None:
+    """Remove the edges of owners that say nothing any more; bring up to date who declares them."""
+    silent = found.owners - _with_forms(db, found.owners)
+    refresh(db, silent | _with_forms(db, taken.owners | found.owners, "f.declares = 1"), memory)
+    db.executemany("DELETE FROM projected WHERE owner = ?", [(owner,) for owner in silent])
+
+
 def _write_nodes(db: Database, found: Remains) -> set[int]:
     """Have nodes named by who names them still, and remove the others; return the datasets of fields."""
     rows = db.execute(
@@ -290,9 +298,6 @@ def _settle(
     moved, called = settle_names(db, found.entities | taken.renamed | changed.linking, changed.names)
     sync_fields(db, changed.schemas)
     refresh(db, moved, memory, changed=True)
-    silent = found.owners - _with_forms(db, found.owners)
-    refresh(db, silent | _with_forms(db, taken.owners | found.owners, "f.declares = 1"), memory)
-    db.executemany("DELETE FROM projected WHERE owner = ?", [(owner,) for owner in silent])
     settle(db, found.entities | touched | called, memory)
     settle_all_drops(db, log, called)
 
