@@ -17,7 +17,7 @@ from graph.store._run_rows import COLUMNS, id_of, run_of
 from graph.store._run_said import said_by
 from graph.store._writers import Known
 from graph.store.database import Database
-from graph.store.log_format import packed_run_id, run_id_of
+from graph.store.log_format import packed_run_id, run_id_of, run_key
 from graph.store.runs import Run
 from graph.store.versions import RunAbove, RunBelow
 
@@ -118,7 +118,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def runs_below(known: Known, run_id: str, limit: int) -> list[RunBelow]:
     """See `LineageReader.runs_below`."""
-    row = known.db.execute("SELECT number FROM run_id WHERE id = ?", (packed_run_id(run_id),)).fetchone()
+    row = known.db.execute("SELECT number FROM run_id WHERE key = ?", (run_key(run_id),)).fetchone()
     found: list[tuple[int, str, Run]] = []
     seen = {row[0]} if row is not None else set()
     ahead = set(seen)

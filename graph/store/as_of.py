@@ -77,10 +77,14 @@ class AsOfReader(KnownReader):
         self._until = history.nanoseconds_until(time)
         log, memory = LogReader(db), Memory()
         runs = PastRuns(db, log, memory, self._until, understand)
-        self._log, self._known = log, Known(db, self._until, runs)
+        self._log, self._then = log, Known(db, self._until, runs)
         self._forms = PastForms(db, log, self._until, understand, runs)
         self._edges = PastEdges(db, memory, self._until, runs, self._forms)
         self._runs = PastReading(db, runs, time)
+
+    @property
+    def _known(self) -> Known:
+        return self._then
 
     def _errors(self) -> AbstractContextManager[None]:
         return self._guarding()

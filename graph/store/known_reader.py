@@ -18,8 +18,12 @@ from graph.store.versions import DatasetVersion, JobVersion, RunAbove, RunBelow,
 class KnownReader:
     """The part of a reader that asks what is known; the two kinds of reader say what that is."""
 
-    _known: Known
     _log: LogReader
+
+    @property
+    def _known(self) -> Known:
+        """What is looked at."""
+        raise NotImplementedError
 
     def _errors(self) -> AbstractContextManager[None]:
         raise NotImplementedError

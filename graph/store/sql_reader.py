@@ -42,9 +42,12 @@ class SqlReader(KnownReader):
         self.format = format
         self._db = db
         self._log = LogReader(db)
-        self._known = Known(db)
         self._made = lru_cache(maxsize=100_000)(self._load_made)
         self._transformation = lru_cache(maxsize=100_000)(self._load_transformation)
+
+    @property
+    def _known(self) -> Known:
+        return Known(self._db)
 
     def lookup(self, node: Node) -> Node | None:
         """See LineageReader."""

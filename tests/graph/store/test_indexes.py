@@ -80,6 +80,12 @@ QUESTIONS: dict[str, Callable[[LineageStore, datetime], object]] = {
     "how many runs there were in an hour": lambda store, since: store.count_runs(
         since=since, until=since + timedelta(hours=1)
     ),
+    "the versions of an artifact": lambda store, since: store.dataset_versions(DATASET, limit=10),
+    "the versions of an operation": lambda store, since: store.job_versions(job("ns", "job 7").key),
+    "what a run used": lambda store, since: store.run_details([run_id("r7")]),
+    "what stands above a run": lambda store, since: store.runs_above([run_id("r7")]),
+    "what stands under a run": lambda store, since: store.runs_below(run_id("r7")),
+    "whether an artifact is dropped": lambda store, since: store.dropped([DATASET]),
     "an artifact as of a time": lambda store, since: upstream(
         as_of(store, BEGIN + timedelta(hours=1)), "dataset:ns:out 7"
     ),
