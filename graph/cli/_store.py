@@ -139,11 +139,11 @@ def _drain(store: LineageStore, waiting: list[Path], deadline: float) -> bool:
 
 def _derive(store: LineageStore, deadline: float) -> bool:
     """Read the SQL that waits in the store; False when some waits on."""
-    if not store.underived(1):
-        return True
-    from graph.ingest import derive
-
     try:
+        if not store.underived(1):
+            return True
+        from graph.ingest import derive
+
         return derive(store, seconds=_left(deadline)).complete
     except StoreError:
         return False

@@ -20,7 +20,7 @@ from graph.store.changes import Role
 from graph.store.database import Database
 from graph.store.field_names import named_fields
 from graph.store.history import Assertion, Assertions, JobRun, Observed, Said, Version, Written
-from graph.store.log_format import content_of, run_id_of
+from graph.store.log_format import DamagedError, content_of, run_id_of
 from graph.store.runs import STATES, Run, amounts_in
 
 _WRITES = int(EdgeKind.WRITES)
@@ -308,6 +308,8 @@ def versions(
     for name, owner, role, said, first, last_of_all, form in rows:
         entity = asked[name]
         last = exact.get(form, min(last_of_all, end))
+        if said not in contents:
+            raise DamagedError(f"the log has no content {said}")
         kind, body = _said(Role(role), contents[said])
         if body:
             known = times.get((entity, owner, kind, body), (first, last))

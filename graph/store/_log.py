@@ -15,19 +15,20 @@ from uuid import UUID
 import msgspec
 
 from graph.store._claims import KeyCollisionError
+from graph.store._form_texts import form_texts, put_texts
 from graph.store.changes import Changes, EventForm, Status
 from graph.store.database import Database
 from graph.store.form_facets import Slot, each_facet, facets_in
 from graph.store.hole_format import Runs
 from graph.store.log_format import (
+    DamagedError,
     Form,
+    checked_content,
     content_of,
-    form_of,
     is_whole,
     keys_in,
     keys_in_rest,
     packed_content,
-    packed_form,
     packed_rest,
     packed_run_id,
     packed_whole,
@@ -153,7 +154,7 @@ class LogBatch:
             rows.append((number, key, form.owner, form.shape_key, int(form.declares), first, last))
         if rows:
             self._db.executemany("INSERT INTO form VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-            self._put_texts(new)
+            put_texts(self._db, new, self._memory.forms, self._memory.bases)
         self._db.executemany(
             "UPDATE form SET first_time = least(first_time, ?), last_time = greatest(last_time, ?)"
             " WHERE number = ? AND (first_time > ? OR last_time < ?)",
@@ -176,25 +177,6 @@ class LogBatch:
 
     def _last_form(self) -> int:
         return int(self._db.execute("SELECT coalesce(max(number), 0) FROM form").fetchone()[0])
-
-    def _put_texts(self, forms: Mapping[int, EventForm]) -> None:
-        """Keep forms themselves: the first of an owner, and what is other in the others."""
-        bases = self._memory.bases
-        unknown = {form.owner for form in forms.values()} - bases.keys()
-        rows = self._db.execute(
-            "SELECT f.owner, t.number, t.body FROM each_key(?) AS k CROSS JOIN form AS f ON f.owner = k.value"
-            " CROSS JOIN form_text AS t ON t.number = f.number AND t.base IS NULL",
-            (list(unknown),),
-        )
-        bases.update((owner, (number, b"".join(form_of(bytes(body))))) for owner, number, body in rows)
-        texts = []
-        for key, form in forms.items():
-            number, sample = self._memory.forms[key]
-            base, known = bases.get(form.owner, (None, b""))
-            texts.append((number, base, packed_form(form.text, sample, known)))
-            if base is None:
-                bases[form.owner] = number, form.text + sample
-        self._db.executemany("INSERT INTO form_text VALUES (?, ?, ?)", texts)
 
     def contents(self, batch: Sequence[Changes]) -> None:
         """Keep the contents that are new."""
@@ -257,23 +239,12 @@ def event_key(event_id: bytes) -> int:
     return int.from_bytes(event_id[:8], "big") >> 1
 
 
-def form_texts(db: Database, numbers: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
-    """Return the bytes and the sample of forms."""
-    rows = db.execute(
-        "SELECT t.number, t.body, t.base, b.body FROM each_key(?) AS k"
-        " CROSS JOIN form_text AS t ON t.number = k.value LEFT JOIN form_text AS b ON b.number = t.base",
-        (numbers,),
-    )
-    found = {}
-    for number, body, base, body_of_base in rows:
-        known = b"" if base is None else b"".join(form_of(bytes(body_of_base)))
-        found[number] = form_of(bytes(body), known)
-    return found
-
-
 _LOGGED = """
     e.seq, e.event_time, e.form, r.id, e.rest FROM event AS e LEFT JOIN run_id AS r ON r.number = e.run
 """
+
+
+_UNREADABLE = (LookupError, ValueError, OverflowError, StopIteration, zlib.error, msgspec.DecodeError)
 
 
 class GoneError(LookupError):
@@ -302,7 +273,10 @@ class LogReader:
 
     def _events(self, where: str, values: Sequence[Any]) -> list[tuple[int, bytes]]:
         sql = f"SELECT {_LOGGED} {where}"
-        return self._undisturbed(lambda: self._restored(self._db.execute(sql, values).fetchall()))
+        try:
+            return self._undisturbed(lambda: self._restored(self._db.execute(sql, values).fetchall()))
+        except _UNREADABLE as error:
+            raise DamagedError(str(error) or "an event ends too early") from error
 
     def _undisturbed(self, read: Callable[[], _T]) -> _T:
         """Read rows that belong together: once more where something was taken out of the log meanwhile."""
@@ -310,7 +284,7 @@ class LogReader:
             removals = self._removals_now()
             try:
                 found = read()
-            except (LookupError, zlib.error, msgspec.DecodeError):
+            except _UNREADABLE:
                 if removals == self._removals_now():
                     raise
             else:
@@ -397,7 +371,9 @@ class LogReader:
                 "SELECT c.key, c.body FROM each_key(?) AS k CROSS JOIN content AS c ON c.key = k.value",
                 (missing,),
             )
-            self._contents.update((key, content_of(bytes(body))) for key, body in rows)
+            self._contents.update((key, checked_content(key, bytes(body))) for key, body in rows)
+            if not self._contents.keys() >= set(missing):
+                raise GoneError("the log lacks the content of a facet")
         return self._contents
 
     def _load_form(self, key: int) -> tuple[Form, bytes]:

@@ -204,7 +204,12 @@ class PostgresqlDatabase:
     def _connected(self) -> Connection:
         connection = self._connect()
         # Compiling takes longer than any of our statements, and recursive ones are estimated far too high.
-        connection.execute("SELECT set_config('jit', 'off', false)")
+        # A writer whose machine is gone without a word keeps its turn until the server looks for it.
+        connection.execute(
+            "SELECT set_config('jit', 'off', false), set_config('tcp_keepalives_idle', '30', false),"
+            " set_config('tcp_keepalives_interval', '10', false),"
+            " set_config('tcp_keepalives_count', '3', false)"
+        )
         for type_ in (int, bool):  # one type for all numbers: one prepared statement for all rows
             connection.adapters.register_dumper(type_, Int8BinaryDumper)
         connection.adapters.register_dumper(list, _ListDumper)

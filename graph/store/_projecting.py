@@ -14,6 +14,7 @@ from graph.store._log import Memory
 from graph.store._other_names import stands_for
 from graph.store._run_rows import load_sets
 from graph.store.database import Database
+from graph.store.log_format import DamagedError
 from graph.store.projection import (
     CURRENT_GROUPS,
     ClaimRow,
@@ -257,8 +258,12 @@ def _digest(sayings: Iterable[Saying]) -> bytes:
 
 def _known(db: Database, key: int, known: dict[int, KnownShape]) -> KnownShape:
     if key not in known:
-        covered, certain = db.execute("SELECT covered, certain FROM shape WHERE key = ?", (key,)).fetchone()
-        claims = claims_by_shape(db, [key])[key]
+        row = db.execute("SELECT covered, certain FROM shape WHERE key = ?", (key,)).fetchone()
+        found = claims_by_shape(db, [key])
+        if row is None or key not in found:
+            raise DamagedError(f"there is no shape {key}")
+        covered, certain = row
+        claims = found[key]
         settled = set() if covered is None else set(json.loads(covered))
         ends = {end for claim in claims for end in (claim.source, claim.target, claim.dataset)}
         names = stands_for(db, ends | settled)

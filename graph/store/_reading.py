@@ -18,7 +18,7 @@ from graph.store._hidden import SHOWN, shown
 from graph.store._other_names import names_of, stands_for
 from graph.store.database import Database
 from graph.store.field_names import field_names
-from graph.store.log_format import content_of
+from graph.store.log_format import DamagedError, content_of
 from graph.store.texts import may_have_nul, without_nul
 
 TYPE_NUMBER = {NodeType.DATASET: 1, NodeType.FIELD: 2, NodeType.JOB: 3}
@@ -188,9 +188,15 @@ def own_facets(db: Database, keys: Collection[int], name: str) -> dict[int, Mapp
         (list(set(keys)), name),
     )
     return {
-        entity: {} if gone else _facet(content_of(bytes(kept)) if body is None else bytes(body))
+        entity: {} if gone else _facet(_kept(kept) if body is None else bytes(body))
         for entity, gone, body, kept in rows
     }
+
+
+def _kept(content: Any) -> bytes:
+    if content is None:
+        raise DamagedError("the content of a facet is not there")
+    return content_of(bytes(content))
 
 
 def _facet(raw: bytes) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graph.store._log import form_texts
+from graph.store._form_texts import form_texts
 from graph.store.database import Database
 from graph.store.log_format import keys_in_rest, packed_form
 

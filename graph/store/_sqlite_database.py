@@ -15,12 +15,18 @@ from graph.store._sqlite_full_text import SqliteFullText
 from graph.store.database import Dialect, Row, Rows, Statement, Values, translate
 from graph.store.full_text import FullText
 
+_DAMAGED = "the file is damaged: restore it, or move it away and ingest the events again"
 _REASONS = (
     ("locked", "another process has been writing all the while; try again when it is done"),
     ("disk is full", "the disk is full; nothing of this step was kept: free some space and try again"),
     ("not a database", "the file is not a SQLite database: give another path, or move it away"),
-    ("malformed", "the file is damaged: restore it, or move it away and ingest the events again"),
-    ("disk i/o error", "the disk cannot be read or written, or the file was replaced while it was open"),
+    ("malformed", _DAMAGED),
+    ("could not decode", _DAMAGED),
+    (
+        "disk i/o error",
+        "the disk cannot be read or written (a quota, or a limit of the size of files?), or the file was"
+        " replaced while it was open; nothing of this step was kept",
+    ),
     ("readonly", "the file cannot be written: check its permissions"),
     ("unable to open", "the file cannot be opened: check that its folder exists and its permissions"),
 )
@@ -44,6 +50,11 @@ def sqlite_errors(location: str) -> Iterator[None]:
         raise StoreError(location, f"{advice} (SQLite: {text})" if advice else f"SQLite: {text}") from error
 
 
+def wait_for_others(connection: sqlite3.Connection, seconds: float) -> None:
+    """Have statements of a connection wait so long for other processes."""
+    connection.execute(f"PRAGMA busy_timeout = {max(0, round(seconds * 1000))}")
+
+
 class SqliteDatabase:
     """A `Database` over a connection that leaves transactions to us (`isolation_level=None`)."""
 
@@ -51,6 +62,8 @@ class SqliteDatabase:
         self.connection = connection
         self.full_text: FullText = SqliteFullText()
         self._location = location
+        self._file = Path(connection.execute("PRAGMA database_list").fetchone()[2] or "/")
+        self._opened = self._place()
 
     def execute(self, sql: str, values: Values = ()) -> Rows:
         """See `Database.execute`."""
@@ -75,6 +88,12 @@ class SqliteDatabase:
         """See `Database.transaction`."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
+            if self._place() != self._opened:
+                raise StoreError(
+                    self._location,
+                    "the file was moved or deleted while it was open: open the store again, which makes a new"
+                    " one where there is none; nothing of this step was kept",
+                )
             yield
             self.connection.execute("COMMIT")
         except BaseException:
@@ -98,7 +117,15 @@ class SqliteDatabase:
 
     def set_patience(self, seconds: float) -> None:
         """See `Database.set_patience`."""
-        self.connection.execute(f"PRAGMA busy_timeout = {max(0, round(seconds * 1000))}")
+        wait_for_others(self.connection, seconds)
+
+    def _place(self) -> tuple[int, int] | None:
+        """Return what tells the file that lies where ours was from others, None where there is none."""
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def size(self) -> int:
         """See `Database.size`: of the file with what its write-ahead log holds."""

@@ -78,6 +78,10 @@ _WORDS = (
 """What the texts of the log have in common; a part of the format, so it never changes."""
 
 
+class DamagedError(ValueError):
+    """What is kept is not what was written, or is not there."""
+
+
 def form_key_text(form: Form) -> bytes:
     """Return the bytes that a form is known by."""
     return msgspec.msgpack.encode(form)
@@ -111,6 +115,14 @@ def packed_content(raw: bytes) -> bytes:
 def content_of(kept: bytes) -> bytes:
     """Return a content from the bytes that were kept."""
     return _inflated(kept, _WORDS)
+
+
+def checked_content(key: int, kept: bytes) -> bytes:
+    """Return a content from the bytes that were kept; DamagedError where it has another key than this."""
+    content = content_of(kept)
+    if hash63(content) != key:
+        raise DamagedError(f"content {key} is another one than was written")
+    return content
 
 
 def packed_rest(time_text: str, time: int, holes: list[bytes | int], sample: bytes, runs: Runs) -> bytes:
@@ -295,4 +307,7 @@ def _deflated(text: bytes, known: bytes) -> bytes:
 
 def _inflated(packed: bytes, known: bytes) -> bytes:
     unpacker = zlib.decompressobj(_WINDOW, zdict=known)
-    return unpacker.decompress(packed) + unpacker.flush()
+    text = unpacker.decompress(packed) + unpacker.flush()
+    if not unpacker.eof:
+        raise zlib.error("it ends too early")
+    return text

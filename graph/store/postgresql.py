@@ -21,6 +21,9 @@ from lineage.redaction import redact_text, redact_url
 _APPLICATION = "lineage-graph"
 _OLDEST = 140000
 _CONNECT_SECONDS = 10
+_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""A server that is gone without a word is noticed within a minute; the system's two hours are too long."""
+
 _MIGRATING_SECONDS = 60
 """How long to wait for others that write or upgrade, before the store is upgraded."""
 
@@ -82,6 +85,7 @@ def _connecting(url: str, location: str, read_only: bool) -> Callable[[], Connec
             f" ({redact_text(str(error))})",
         ) from None
     options |= {"connect_timeout": given.get("connect_timeout", _CONNECT_SECONDS), "client_encoding": "UTF8"}
+    options |= {name: value for name, value in _KEEPALIVES.items() if name not in given}
     options |= {"autocommit": True, "fallback_application_name": _APPLICATION}
     words = str(given.get("options", ""))
 

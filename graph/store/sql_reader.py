@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from graph.errors import StoreError
 from graph.nodes import Node, NodeType
@@ -29,6 +32,7 @@ from graph.store.commands import Annotations
 from graph.store.database import Database
 from graph.store.history import Assertions, JobRun, Version
 from graph.store.known_reader import KnownReader
+from graph.store.log_format import DamagedError
 from graph.store.queries import QueryFilter, QueryRecord
 from graph.store.retention import Removal
 from graph.store.search import SearchHit, SearchPlace
@@ -240,3 +244,8 @@ class SqlReader(KnownReader):
                 yield
         except GoneError as error:
             raise StoreError(self.location, "events were removed while they were read: ask again") from error
+        except (DamagedError, zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise StoreError(
+                self.location,
+                f"what it holds is damaged ({error}): restore it, or ingest the events again into a new one",
+            ) from error

@@ -75,7 +75,9 @@ class SqlStore(SqlReader):
             return
         self._in_snapshot = True
         try:
-            with self._errors(), self._db.snapshot():
+            with contextlib.ExitStack() as ending:
+                with self._errors():
+                    ending.enter_context(self._db.snapshot())
                 yield
         finally:
             self._in_snapshot = False

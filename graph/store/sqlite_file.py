@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from graph.errors import StoreError
 from graph.store._migrations import require_current, require_known, scripts, statements
-from graph.store._sqlite_database import SqliteDatabase, sqlite_errors
+from graph.store._sqlite_database import SqliteDatabase, sqlite_errors, wait_for_others
 
 _APPLICATION_ID = 0x4C4E4752  # "LNGR", in the header of every store
 
@@ -27,20 +27,18 @@ def connect(location: str, *, read_only: bool, patience: float) -> tuple[SqliteD
         read_only = read_only or (path.exists() and not os.access(path, os.W_OK))
     with sqlite_errors(location):
         db = _open(location, path, read_only)
-        database = SqliteDatabase(db, location)
         try:
-            database.set_patience(patience)
+            wait_for_others(db, patience)
             db.execute("PRAGMA cache_size = -65536")
             _check_identity(db, location)
             if read_only:
                 require_current(location, _version(db), len(scripts("sqlite")))
             else:
                 _prepare(db, location)
-            version = _version(db)
+            return SqliteDatabase(db, location), read_only, _version(db)
         except BaseException:
             db.close()
             raise
-    return database, read_only, version
 
 
 def _check_place(location: str, path: Path, read_only: bool) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,21 @@ def test_the_whole_graph_is_drawn_with_its_jobs(lineage: Lineage, format_: str, 
     assert (
         sum("anchor_shop.sql_fill" in line and "-->" not in line and "->" not in line for line in lines) == 1
     )
+
+
+def test_events_are_exported_from_a_store_of_which_the_graph_is_damaged(lineage: Lineage) -> None:
+    events = lineage("export", "--events").out
+    path = Path(os.environ["LINEAGE_STORE"])
+    of_graph = "SELECT rootpage FROM sqlite_master WHERE tbl_name IN ('edge', 'shape', 'node')"
+    with closing(sqlite3.connect(path)) as db:
+        pages = [page for (page,) in db.execute(of_graph)]
+    damaged = bytearray(path.read_bytes())
+    for page in pages:
+        damaged[(page - 1) * 4096 : page * 4096] = bytes(4096)
+    path.write_bytes(damaged)
+
+    assert lineage("upstream", "shop.mart.customer_orders").code == 3
+    assert lineage("export", "--events").out == events
 
 
 def test_exported_events_make_the_same_store_elsewhere(lineage: Lineage, tmp_path: Path) -> None:

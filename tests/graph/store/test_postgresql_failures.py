@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import signal
+import socket
 import threading
-from contextlib import closing
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
 from typing import Any
 
 import psycopg
 import pytest
 from made_events import dump, dump_of, feeds, put, run_event
-from postgres_server import running_server
+from postgres_server import PostgresServer, running_server
 
 from graph import open_store
 from graph.errors import StoreError
+from graph.ingest import IngestCounts, ingest
 from graph.store import LineageStore
 
 EVENT = run_event("r", "COMPLETE", 0, inputs=["a"], outputs=["b"])
@@ -136,6 +144,103 @@ def test_a_fault_in_the_middle_of_a_batch_leaves_nothing_of_it(
         other.execute("DROP FUNCTION fail CASCADE")
     put(store, *events)
     assert len(feeds(store)) == 4
+
+
+def test_both_ends_notice_within_a_minute_that_the_other_is_gone(store: LineageStore) -> None:
+    """A machine that loses its power closes no connection, and may have had the turn to write."""
+    connection = store._db.connection  # type: ignore[attr-defined]
+    here = socket.socket(fileno=os.dup(connection.fileno()))
+    with here:
+        found = [
+            here.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        ]
+    there = connection.execute(
+        "SELECT "
+        + ", ".join(f"current_setting('tcp_keepalives_{x}')::int" for x in ("idle", "interval", "count"))
+    ).fetchone()
+    assert found == list(there) == [30, 10, 3]
+
+
+class Cut:
+    """Passes a connection on to the server until it has done a COMMIT: of that the client hears nothing."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = (server.host, server.port)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self.cutting = self._committing = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.create_connection(self._server)
+                threading.Thread(target=self._join, args=(client, server), daemon=True).start()
+
+    def _join(self, client: socket.socket, server: socket.socket) -> None:
+        with client, server:
+            back = threading.Thread(target=self._pass, args=(server, client), daemon=True)
+            back.start()
+            self._pass(client, server)
+            back.join()
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if self._committing:  # and this is the answer
+                    self.cutting = self._committing = False
+                    break
+                self._committing = self.cutting and re.search(rb"COMMIT(?!TED)", data) is not None
+                target.sendall(data)
+        for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def test_the_answer_to_a_commit_that_is_lost_is_told_and_sending_again_doubles_nothing(
+    store: LineageStore, postgresql_server: PostgresServer
+) -> None:
+    event = run_event("r2", "COMPLETE", 1, inputs=["b"], outputs=["c"])
+    with closing(Cut(postgresql_server)) as cut:
+        url = store.location.replace(f":{postgresql_server.port}/", f":{cut.port}/")
+        with closing(open_store(url)) as far:
+            put(far, EVENT)
+            cut.cutting = True
+            with pytest.raises(
+                StoreError, match="connection to the server was lost; nothing is half-written"
+            ):
+                put(far, event)
+            assert ingest(far, [json.dumps(event).encode()]) == IngestCounts(duplicate=1)
+    assert feeds(store) == {"a -> b", "b -> c"}
+
+
+def test_a_server_that_crashes_keeps_what_was_acknowledged_and_goes_on(new_schema: str) -> None:
+    with running_server() as server, closing(open_store(server.dsn())) as store:
+        put(store, EVENT)
+        with closing(open_store(server.dsn())) as other:
+            os.kill(backend_of(other), signal.SIGKILL)  # the server restarts all of its processes then
+        assert eventually(lambda: feeds(store)) == {"a -> b"}
+        eventually(lambda: put(store, run_event("r2", "COMPLETE", 1, inputs=["b"], outputs=["c"])))
+        assert feeds(store) == {"a -> b", "b -> c"}
+
+
+def eventually(ask: Callable[[], Any]) -> Any:
+    """Ask again as long as the answer is that it is to be asked again."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return ask()
+        except StoreError as error:
+            said = str(error)
+        assert re.search("cannot be reached|was lost|starting or stopping", said), said
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_a_server_that_was_stopped_is_told_and_the_store_is_as_it_was(new_schema: str) -> None:
