@@ -22,7 +22,7 @@ from graph.store.versions import DatasetVersion, FacetsByName
 _PAGE = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Declared:
     """A version that DatasetEvents described: the facets' contents by name, and when that was first said."""
 
@@ -37,7 +37,7 @@ def versions_of(known: Known, log: LogReader, dataset: int, offset: int, limit: 
     if not made[offset:]:
         return []
     page = made[offset : offset + limit]
-    found = [_version(known, log, dataset, each) for each in _with_said(known, log, dataset, page)]
+    found = [_version(known, log, dataset, each) for each in with_said(known, log, dataset, page)]
     return _with_schemas(known, log, dataset, found, offset)
 
 
@@ -56,7 +56,7 @@ def version_called(known: Known, log: LogReader, dataset: int, id_: str) -> Data
     for start in range(0, len(made), _PAGE):
         page = made[start : start + _PAGE]
         # Without names given by producers an id follows from the run alone: no event need be read.
-        said = _with_said(known, log, dataset, page) if named else [(one, DatasetSaid()) for one in page]
+        said = with_said(known, log, dataset, page) if named else [(one, DatasetSaid()) for one in page]
         made_ids = [
             one.id if isinstance(one, Declared) else id_of(node, one.run_id, told.version)
             for one, told in said
@@ -118,7 +118,7 @@ def _contents_of(facets: Mapping[Slot, int], entity: int) -> dict[str, int]:
 _Said = tuple[Maker, DatasetSaid]
 
 
-def _with_said(known: Known, log: LogReader, dataset: int, page: Sequence[Maker]) -> list[_Said]:
+def with_said(known: Known, log: LogReader, dataset: int, page: Sequence[Maker]) -> list[_Said]:
     """Return each with what it said of the dataset."""
     runs = said_by(
         known.db, log, [made.run.number for made in page if isinstance(made, WrittenBy)], known.until
@@ -204,7 +204,7 @@ def _has_schema(known: Known, dataset: int) -> bool:
 def _schema_behind(known: Known, log: LogReader, dataset: int, offset: int) -> FacetsByName | None:
     while page := makers(known, log, dataset, known.until, offset + _PAGE)[offset:]:
         offset += len(page)
-        for _, said in _with_said(known, log, dataset, page):
+        for _, said in with_said(known, log, dataset, page):
             schema: FacetsByName | None = said.facets.get("schema")
             if schema is not None:
                 return schema

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from graph.nodes import Node
 from graph.store import _version_ids as ids
-from graph.store._dataset_versions import Declared, Maker, has_named_versions, id_of, makers
+from graph.store._dataset_versions import Declared, Maker, has_named_versions, id_of, makers, with_said
 from graph.store._log import LogReader
+from graph.store._other_names import names_of
 from graph.store._reading import nodes
 from graph.store._run_said import said_by
 from graph.store._writers import Known, WrittenBy
@@ -69,10 +70,23 @@ def _candidates(known: Known, log: LogReader, dataset: int, readers: Sequence[Re
     limit = _LOOKED_AT
     while True:
         made = makers(known, log, dataset, last, limit)
-        found = [[one for one in made if reader.may_find(one)][:_LOOKED_AT] for reader in readers]
+        there = _without_drops(known, log, dataset, made)
+        found = [[one for one in there if reader.may_find(one)][:_LOOKED_AT] for reader in readers]
         if len(made) < limit or all(found):
             return [each if reader.told else each[:1] for reader, each in zip(readers, found, strict=True)]
         limit *= 4
+
+
+def _without_drops(known: Known, log: LogReader, dataset: int, made: Sequence[Maker]) -> list[Maker]:
+    """Return what made versions, without what dropped the dataset: there is nothing to be read of that."""
+    rows = known.db.execute(
+        "SELECT DISTINCT d.run FROM each_key(?) AS k CROSS JOIN drop_said AS d ON d.dataset = k.value",
+        (list(names_of(known.db, [dataset])),),
+    )
+    runs = {run for (run,) in rows}
+    doubtful = [one for one in made if (one.run.number if isinstance(one, WrittenBy) else 0) in runs]
+    drops = {one for one, said in with_said(known, log, dataset, doubtful) if said.lifecycle == "DROP"}
+    return [one for one in made if one not in drops]
 
 
 def _told_by(

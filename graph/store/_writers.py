@@ -24,7 +24,7 @@ class Known:
     past: PastRuns | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class WrittenBy:
     """A run that wrote a dataset."""
 

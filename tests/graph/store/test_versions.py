@@ -142,6 +142,19 @@ def test_the_version_that_a_producer_names_is_the_one_that_was_read(store: Linea
     assert used["unknown"].id not in {each.id for each in versions.values()}
 
 
+def test_what_was_dropped_is_no_version_to_be_read(store: LineageStore) -> None:
+    drop = dataset("orders", lifecycleStateChange=lifecycle("DROP"))
+    put(
+        store,
+        *wrote("1", 0, 1),
+        run_event("2", "COMPLETE", 5, job="drop", outputs=[drop]),
+        {**dataset_event(6, "orders"), "dataset": drop},
+        read("r", 7),
+    )
+    assert [each.lifecycle for each in store.dataset_versions(ORDERS)] == ["DROP", "DROP", None]
+    assert found_by(store, "r") == run_id("1")
+
+
 def test_a_failed_run_has_its_outputs_without_a_version(store: LineageStore) -> None:
     put(store, *wrote("1", 0, 1, "FAIL", schema=schema("x")))
     (details,) = store.run_details([run_id("1"), run_id("none")]).values()
