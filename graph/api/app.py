@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
@@ -19,6 +19,7 @@ from graph.api.paths import RawPaths
 from graph.api.routes import ROUTERS
 from graph.api.settings import ServerSettings
 from graph.api.stores import StorePool
+from graph.api.texts import check_texts
 from lineage.version import VERSION
 
 _BODY = 4 * 1024 * 1024
@@ -47,6 +48,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         openapi_url="/api/v2/openapi.json",
+        dependencies=[Depends(check_texts)],
         docs_url=None,
         redoc_url=None,
         middleware=[

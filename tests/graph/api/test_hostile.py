@@ -220,6 +220,26 @@ def test_what_is_asked_with_is_only_a_value(server: ServeProcess, parameter: str
     assert answer.status_code == 200 or answer.json()["code"] == answer.status_code
 
 
+@pytest.mark.parametrize("text", ["a\0b", "\0"])
+def test_a_text_that_a_store_cannot_hold_is_refused_everywhere(served: Any, text: str) -> None:
+    """On each of the engines: PostgreSQL knows no NUL, and neither takes half of a surrogate pair."""
+    path = f"/api/v1/namespaces/{quote(text, safe='')}"
+    answers = [
+        served.get(path),
+        served.get(f"{path}/jobs/x"),
+        served.request("PUT", "/api/v1/namespaces/n", json={"ownerName": text}),
+        served.get("/api/v2/upstream", params={"name": text}),
+        served.get("/api/v1/search", params={"q": text}),
+        served.post("/api/v2/upstream", json={"name": [text]}),
+        served.post("/api/v2/upstream", data=b'{"name": ["\\ud800"]}'),
+        served.post("/api/v1/lineage", json=event("x", job={"namespace": "n", "name": text})),
+        served.post("/api/v1/lineage", data=json.dumps(event("\ud800")).encode()),
+    ]
+
+    assert {answer.status_code for answer in answers} <= {400, 422}, [answer.text for answer in answers]
+    assert all(answer.json()["message"] for answer in answers)
+
+
 def test_slow_clients_keep_nobody_waiting(place: str, serve: Callable[..., Any]) -> None:
     """Two hundred connections that send a byte now and then, of headers and of bodies."""
     served = serve(place, body_seconds=2.0)
