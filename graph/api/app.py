@@ -17,6 +17,7 @@ from graph.api.observing import Observed
 from graph.api.openapi import document
 from graph.api.paths import RawPaths
 from graph.api.routes import ROUTERS
+from graph.api.routes.ingest import ROUTES
 from graph.api.settings import ServerSettings
 from graph.api.stores import StorePool
 from graph.api.texts import check_texts
@@ -30,6 +31,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     """Return the application; it opens the store when it is started and closes it when it ends."""
 
     metrics = Metrics()
+    cors = Middleware(CORSMiddleware, allow_origins=settings.cors, allow_methods=["*"], allow_headers=["*"])
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -54,7 +56,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         middleware=[
             Middleware(Observed, metrics=metrics),
             Middleware(RawPaths),
-            Middleware(CORSMiddleware, allow_origins=settings.cors, allow_methods=["*"], allow_headers=["*"]),
+            *([cors] if settings.cors else []),
             Middleware(Gate, settings=settings),
             Middleware(Bounded, limit=_BODY),
         ],
@@ -62,6 +64,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.state.settings = settings
     app.state.metrics = metrics
     add_handlers(app)
+    app.router.routes[:0] = ROUTES
     for router in ROUTERS:
         app.include_router(router)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -174,14 +175,20 @@ def _foreign(headers: Headers, settings: ServerSettings) -> tuple[int, str] | No
     if settings.access or not settings.local or "*" in settings.cors:
         return None
     origin, host = headers.get("origin"), headers.get("host", "")
-    if host and not _is_local(urlsplit(f"//{host}").hostname):
+    if host and not _is_local(f"//{host}"):
         return 403, f"this server answers this machine only, not by the name {host!r}"
-    if origin is not None and origin not in settings.cors and not _is_local(urlsplit(origin).hostname):
+    if origin is not None and origin not in settings.cors and not _is_local(origin):
         return 403, f"pages of {origin!r} may not ask here: allow that by --cors"
     return None
 
 
-def _is_local(host: str | None) -> bool:
+@lru_cache(maxsize=256)
+def _is_local(url: str) -> bool:
+    """Tell whether the host in a URL is this machine by its own name or number."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return False
     if host == "localhost":
         return True
     try:

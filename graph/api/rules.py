@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from graph.questions import QUESTIONS
@@ -24,6 +25,7 @@ class Need:
     in_handler: bool = False
 
 
+@lru_cache(maxsize=4096)
 def need_of(method: str, path: str) -> Need:
     """Return what a request to a path, as it was sent, needs."""
     parts = [unquote(part) for part in path.split("/")[1:]]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from graph.api.routes import health, ingest, marquez, questions, record
+from graph.api.routes import health, marquez, questions, record
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
-    ingest.router,
     record.router,
     questions.router,
     *marquez.ROUTERS,

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from graph.api.bodies import read_body
 from graph.api.errors import ApiError
@@ -144,6 +144,8 @@ def _stores(request: Request) -> StorePool:
     return stores
 
 
-router = APIRouter(tags=["ingest"])
-router.add_route("/api/v1/lineage", post_event, methods=["POST"], name="post_event")
-router.add_route("/api/v1/lineage/batch", post_batch, methods=["POST"], name="post_batch")
+ROUTES = (
+    Route("/api/v1/lineage", post_event, methods=["POST"]),
+    Route("/api/v1/lineage/batch", post_batch, methods=["POST"]),
+)
+"""The routes of events, which the application tries first."""

