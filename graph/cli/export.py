@@ -120,4 +120,7 @@ def _write_events(store: str | None) -> None:
         with opened(store) as kept:
             for line in event_lines(kept.reader):
                 sys.stdout.buffer.write(line)
+            letters = kept.reader.counts().dead_letters
+        if letters:
+            print_note(f"Rejected events are not among them: {letters} (`lineage deadletters list`).")
     sys.stdout.buffer.flush()

@@ -119,6 +119,8 @@ def test_commands_move_with_the_events(lineage: Lineage, ways: tuple[str, str]) 
     assert lineage("ingest", FIXTURES / "airflow.jsonl", FIXTURES / "dbt.jsonl", "--store", old).code == 0
     for words in (
         ["tag", ORDERS, "--add", "pii"],
+        ["tag", f"{ORDERS}.id", "--add", "key=1"],
+        ["owner", ORDERS, "--add", "team:sales=MAINTAINER"],
         ["delete", "shop.mart.top"],
         ["describe", ORDERS, "--text", "ü\n"],
     ):
@@ -128,7 +130,7 @@ def test_commands_move_with_the_events(lineage: Lineage, ways: tuple[str, str]) 
     moved = lineage("export", "--events", "--store", old).out
     assert lineage("ingest", "-", "--store", new, input=moved).code == 0
 
-    assert sum('"lineageCommand"' in line for line in moved.splitlines()) == 3
+    assert sum('"lineageCommand"' in line for line in moved.splitlines()) == 5
     assert dumped(new) == dumped(old)
     assert (
         lineage("tag", ORDERS, "--json", "--store", new).items
@@ -138,6 +140,15 @@ def test_commands_move_with_the_events(lineage: Lineage, ways: tuple[str, str]) 
     assert sorted(lineage("export", "--events", "--store", new).out.splitlines()) == sorted(
         moved.splitlines()
     )
+
+
+@pytest.mark.usefixtures("warehouse")
+def test_that_rejected_events_stay_behind_is_said(lineage: Lineage) -> None:
+    assert "Rejected" not in lineage("export", "--events").err
+    assert lineage("ingest", "-", input='{"no": "event"}').code == 1
+    said = lineage("export", "--events")
+    assert "Rejected events are not among them: 1" in said.err
+    assert '{"no"' not in said.out
 
 
 @pytest.mark.usefixtures("warehouse")

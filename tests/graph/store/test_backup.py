@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,12 +12,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from made_events import FIXTURES, dump, dump_of
+from made_events import FIXTURES, dataset_event, dump, dump_of, put
 from postgres_server import PostgresServer, programs
 
 from graph import open_store
-from graph.ingest import IngestCounts, ingest
+from graph.ingest import IngestCounts, give, ingest
+from graph.nodes import dataset
 from graph.store import LineageStore
+from graph.store.commands import CommandKind, Label
 
 LINES = [
     line for name in ("airflow", "dbt") for line in (FIXTURES / f"{name}.jsonl").read_bytes().splitlines()
@@ -44,6 +47,25 @@ def test_a_file_is_copied_while_it_is_open_and_written(
                 db.backup(target)
     ingest(file_store, LINES)
     check(str(copy), before)
+
+
+@pytest.mark.parametrize("command", ["VACUUM INTO '{copy}'", ".backup {copy}"])
+def test_the_documented_commands_copy_also_what_no_event_says(
+    file_store: LineageStore, tmp_path: Path, command: str
+) -> None:
+    sqlite = shutil.which("sqlite3")
+    if sqlite is None:
+        pytest.skip("the program sqlite3 is not installed")
+    orders = dataset("ns", "orders")
+    ingest(file_store, [*LINES[:30], b"no event"])
+    put(file_store, dataset_event(0, "orders"))
+    give(file_store, CommandKind.TAG, orders, "gold")
+    copy = tmp_path / "copy.db"
+    subprocess.run([sqlite, file_store.location, command.format(copy=copy)], check=True)
+    with closing(open_store(copy)) as store:
+        assert dump(store) == dump(file_store)
+        assert store.annotations([orders.key])[orders.key].tags == (Label("gold"),)
+        assert [letter.body for letter in store.dead_letters()] == [b"no event"]
 
 
 @pytest.fixture
