@@ -55,11 +55,14 @@ def work_out(known: Known, log: LogReader, datasets: Collection[int]) -> dict[in
     said: dict[int, list[tuple[int, int]]] = {}
     for name, time, run in _counting_drops(known, names):
         said.setdefault(names[name], []).append((time, run))
+    own: dict[int, list[int]] = {dataset: [] for dataset in said}
+    for name, dataset in names.items():
+        if dataset in own:
+            own[dataset].append(name)
     found = {}
     for dataset, drops in said.items():
-        own = [name for name, of in names.items() if of == dataset]
         last = max(time for time, _ in drops)
-        if not _is_back(known, log, own, last, {run for _, run in drops}):
+        if not _is_back(known, log, own[dataset], last, {run for _, run in drops}):
             found[dataset] = last
     return found
 
