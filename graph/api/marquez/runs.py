@@ -57,15 +57,14 @@ def _usual(run_id: str) -> str:
         return run_id
 
 
-def facets(store: LineageStore, run_id: str, kind: str) -> dict[str, Any] | None:
-    """Return the facets of a run, or what it said of its job; None for those of datasets, as Marquez."""
+def facets(store: LineageStore, run_id: str, kind: str) -> dict[str, Any]:
+    """Return the facets of a run, or what it said of its job; of datasets none, as in Marquez."""
     run = known(store, run_id)
     if kind.lower() not in {"run", "job", "dataset"}:
         raise ApiError(400, "query param type must be one of [RUN, JOB, DATASET]")
-    if kind.lower() == "dataset":
-        return None
     said = store.run_details([run.record.run_id])[run.record.run_id]
-    return {"runId": said.run_id, "facets": said.facets if kind.lower() == "run" else said.job_facets}
+    of = {"run": said.facets, "job": said.job_facets}
+    return {"runId": said.run_id, "facets": of.get(kind.lower(), {})}
 
 
 def shown(store: LineageStore, runs: Sequence[ListedRun], *, light: bool = False) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from made_events import dataset, run_event
+from made_events import dataset, run_event, run_id
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def filled(served: Any) -> Any:
         ("/api/v1/search?q=a&filter=x", 400, "query param filter must be one of [DATASET, JOB]"),
         ("/api/v1/search?q=a&before=2026-13-01", 400, "query param before is no day: 2026-13-01"),
         ("/api/v1/stats/jobs", 400, "Invalid period"),
-        ("/api/v1/stats/jobs?period=WEEK", 400, "Timezone must be specified for period 'WEEK'"),
+        ("/api/v1/stats/lineage-events?period=WEEK", 400, "Timezone must be specified for period 'WEEK'"),
         ("/api/v1/stats/jobs?period=WEEK&timezone=../etc", 400, "query param timezone is no time zone"),
         ("/api/v1/events/lineage?before=soon", 400, "query param before is no time"),
     ],
@@ -74,3 +74,15 @@ def test_events_are_given_as_they_came(filled: Any) -> None:
     assert filled.post("/api/v1/lineage", json=odd).status_code == 201
     for path in ("/api/v1/events/lineage?limit=1", "/api/v1/events?limit=1", "/api/v1/events/ns?limit=1"):
         assert filled.get(path).json()["events"] == [odd]
+
+
+def test_only_the_counts_of_events_need_a_time_zone(filled: Any) -> None:
+    for what in ("jobs", "datasets", "sources"):
+        assert len(filled.get(f"/api/v1/stats/{what}?period=week").json()) == 7
+
+
+@pytest.mark.parametrize(("kind", "names"), [("run", ["parent"]), ("JOB", []), ("dataset", [])])
+def test_the_facets_of_a_run_are_asked_for_by_their_kind(filled: Any, kind: str, names: list[str]) -> None:
+    answer = filled.get(f"/api/v1/jobs/runs/{run_id('1')}/facets?type={kind}").json()
+    assert (answer["runId"], list(answer["facets"])) == (run_id("1"), names)
+    assert filled.get(f"/api/v1/jobs/runs/{run_id('1')}/facets?type=x").status_code == 400

@@ -29,8 +29,7 @@ async def get_run_facets(
     type: Annotated[str, Query(description="Facets of the run, or what it said of its job: run or job.")],
 ) -> Response:
     """Return the facets of a run or of its job."""
-    found = await stores.ask(runs.facets, id, type)
-    return Response(status_code=204) if found is None else json_response(found)
+    return json_response(await stores.ask(runs.facets, id, type))
 
 
 async def _mark(stores: Stores, id: str, how: str, at: str | None) -> Response:

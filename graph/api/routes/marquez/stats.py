@@ -26,6 +26,8 @@ Question = Callable[[LineageStore, list[stats.Interval]], list[dict[str, Any]]]
 @router.get("/lineage-events", responses=LISTED)
 async def count_events(stores: Stores, period: Period = None, timezone: Zone = None) -> Response:
     """Return how many events of runs there were."""
+    if (period or "").upper() == "WEEK" and not timezone:
+        raise ApiError(400, "Timezone must be specified for period 'WEEK'")
     return await _counted(stores, stats.events, period, timezone)
 
 
@@ -58,9 +60,7 @@ def _intervals(period: str | None, zone: str | None) -> list[stats.Interval]:
         return stats.hours(now)
     if word != "WEEK":
         raise ApiError(400, "Invalid period")
-    if not zone:
-        raise ApiError(400, "Timezone must be specified for period 'WEEK'")
     try:
-        return stats.days(now, ZoneInfo(zone))
+        return stats.days(now, ZoneInfo(zone or "UTC"))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ApiError(400, f"query param timezone is no time zone: {zone!r}") from None
