@@ -57,16 +57,18 @@ def runs_above(known: Known, log: LogReader, run_ids: Collection[str]) -> dict[s
         found = runs_called(known, [ids[number] for number in new])
         received |= {run.number: run for run in found.values()}
         wanted = {run.parent for run in found.values() if run.parent is not None}
-    ways = {run_id: _way(run.number, received) for run_id, run in asked.items()}
+    ways = {run_id: _way(run.number, received, ids) for run_id, run in asked.items()}
     told = _told_parents(known, log, [way[-2:][0] for way in ways.values() if len(way) > 1], ids)
     jobs = read.nodes(known.db, {run.job for run in received.values()})
     return {run_id: tuple(_above(known, way, received, jobs, ids, told)) for run_id, way in ways.items()}
 
 
-def _way(number: int, received: Mapping[int, Run]) -> list[int]:
+def _way(number: int, received: Mapping[int, Run], known: Collection[int]) -> list[int]:
     """Return the numbers of a run and of those above it, the nearest first."""
     way = [number]
-    while (run := received.get(way[-1])) is not None and run.parent is not None and run.parent not in way:
+    while (run := received.get(way[-1])) is not None:
+        if run.parent is None or run.parent in way or run.parent not in known:
+            break
         way.append(run.parent)
     return way
 

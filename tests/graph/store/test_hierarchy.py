@@ -113,6 +113,14 @@ def test_a_circle_of_parents_ends(store: LineageStore) -> None:
     assert [each.run.run_id for each in store.runs_below(run_id("a"))] == [run_id("b")]
 
 
+def test_a_very_long_chain_of_parents_is_followed_for_a_while(store: LineageStore) -> None:
+    put(store, *(run_event(f"r{n}", "START", n, run_facets=facet(f"r{n + 1}", "job")) for n in range(50)))
+    assert [each[0] for each in above(store, "r0")] == [run_id(f"r{n}") for n in range(1, 33)]
+    assert [each.run.run_id for each in store.runs_below(run_id("r50"))] == [
+        run_id(f"r{n}") for n in range(49, 17, -1)
+    ]
+
+
 def everything(store: LineageReader) -> Any:
     runs = sorted(run.run_id for run in store.runs())
     return (
