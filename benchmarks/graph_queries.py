@@ -110,9 +110,10 @@ def _starts(graph: Graph) -> dict[str, list[Node]]:
     middle = [
         key for key, node in graph.datasets.items() if node.name.startswith("layer_5.") and key in feeds
     ]
-    inner = [key for key, (dataset, _) in graph.fields.items() if dataset in set(middle) and key in fields]
     widest = sorted(feeds, key=lambda key: -len(feeds[key]))[:40]
-    of_widest = [key for key, (dataset, _) in graph.fields.items() if dataset in set(widest[1:20])]
+    inside, wide = set(middle), set(widest[1:20])
+    inner = [key for key, (dataset, _) in graph.fields.items() if dataset in inside and key in fields]
+    of_widest = [key for key, (dataset, _) in graph.fields.items() if dataset in wide]
     of_root = [key for key, (dataset, _) in graph.fields.items() if dataset == widest[0]]
     wanted = int(HUB * graph.size())
     hub = min(widest[1:], key=lambda key: abs(2 * graph.reach(key, EdgeKind.FEEDS) - wanted))
