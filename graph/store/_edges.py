@@ -84,12 +84,10 @@ def ends(db: Database, keys: Collection[int], kind: EdgeKind, direction: Directi
     """See `Catalog.ends`."""
     here, there = _ends(direction)
     sql = f"""
-        SELECT source.key, target.key FROM (
-            SELECT DISTINCT e.source, e.target FROM each_key(:keys) AS k
-            CROSS JOIN node AS n ON n.key = k.value
-            CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = n.number
-        ) AS p CROSS JOIN node AS {here} ON {here}.number = p.{here}
-        CROSS JOIN node AS {there} ON {there}.number = p.{there}
+        SELECT DISTINCT source.key, target.key FROM each_key(:keys) AS k
+        CROSS JOIN node AS {here} ON {here}.key = k.value
+        CROSS JOIN edge AS e ON e.kind = :kind AND e.{here} = {here}.number
+        CROSS JOIN node AS {there} ON {there}.number = e.{there}
     """
     return db.execute(sql, {"keys": list(set(keys)), "kind": int(kind)}).fetchall()
 
