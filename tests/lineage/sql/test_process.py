@@ -95,7 +95,7 @@ def test_a_process_that_does_not_answer_in_time_is_ended(worker: Worker) -> None
     os.kill(silent, signal.SIGSTOP)
     started = time.monotonic()
     reply = worker.ask(request(), seconds=0.3)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     assert reply.fault == "the worker process did not answer in time and was ended"
     assert is_gone(silent)
     assert tables(worker) == ["t"]

@@ -63,7 +63,7 @@ def test_result_exception_and_duration_are_the_functions_own(
         seconds.append(time.perf_counter() - start)
 
     # The official client waits for 9 to 39 seconds here; what it is to the millisecond is measured elsewhere.
-    assert statistics.median(seconds) < 0.005
+    assert statistics.median(seconds) < 0.05
     if mode == "refused":
         backend.up()
     backend.mode = "ok"
