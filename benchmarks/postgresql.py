@@ -1,7 +1,7 @@
 """A PostgreSQL for the benchmarks of the store: the server of the tests, and what it costs.
 
-The server has what the tests give it, `fsync` off among it: its rows are to be compared by CPU and by size,
-and by wall time only with each other.
+The server has what the tests give it. Without `fsync` it does not wait for the disk: its rows are to be
+compared by CPU and by size then, and by wall time only with each other.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _stat(process: int) -> list[str]:
 
 
 @contextmanager
-def running() -> Iterator[Server | None]:
+def running(*, fsync: bool = False) -> Iterator[Server | None]:
     """Start a server; None, having said why, where there is none to be had."""
     import postgres_server
 
@@ -92,13 +92,13 @@ def running() -> Iterator[Server | None]:
         return
     import psycopg
 
-    with postgres_server.running_server() as listening:
+    with postgres_server.running_server(fsync=fsync) as listening:
         with psycopg.connect(listening.dsn(), autocommit=True) as connection:
             # What the tests have it write into its log would be measured too.
             connection.execute("ALTER ROLE postgres SET log_statement = 'none'")
             version, backend = connection.execute("SELECT version(), pg_backend_pid()").fetchone() or ("", 0)
             postmaster = int(_stat(backend)[1])
-        print(f"  {version.split(' on ')[0]}, fsync off")
+        print(f"  {version.split(' on ')[0]}, fsync {'on' if fsync else 'off'}")
         yield Server(listening, postmaster)
 
 

@@ -3,7 +3,7 @@
 The events of one day of 1,000 jobs go into a store that has the days before ("known": the steady state), or
 into an empty one ("cold": every job is new). A batch of 1 is one commit an event. The peer on PostgreSQL is a
 write of Marquez's shape into a database that has the days before too. CPU is that of this process and, behind
-the plus, of all processes of the server.
+the plus, of all processes of the server. Both engines wait for the disk at each commit.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main(quick: bool) -> None:
         _show("SQLite, synchronous FULL", costs := _on_sqlite(Path(name), made))
         _show_ratio(costs, "known, 1 a commit", "known, 256 a commit", "3 x by CPU, 6 x by wall")
         _show_ratio(costs, "cold, 1 a commit", "cold, 256 a commit")
-    with postgresql.running() as server:
+    with postgresql.running(fsync=True) as server:
         if server is None:
             return
         costs = _on_postgresql(server, made) if postgresql.takes_postgresql(server) else defaultdict(list)

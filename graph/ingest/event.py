@@ -22,7 +22,7 @@ class Entity:
     """A job or dataset as an event names it, with its facets.
 
     `extra` are an input's inputFacets or an output's outputFacets. Of a plain event `digest` stands for it in
-    the event's id.
+    the event's id. `measures` says that there may be facets that are others in each run.
     """
 
     namespace: str
@@ -30,6 +30,7 @@ class Entity:
     facets: Facets = field(default_factory=_no_facets)
     extra: Facets = field(default_factory=_no_facets)
     digest: str = ""
+    measures: bool = True
 
 
 @dataclass(frozen=True, slots=True)

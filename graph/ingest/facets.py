@@ -36,7 +36,7 @@ MEASURING: Final = frozenset(
         "lineageGraph_outputStatistics",
     }
 )
-"""Facets that are others in each run: remembering them would bring nothing."""
+"""Facets that are others in each run: remembering them for long would bring nothing."""
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _REMEMBERED = 50_000
@@ -120,7 +120,7 @@ def facet_of(name: str, raw: bytes) -> Facet:
     """Return the facet in these bytes; raises as `Facet` does."""
     global _known_bytes
     if name in MEASURING:
-        return Facet(raw)
+        return _recent_facet(raw)
     facet = _known.get(raw)
     if facet is None:
         facet = Facet(raw)
@@ -129,6 +129,22 @@ def facet_of(name: str, raw: bytes) -> Facet:
             _known_bytes = 0
         _known[raw] = facet
         _known_bytes += len(raw)
+    return facet
+
+
+_recent: dict[bytes, Facet] = {}
+_RECENT = 2_000
+
+
+def _recent_facet(raw: bytes) -> Facet:
+    """Return a facet that is another in each run: the events of a run, and those beside it, repeat it."""
+    facet = _recent.get(raw)
+    if facet is None:
+        facet = Facet(raw)
+        if len(_recent) >= _RECENT:
+            _recent.clear()
+        if len(raw) <= _RECENT:
+            _recent[raw] = facet
     return facet
 
 

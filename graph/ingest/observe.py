@@ -29,6 +29,8 @@ def observations(event: Event, shape_key: int) -> Iterator[Observation]:
     if event.kind is not EventKind.RUN:
         return
     for entity in event.outputs or ():
+        if not entity.measures:
+            continue
         facet = _facet(entity, "outputStatistics")
         counts = [_count(facet.get("rowCount")), _count(facet.get("size"))]
         if counts != [None, None]:
@@ -62,6 +64,8 @@ def _tests(event: Event) -> dict[int, list[_TestRow]]:
     """
     found: dict[int, dict[str, _TestRow]] = {}
     for entity in (*(event.inputs or ()), *(event.outputs or ())):
+        if not entity.measures:
+            continue
         for one in _objects(_facet(entity, "dataQualityAssertions").get("assertions")):
             if isinstance(one.get("success"), bool):
                 key, _ = dataset_node(entity.namespace, entity.name)

@@ -179,7 +179,7 @@ class _Entities:
         known = self._known.get(raw)
         if known is None:
             known = self._entity(raw)
-            if not _measures(known):
+            if not known.measures:
                 self._remember(raw, known)
         return known
 
@@ -194,7 +194,8 @@ class _Entities:
             raise _OddError
         canonical: dict[str, Any] = {"namespace": data.namespace, "name": data.name}
         canonical |= _digests("facets", facets) | _digests(self._extra, extra)
-        return Entity(data.namespace, data.name, facets, extra, part_digest(canonical))
+        measures = not all(MEASURING.isdisjoint(each.whole or ()) for each in (facets, extra))
+        return Entity(data.namespace, data.name, facets, extra, part_digest(canonical), measures)
 
     def _remember(self, raw: bytes, entity: Entity) -> None:
         if self._bytes > _REMEMBERED_BYTES:
@@ -202,11 +203,6 @@ class _Entities:
             self._bytes = 0
         self._known[raw] = entity
         self._bytes += len(raw) + 500
-
-
-def _measures(entity: Entity) -> bool:
-    """Tell whether an entity has facets that are others in each run."""
-    return not all(MEASURING.isdisjoint(facets.whole or ()) for facets in (entity.facets, entity.extra))
 
 
 _REMEMBERED_BYTES = 64_000_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from graph import nodes
@@ -139,7 +139,10 @@ def _job_above(event: Event, said: Mapping[str, Any]) -> Node | None:
         return None
     _require_short("the job above", namespace, name)
     itself = (namespace, name) == (event.job.namespace, event.job.name)
-    return None if itself else nodes.job(namespace, name)
+    return None if itself else _job(namespace, name)
+
+
+_job = lru_cache(maxsize=10_000)(nodes.job)
 
 
 def _named(event: Event) -> Iterator[tuple[int, Role, Entity]]:
@@ -181,6 +184,8 @@ def _measured(event: Event) -> Iterator[Measured]:
     """Yield the facets of datasets and jobs that are others in each run."""
     found: dict[tuple[int, str], Measured] = {}
     for key, _, entity in _named(event):
+        if not entity.measures:
+            continue
         for facets in (entity.extra, entity.facets):
             whole = facets.whole or {}
             for name in MEASURING & whole.keys():

@@ -79,10 +79,8 @@ def put_read_claims(db: Database, shape: int, claims: Collection[Claim]) -> None
     (body,) = db.execute(
         f"SELECT body FROM claims WHERE shape = ? AND by_sql = {BY_EVENTS}", (shape,)
     ).fetchone()
-    known = keys_in_claims(bytes(body))
-    db.execute(
-        f"INSERT INTO claims VALUES (?, {BY_SQL}, ?)", (shape, packed_claims(set(map(_row, claims)), known))
-    )
+    kept = packed_claims(set(map(_row, claims)), keys_in_claims(bytes(body)))
+    db.execute("INSERT INTO claims VALUES (?, ?, ?)", (shape, BY_SQL, kept))
 
 
 def drop_read_claims(db: Database, shape: int) -> None:

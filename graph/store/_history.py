@@ -12,6 +12,7 @@ import msgspec
 
 from graph.records import EdgeKind, RunState
 from graph.store._claims import claims_by_shape
+from graph.store._contents import contents as contents_of
 from graph.store._hidden import hidden_of
 from graph.store._other_names import names_of, stands_for
 from graph.store._reading import moment, nanoseconds
@@ -20,7 +21,7 @@ from graph.store.changes import Role
 from graph.store.database import Database
 from graph.store.field_names import named_fields
 from graph.store.history import Assertion, Assertions, JobRun, Observed, Said, Version, Written
-from graph.store.log_format import DamagedError, content_of, run_id_of
+from graph.store.log_format import DamagedError, run_id_of
 from graph.store.runs import STATES, Run, amounts_in
 
 _WRITES = int(EdgeKind.WRITES)
@@ -298,11 +299,7 @@ def versions(
     end = nanoseconds_until(until)
     exact = last_said([row[6] for row in rows if row[5] > end]) if last_said is not None else {}
     contents = {
-        key: msgspec.json.decode(content_of(bytes(body)))
-        for key, body in db.execute(
-            "SELECT c.key, c.body FROM each_key(?) AS k CROSS JOIN content AS c ON c.key = k.value",
-            (list({row[3] for row in rows}),),
-        )
+        key: msgspec.json.decode(raw) for key, raw in contents_of(db, {row[3] for row in rows}).items()
     }
     times: dict[tuple[int, int, Said, _Body], tuple[int, int]] = {}
     for name, owner, role, said, first, last_of_all, form in rows:

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from graph.store._claims import KeyCollisionError
+from graph.store._contents import contents, put_contents
 from graph.store._form_texts import form_texts, put_texts
 from graph.store.changes import Changes, EventForm, Status
 from graph.store.database import Database
@@ -23,12 +24,9 @@ from graph.store.hole_format import Runs
 from graph.store.log_format import (
     DamagedError,
     Form,
-    checked_content,
-    content_of,
     is_whole,
     keys_in,
     keys_in_rest,
-    packed_content,
     packed_rest,
     packed_run_id,
     packed_whole,
@@ -188,18 +186,13 @@ class LogBatch:
         }
         if not wanted:
             return
-        for key, body in self._db.execute(
-            "SELECT c.key, c.body FROM each_key(?) AS k CROSS JOIN content AS c ON c.key = k.value",
-            (list(wanted),),
-        ):
-            raw = wanted.pop(key)
-            self._memory.contents.add(key)
-            if content_of(bytes(body)) != raw:
+        for key, raw in contents(self._db, wanted).items():
+            if wanted.pop(key) != raw:
                 raise KeyCollisionError(f"two facets have the same key {key}")
-        self._db.executemany(
-            "INSERT INTO content VALUES (?, ?)", [(key, packed_content(raw)) for key, raw in wanted.items()]
-        )
-        self._memory.contents.update(wanted)
+            self._memory.contents.add(key)
+        if wanted:
+            put_contents(self._db, batch, wanted)
+            self._memory.contents.update(wanted)
 
     def events(self, batch: Sequence[Changes]) -> None:
         """Append the events."""
@@ -274,11 +267,11 @@ class LogReader:
     def _events(self, where: str, values: Sequence[Any]) -> list[tuple[int, bytes]]:
         sql = f"SELECT {_LOGGED} {where}"
         try:
-            return self._undisturbed(lambda: self._restored(self._db.execute(sql, values).fetchall()))
+            return self.undisturbed(lambda: self._restored(self._db.execute(sql, values).fetchall()))
         except _UNREADABLE as error:
             raise DamagedError(str(error) or "an event ends too early") from error
 
-    def _undisturbed(self, read: Callable[[], _T]) -> _T:
+    def undisturbed(self, read: Callable[[], _T]) -> _T:
         """Read rows that belong together: once more where something was taken out of the log meanwhile."""
         while True:
             removals = self._removals_now()
@@ -313,7 +306,7 @@ class LogReader:
 
         Raises GoneError where the log has no such form, or has it no more.
         """
-        return self._undisturbed(lambda: self._example(key))
+        return self.undisturbed(lambda: self._example(key))
 
     def _example(self, key: int) -> bytes:
         form, sample = self._form(key)
@@ -345,6 +338,14 @@ class LogReader:
         )
         return {number: run_id_of(bytes(kept)) for number, kept in rows}
 
+    def said_in(self, key: int) -> bytes:
+        """Return the texts of the contents that a form refers to, one behind the other; none for 0."""
+        if key == 0:
+            return b""
+        keys = list(keys_in(self._form(key)[0]))
+        texts = self.contents(keys)
+        return b"".join(texts[each] for each in keys)
+
     def event_type(self, key: int) -> str:
         """Return the eventType of a form's events, upper case: OTHER where they have none."""
         return (self._form(key)[0].head[0] or "OTHER").upper()
@@ -367,11 +368,7 @@ class LogReader:
             self._contents.clear()
         missing = [key for key in keys if key not in self._contents]
         if missing:
-            rows = self._db.execute(
-                "SELECT c.key, c.body FROM each_key(?) AS k CROSS JOIN content AS c ON c.key = k.value",
-                (missing,),
-            )
-            self._contents.update((key, checked_content(key, bytes(body))) for key, body in rows)
+            self._contents.update(contents(self._db, missing))
             if not self._contents.keys() >= set(missing):
                 raise GoneError("the log lacks the content of a facet")
         return self._contents

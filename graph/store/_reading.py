@@ -18,7 +18,7 @@ from graph.store._hidden import SHOWN, shown
 from graph.store._other_names import names_of, stands_for
 from graph.store.database import Database
 from graph.store.field_names import field_names
-from graph.store.log_format import DamagedError, content_of
+from graph.store.log_format import content_in
 from graph.store.texts import may_have_nul, without_nul
 
 TYPE_NUMBER = {NodeType.DATASET: 1, NodeType.FIELD: 2, NodeType.JOB: 3}
@@ -182,21 +182,15 @@ def under_one_name(
 def own_facets(db: Database, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
     """Return facets that are said under these names themselves; an empty one where it was deleted."""
     rows = db.execute(
-        "SELECT f.entity, f.gone, f.body, c.body FROM each_key(?) AS k"
+        "SELECT f.entity, f.gone, f.body, f.content, p.body, c.place FROM each_key(?) AS k"
         " CROSS JOIN facet AS f ON f.entity = k.value AND f.name = ?"
-        " LEFT JOIN content AS c ON c.key = f.content",
+        " LEFT JOIN content AS c ON c.key = f.content LEFT JOIN content_pack AS p ON p.number = c.pack",
         (list(set(keys)), name),
     )
     return {
-        entity: {} if gone else _facet(_kept(kept) if body is None else bytes(body))
-        for entity, gone, body, kept in rows
+        entity: {} if gone else _facet(content_in(key, kept, place) if body is None else bytes(body))
+        for entity, gone, body, key, kept, place in rows
     }
-
-
-def _kept(content: Any) -> bytes:
-    if content is None:
-        raise DamagedError("the content of a facet is not there")
-    return content_of(bytes(content))
 
 
 def _facet(raw: bytes) -> Any:

@@ -14,7 +14,7 @@ from graph.store._commands import apply_all
 from graph.store._log import LogBatch, LogReader, Memory, event_key
 from graph.store._migrations import scripts
 from graph.store._removing import Understand, understood
-from graph.store._repacking import repack_forms, sample_contents
+from graph.store._repacking import repack_contents, repack_forms, sample_contents
 from graph.store._writing import accept
 from graph.store.changes import Changes, EventForm
 from graph.store.database import Database
@@ -28,6 +28,7 @@ LOG = frozenset(
             "receipt",
             "accepted",
             "content",
+            "content_pack",
             "form",
             "form_text",
             "run_id",
@@ -162,6 +163,7 @@ def _drop_unused(db: Database) -> None:
         "INSERT INTO used_content VALUES (?) ON CONFLICT DO NOTHING", [(key,) for key in sample_contents(db)]
     )
     db.execute("DELETE FROM content WHERE key NOT IN (SELECT key FROM used_content)")
+    repack_contents(db)
     db.execute("DELETE FROM used_content")
     db.execute(
         "DELETE FROM run_id WHERE number NOT IN (SELECT number FROM used_run)"

@@ -19,7 +19,7 @@ from graph.store._naming import BY_OTHER_NAME, settle_names, sync_fields
 from graph.store._projecting import refresh
 from graph.store._remains import UNUSED_RUN, Remains, gone_shapes
 from graph.store._removing import Taken, Understand, understood
-from graph.store._repacking import repack_forms
+from graph.store._repacking import repack_contents, repack_forms, unpack_sql
 from graph.store._said_before import entities_of
 from graph.store._writing import put_parents
 from graph.store.changes import Changes
@@ -42,8 +42,9 @@ def sweep(
     _take_in(db, found, since, log)
     touched = {entity for form in taken.forms for entity in entities_of(log, form)}
     _write_times(db, found)
-    _drop_forms(db, found)
     _drop_shapes(db, gone_shapes(db, found))
+    unpack_sql(db, found.gone, log)
+    _drop_forms(db, found)
     _drop_sets(db, taken)
     _drop_queries(db, found, taken)
     changed = _write_facets(db, found)
@@ -305,6 +306,7 @@ def _settle(
 def _drop_rest(db: Database, found: Remains) -> None:
     """Remove contents, transformations, ids of runs and times of arrival that nothing refers to."""
     db.executemany("DELETE FROM content WHERE key = ?", [(key,) for key in found.contents])
+    repack_contents(db)
     db.executemany("DELETE FROM transformation WHERE key = ?", [(key,) for key in found.transformations])
     db.executemany(
         f"DELETE FROM run_id WHERE number = ? AND {UNUSED_RUN}", [(number,) for number in found.runs]

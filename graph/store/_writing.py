@@ -28,7 +28,7 @@ from graph.store._run_rows import write_runs
 from graph.store.changes import Changes, Outcome, Part, Rejected, Shape, Status, Window
 from graph.store.commands import Command
 from graph.store.database import Database
-from graph.store.log_format import packed_content
+from graph.store.log_format import keys_in, packed_text, read_form
 
 _SAME_KEY = "another event has the same key: report this, the event is kept here"
 
@@ -98,14 +98,11 @@ def accept(db: Database, events: Sequence[Changes], log: LogBatch, memory: Memor
     log.events(events)
 
     windows = [item for item in events if item.run is not None and item.run.window is not None]
-    parts = [(item.owner, Part(item.form.shape_key, item.form.shape)) for item in events]
+    parts = [(item, Part(item.form.shape_key, item.form.shape)) for item in events]
     parts += [
-        (item.owner, part)
-        for item in windows
-        if item.run and item.run.window
-        for part in item.run.window.parts
+        (item, part) for item in windows if item.run and item.run.window for part in item.run.window.parts
     ]
-    described = _put_shapes(db, parts, memory)
+    described = _put_shapes(db, parts, log, memory)
     failed = failed_runs(db, [log.numbers[run] for run in runs])
     owners = write_runs(db, events, log.numbers, memory)
     for item in windows:
@@ -138,9 +135,11 @@ def _say(db: Database, job: int, window: Window) -> bool:
     return say_on_day(db, job, window.day, [part.shape_key for part in window.parts])
 
 
-def _put_shapes(db: Database, parts: Iterable[tuple[int, Part]], memory: Memory) -> set[int]:
+def _put_shapes(
+    db: Database, parts: Iterable[tuple[Changes, Part]], log: LogBatch, memory: Memory
+) -> set[int]:
     """Write the shapes that are new; return the datasets of whose columns something new is said."""
-    wanted = {part.shape_key: (owner, part) for owner, part in parts if part.shape_key not in memory.shapes}
+    wanted = {part.shape_key: (item, part) for item, part in parts if part.shape_key not in memory.shapes}
     if not wanted:
         return set()
     memory.shapes.update(wanted)
@@ -150,13 +149,14 @@ def _put_shapes(db: Database, parts: Iterable[tuple[int, Part]], memory: Memory)
         del wanted[key]
     shapes = {key: part.shape() for key, (_, part) in wanted.items()}
     db.executemany(
-        "INSERT INTO shape (key, owner, covered, sql, waiting) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO shape (key, owner, covered, sql, form, waiting) VALUES (?, ?, ?, ?, ?, ?)",
         [
             (
                 key,
-                wanted[key][0],
+                wanted[key][0].owner,
                 None if shape.covered is None else json.dumps(sorted(shape.covered)),
-                packed_content(shape.sql) if shape.sql is not None else None,
+                packed_text(shape.sql, _said_in(wanted[key][0])) if shape.sql is not None else None,
+                log.form(wanted[key][0].form.key),
                 int(shape.sql is not None),
             )
             for key, shape in shapes.items()
@@ -170,9 +170,14 @@ def _put_shapes(db: Database, parts: Iterable[tuple[int, Part]], memory: Memory)
             named[key] = named.get(key, 0) | by
     put_nodes(db, found, named)
     put_claims(db, {key: shape.claims for key, shape in shapes.items()})
-    _put_named(db, {key: (wanted[key][0], shape) for key, shape in shapes.items()})
+    _put_named(db, {key: (wanted[key][0].owner, shape) for key, shape in shapes.items()})
     put_aliases(db, [alias for shape in shapes.values() for alias in shape.aliases])
     return {dataset(node.namespace, node.name).key for node in found.values() if node.type is NodeType.FIELD}
+
+
+def _said_in(item: Changes) -> bytes:
+    """Return what `LogReader.said_in` does for the form of an event."""
+    return b"".join(item.contents[key] for key in keys_in(read_form(item.form.text)))
 
 
 def _put_named(db: Database, shapes: Mapping[int, tuple[int, Shape]]) -> None:

@@ -162,6 +162,7 @@ def _style(text: bytes) -> _Style:
     return _Style(digits, zone[0], int(10 ** (9 - digits)))
 
 
+@lru_cache(maxsize=1_000)
 def _nanoseconds(text: bytes, style: _Style) -> int | None:
     """Return a time; None where it is none or is written in another style."""
     try:

@@ -11,9 +11,10 @@ An event that has more than the specification gives it is kept whole.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -107,22 +108,35 @@ def read_form(text: bytes) -> Form:
     return msgspec.msgpack.decode(text, type=Form)
 
 
-def packed_content(raw: bytes) -> bytes:
-    """Return the bytes of a content as they are kept."""
-    return _deflated(raw, _WORDS)
+def packed_contents(texts: Sequence[bytes]) -> bytes:
+    """Return contents that came together as they are kept."""
+    return _deflated(msgspec.msgpack.encode(texts), _WORDS)
 
 
-def content_of(kept: bytes) -> bytes:
-    """Return a content from the bytes that were kept."""
-    return _inflated(kept, _WORDS)
-
-
-def checked_content(key: int, kept: bytes) -> bytes:
-    """Return a content from the bytes that were kept; DamagedError where it has another key than this."""
-    content = content_of(kept)
-    if hash63(content) != key:
+def content_in(key: int, kept: bytes | None, place: int) -> bytes:
+    """Return one of the contents that were kept together; DamagedError where it is not that of the key."""
+    if kept is None:
+        raise DamagedError("the content of a facet is not there")
+    found = contents_in(bytes(kept))[place : place + 1]
+    if not found or hash63(found[0]) != key:
         raise DamagedError(f"content {key} is another one than was written")
-    return content
+    return found[0]
+
+
+@lru_cache(maxsize=200)
+def contents_in(kept: bytes) -> tuple[bytes, ...]:
+    """Return the contents that were kept together."""
+    return msgspec.msgpack.decode(_inflated(kept, _WORDS), type=tuple[bytes, ...])
+
+
+def packed_text(raw: bytes, known: bytes = b"") -> bytes:
+    """Return a text that stands alone as it is kept; `known` is one that it is likely to repeat."""
+    return _deflated(raw, (_WORDS + known)[-_FARTHEST:])
+
+
+def text_of(kept: bytes, known: bytes = b"") -> bytes:
+    """Return such a text from what was kept."""
+    return _inflated(kept, (_WORDS + known)[-_FARTHEST:])
 
 
 def packed_rest(time_text: str, time: int, holes: list[bytes | int], sample: bytes, runs: Runs) -> bytes:

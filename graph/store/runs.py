@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 
@@ -84,21 +85,23 @@ def merge(
     """
     if run is None:
         run = Run(number, job, when, when)
-    elif when < run.first_time:
-        run = replace(run, first_time=when)
+    news: dict[str, Any] = {}
+    if when < run.first_time:
+        news["first_time"] = when
     if (when, job) > (run.job_time, run.job):
-        run = replace(run, job=job, job_time=when)
+        news |= {"job": job, "job_time": when}
     if parent is not None and _is_later_parent(run, parent, when, id_of):
-        run = replace(run, parent=parent, parent_time=when)
+        news |= {"parent": parent, "parent_time": when}
     if said.error and (run.error_time is None or (when, said.error) > (run.error_time, run.error or "")):
-        run = replace(run, error=said.error, error_time=when)
+        news |= {"error": said.error, "error_time": when}
     if said.window is not None and not run.window:
-        run = replace(run, window=True)
+        news["window"] = True
     said_now = {one.entity: (when, one.body) for one in observed if one.kind is Observed.STATISTICS}
     if said_now:
         later = {key: max(told, run.wrote.get(key, told)) for key, told in said_now.items()}
-        run = replace(run, wrote={**run.wrote, **later})
-    return _with_state(run, said.event_type, when)
+        news["wrote"] = {**run.wrote, **later}
+    news |= _state(run, said.event_type, when)
+    return replace(run, **news) if news else run
 
 
 def packed_amounts(run: Run) -> bytes | None:
@@ -132,12 +135,13 @@ def _is_later_parent(run: Run, parent: int, when: int, id_of: Callable[[int], by
     return when == run.parent_time and parent != run.parent and id_of(parent) > id_of(run.parent)
 
 
-def _with_state(run: Run, event_type: str, when: int) -> Run:
+def _state(run: Run, event_type: str, when: int) -> dict[str, Any]:
+    """Return what an event changes about the state of a run."""
     end = _TERMINAL.get(event_type)
     if end is None:
         earlier = run.started_at is None or when < run.started_at
-        return replace(run, started_at=when) if earlier else run
+        return {"started_at": when} if earlier else {}
     known = run.ended_at
     if known is None or (when, STATES.index(end)) > (known, STATES.index(run.state)):
-        return replace(run, state=end, ended_at=when)
-    return run
+        return {"state": end, "ended_at": when}
+    return {}

@@ -30,7 +30,7 @@ from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected,
 from graph.store.commands import Command
 from graph.store.database import Database
 from graph.store.history import RunSaying
-from graph.store.log_format import content_of
+from graph.store.log_format import text_of
 from graph.store.retention import Policy, Pruned
 from graph.store.sql_reader import SqlReader
 
@@ -110,11 +110,14 @@ class SqlStore(SqlReader):
     def underived(self, limit: int, *, after: int = -1) -> list[Underived]:
         """See LineageStore."""
         with self._errors():
-            rows = self._db.execute(
-                "SELECT key, sql FROM shape WHERE waiting = 1 AND key > ? ORDER BY key LIMIT ?",
-                (after, limit),
-            )
-            return [Underived(key, content_of(bytes(sql))) for key, sql in rows]
+            return self._log.undisturbed(lambda: self._underived(limit, after))
+
+    def _underived(self, limit: int, after: int) -> list[Underived]:
+        rows = self._db.execute(
+            "SELECT key, sql, form FROM shape WHERE waiting = 1 AND key > ? ORDER BY key LIMIT ?",
+            (after, limit),
+        )
+        return [Underived(key, text_of(bytes(sql), self._log.said_in(form))) for key, sql, form in rows]
 
     def known_columns(self, datasets: Collection[int]) -> dict[int, tuple[str, ...]]:
         """See LineageStore."""

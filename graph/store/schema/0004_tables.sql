@@ -33,8 +33,15 @@ CREATE TABLE accepted (
     seq INTEGER NOT NULL
 );
 
+-- Where the text of each facet is: contents that came with one event are kept together.
 CREATE TABLE content (
     key INTEGER PRIMARY KEY,
+    pack INTEGER NOT NULL,
+    place INTEGER NOT NULL
+);
+CREATE TABLE content_pack (
+    number INTEGER PRIMARY KEY,
+    contents INTEGER NOT NULL,
     body BLOB NOT NULL
 );
 
@@ -48,7 +55,7 @@ CREATE TABLE form (
     declares INTEGER NOT NULL,
     first_time INTEGER NOT NULL,
     last_time INTEGER NOT NULL
-);
+) /* updated in place */;
 CREATE INDEX form_owner ON form (owner);
 
 -- Forms themselves, with what filled the holes first. base: another one that this was packed with.
@@ -124,11 +131,13 @@ CREATE TABLE transformation (
 -- What an event says about lineage, once for all events that say it.
 -- covered: JSON list of the datasets that its lineage facet settles, NULL when it has none.
 -- certain: whether all its SQL was read without doubt, NULL when it has none or it waits to be read.
+-- form: one that had this shape first; `sql` is packed with the contents that it refers to. 0: on its own.
 CREATE TABLE shape (
     key INTEGER PRIMARY KEY,
     owner INTEGER NOT NULL,
     covered TEXT,
     sql BLOB,
+    form INTEGER NOT NULL,
     waiting INTEGER NOT NULL,
     certain INTEGER
 );
@@ -293,7 +302,7 @@ CREATE TABLE facet (
     gone INTEGER NOT NULL,
     contested INTEGER NOT NULL,
     PRIMARY KEY (entity, name)
-) WITHOUT ROWID;
+) WITHOUT ROWID /* updated in place */;
 CREATE INDEX facet_contested ON facet (entity) WHERE contested = 1;
 
 -- The jobs that were ever named above a job, and when: the latest counts, then the greater key.

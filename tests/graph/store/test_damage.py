@@ -37,7 +37,7 @@ def run_sql(store: LineageStore, sql: str, values: Any = ()) -> list[Any]:
     [
         # What a number of an event was, or that there was one, nothing else tells.
         ("event", "rest", "seq", "cut"),
-        *(("content", "body", "key", how) for how in ("cut", "changed", "gone")),
+        *(("content_pack", "body", "number", how) for how in ("cut", "changed", "gone")),
         *(("form_text", "body", "number", how) for how in ("cut", "changed", "gone")),
     ],
 )

@@ -20,9 +20,11 @@ from graph.nodes import dataset as dataset_node
 from graph.nodes import job
 from graph.records import EdgeKind
 from graph.store import LineageStore
+from graph.store._form_texts import form_texts
 from graph.store._replaying import projection
 from graph.store.changes import Rejected
 from graph.store.commands import CommandKind, Label
+from graph.store.log_format import contents_in
 from graph.store.retention import Policy, Pruned
 
 DAY = 86_400
@@ -181,6 +183,8 @@ def rows(store: LineageStore) -> dict[str, list[Any]]:
             listed = [row[1:] for row in listed]
         if table == "derivation":
             listed = [row[:9] for row in listed]
+        if table == "shape":  # with which form its SQL is packed
+            listed = [(*row[:3], row[3] is None, *row[5:]) for row in listed]
         if table == "facet":  # a time at which it was said, of those that do not measure
             listed = [(*row[:2], None if row[3] is not None else row[2], *row[3:]) for row in listed]
         if table in ("query", "query_statement"):  # what a later event of each run has taken back counts not
@@ -358,3 +362,29 @@ def test_a_step_that_fails_removes_nothing(store: LineageStore) -> None:
     assert [run.job_name for run in store.runs()] == ["kept"]
     with pytest.raises(InvalidQueryError, match="give an age, a namespace or a job"):
         prune(store, Policy())
+
+
+def test_nothing_that_was_removed_stays_in_what_the_rest_is_packed_with(store: LineageStore) -> None:
+    """What stays is packed anew: contents that came with what goes, and forms like one that goes."""
+    shared = dataset("shared", schema=schema("kept"))
+    first = [run_event("a", "COMPLETE", 0, job="goes", outputs=[shared, dataset("a", schema=schema("lost"))])]
+    first += [run_event(f"b{each}", "COMPLETE", 60 + each, job="b", outputs=["old"]) for each in range(2)]
+    later = daily(range(18, 30), job="b", inputs=[shared], outputs=[dataset("b", schema=schema("kept"))])
+    put(store, *first)
+    put(store, *later)
+    prune(store, Policy(job=job("ns", "goes")))
+    prune(store, Policy(before=day(28)))
+    assert [json.loads(body) for _, body in store.bodies()] == later
+    db = store._db  # type: ignore[attr-defined]
+    texts = [
+        text for (kept,) in db.execute("SELECT body FROM content_pack") for text in contents_in(bytes(kept))
+    ]
+    assert texts
+    assert not any(b"lost" in text for text in texts)
+    forms = form_texts(db, [number for (number,) in db.execute("SELECT number FROM form_text").fetchall()])
+    assert len(forms) == count(store, "form") > 0
+    assert not any(b"old" in text for text, _ in forms.values())
+    again = run_event("c", "COMPLETE", 30 * DAY, job="b", outputs=["old"])
+    put(store, again)
+    rebuild(store)
+    assert [json.loads(body) for _, body in store.bodies()] == [*later, again]
