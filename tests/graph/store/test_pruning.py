@@ -239,8 +239,9 @@ def test_what_is_left_is_what_the_log_that_is_left_gives(
         give(store, CommandKind.DELETE, dataset_node("ns", "b"))
     planned = prune(store, policy, dry_run=True)
     assert prune(store, policy) == planned
-    assert planned.events > 0
-    assert store.removals()[-1].events == planned.events
+    # Of one job there may be no run that is over and old and does not count.
+    assert planned.events > 0 or (policy.job is not None and policy.before is not None)
+    assert sum(removal.events for removal in store.removals()) == planned.events
     if policy.spares_current:
         assert dump(store)["edges"] == before
     derive(store)
