@@ -301,7 +301,8 @@ def run_key(run_id: str) -> int:
 def run_id_of(kept: bytes) -> str:
     """Return a run id from what was kept."""
     if len(kept) == 16:
-        return str(UUID(bytes=kept))
+        text = kept.hex()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
     return kept[1:].removesuffix(b"\0").decode("utf-8", "surrogatepass")
 
 
