@@ -144,6 +144,6 @@ def dump(store: LineageStore) -> dict[str, Any]:
         "annotations": store.annotations(list(nodes)),
         "heard": store.last_heard([*jobs, *datasets]),
         "columns": store.columns(datasets),
-        "counts": replace(store.counts(), last_ingest=None),
+        "counts": replace(store.counts(), last_ingest=None, underived=0),
         "fields": {key: store.fields(node) for key, node in nodes.items() if node.type is NodeType.DATASET},
     }
