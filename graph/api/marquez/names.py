@@ -15,6 +15,7 @@ _MOST_READINGS = 10_000
 """How many readings of a node id are looked at: one with 140 colons may have as many."""
 
 _LOOKED_UP = 64
+"""How many readings are asked about one by one."""
 
 
 class Asked(NamedTuple):
@@ -77,16 +78,15 @@ def renamed_job(store: LineageStore, namespace: str, name: str) -> Node | None:
 
     None where a job has this very name, or none is meant.
     """
-    if store.lookup(nodes.job(namespace, name)) is not None:
+    dots = [place for place, char in enumerate(name) if char == "." and place > 0][:_LOOKED_UP]
+    if not dots or store.lookup(nodes.job(namespace, name)) is not None:
         return None
-    place = name.find(".")
-    while place > 0:
-        found = store.lookup(nodes.job(namespace, name[place + 1 :]))
-        if found is not None:
-            parent = store.parents([found.key]).get(found.key)
-            if parent is not None and parent.name == name[:place]:
-                return found
-        place = name.find(".", place + 1)
+    readings = {nodes.job(namespace, name[place + 1 :]).key: name[:place] for place in dots}
+    known = store.nodes(readings)
+    parents = store.parents(known)
+    for key, parent in readings.items():
+        if key in parents and parents[key].name == parent and store.lookup(known[key]) is not None:
+            return known[key]
     return None
 
 

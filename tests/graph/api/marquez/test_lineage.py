@@ -116,6 +116,7 @@ def test_a_node_id_is_read_against_known_names(store: LineageStore, namespace: s
         ("run:00000000-0000-4000-8000-000000000001", "not found"),
         ("nonsense", "not found"),
         ("job:" + ":" * 5000, "not found"),
+        ("job:ns:" + "a." * 5000, "not found"),
     ],
 )
 def test_an_unknown_node_is_not_found(store: LineageStore, node_id: str, message: str) -> None:
