@@ -26,8 +26,8 @@ def found(
 ) -> dict[str, Any]:
     """Return datasets and jobs in whose name the text stands: datasets before jobs, both by name.
 
-    With `by_time` those that were heard of last come first. `kind` and `namespace` restrict them, `before` and
-    `after` the time when they were heard of last.
+    With `by_time` those that were heard of last come first. `kind` and `namespace` restrict them, `before`
+    and `after` the time when they were heard of last.
     """
     types = [kind] if kind is not None else [NodeType.DATASET, NodeType.JOB]
     hits = store.catalog.named_like(text, types, namespace)
