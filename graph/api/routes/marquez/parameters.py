@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, Path, Query, Request
 
@@ -26,20 +26,23 @@ WRITTEN: Answers = failing(400, 404, 422, 503)
 _LARGEST = 2**31 - 1
 
 
-class Page:
-    """The part of a list that is asked for: no longer than the server allows."""
+class Page(NamedTuple):
+    """The part of a list that is asked for."""
 
-    def __init__(
-        self,
-        request: Request,
-        limit: Annotated[int, Query(ge=0, le=_LARGEST, description="How many at most.")] = 100,
-        offset: Annotated[int, Query(ge=0, le=_LARGEST, description="Behind how many.")] = 0,
-    ) -> None:
-        self.limit = min(limit, request.app.state.settings.page_limit)
-        self.offset = offset
+    limit: int
+    offset: int
 
 
-Paged = Annotated[Page, Depends()]
+def _page(
+    request: Request,
+    limit: Annotated[int, Query(ge=0, le=_LARGEST, description="How many at most.")] = 100,
+    offset: Annotated[int, Query(ge=0, le=_LARGEST, description="Behind how many.")] = 0,
+) -> Page:
+    """Return what is asked for, no longer than the server allows."""
+    return Page(min(limit, request.app.state.settings.page_limit), offset)
+
+
+Paged = Annotated[Page, Depends(_page)]
 
 
 def moment(name: str, text: str) -> datetime:
