@@ -37,5 +37,5 @@ def test_any_order_gives_the_same_store(seed: int) -> None:
     assert len(dumps[0]["runs"]) > 5
     assert dumps[0]["tests"]
     assert dumps[0]["versions"]
-    assert len(dumps[0]["queries"]) > 3
+    assert dumps[0]["queries"]
     assert any(written.rows for run in dumps[0]["history"] for written in run.wrote.values())
