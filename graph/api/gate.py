@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -224,9 +223,3 @@ def check_namespaces(request: Request, namespaces: set[str]) -> str | None:
 def refuse(request: Request, reason: str) -> None:
     """Record that a route refused a request, or a part of it."""
     _record(request.scope, request.headers, 403, reason)
-
-
-def caller(request: Request) -> str:
-    """Return the name of the token of a request, "" where none is needed."""
-    token: Any = request.scope["caller"]
-    return "" if token is None else str(token.name)

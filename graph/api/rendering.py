@@ -1,4 +1,4 @@
-"""JSON out: one encoding of values and times, and the one shape of errors.
+"""JSON out: one encoding of values, and the one shape of errors.
 
 An error is `{"code": 404, "message": "..."}`, as Marquez answers; where several things are wrong with a
 request `errors` lists them.
@@ -7,7 +7,6 @@ request `errors` lists them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -27,10 +26,3 @@ def error_response(
     if errors:
         content["errors"] = list(errors)
     return json_response(content, code, headers)
-
-
-def time_text(time: datetime | None) -> str | None:
-    """Return a time as RFC 3339 in UTC with milliseconds; None stays None."""
-    if time is None:
-        return None
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from graph.api.openapi import failing
-from graph.api.rendering import json_response, time_text
+from graph.api.rendering import json_response
 from graph.api.stores import Stores
+from graph.questions.asked import time_text
 from graph.store.access import AuditRecord
 
 router = APIRouter(prefix="/api/v2", tags=["access"])
