@@ -115,7 +115,8 @@ def serving(*arguments: str, **environment: str) -> Iterator[ServeProcess]:
     """Run the command until it answers, and stop it in the end."""
     served = ServeProcess(*arguments, **environment)
     try:
-        wait_for(served.url)
+        own = arguments[arguments.index("--certificate") + 1] if "--certificate" in arguments else True
+        wait_for(served.url, own)
         yield served
     finally:
         served.stop()
@@ -123,10 +124,10 @@ def serving(*arguments: str, **environment: str) -> Iterator[ServeProcess]:
         served.process.stderr.close()
 
 
-def wait_for(url: str) -> None:
+def wait_for(url: str, verify: str | bool = True) -> None:
     for _ in range(300):
         try:
-            assert requests.get(f"{url}/ping", timeout=5).text == "pong\n"
+            assert requests.get(f"{url}/ping", timeout=5, verify=verify).text == "pong\n"
             return
         except requests.ConnectionError:
             threading.Event().wait(0.1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -133,3 +135,33 @@ def test_who_says_so_in_words_gets_an_open_server(tmp_path: Path) -> None:
     with serving("--host", "0.0.0.0", "--access", "none", "--store", store) as served:
         url = served.url.replace("0.0.0.0", "127.0.0.1")
         assert requests.post(f"{url}/api/v1/lineage", json=event(), timeout=20).status_code == 201
+
+
+def test_a_server_with_a_certificate_is_asked_where_that_is_trusted(tmp_path: Path) -> None:
+    """By the command: refused by default, answered where LINEAGE_CA names who vouches for it."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs the openssl command to make a certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    asked = (
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run(
+        [openssl, *asked.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True
+    )
+    store = ("--store", str(tmp_path / "lineage.db"))
+
+    with serving(*store, "--certificate", str(certificate), "--key", str(key)) as served:
+        assert served.url.startswith("https://")
+        answer = requests.post(
+            f"{served.url}/api/v1/lineage", json=event(), verify=str(certificate), timeout=20
+        )
+        assert answer.status_code == 201
+        words = [*LINEAGE, "upstream", "gold.load", "--json", "--store", served.url]
+        refused = subprocess.run(words, capture_output=True, text=True, timeout=60)
+        trusted = {**os.environ, "LINEAGE_CA": str(certificate)}
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=trusted)
+
+    assert (refused.returncode, "cannot be reached" in refused.stderr) == (3, True)
+    assert done.returncode == 0, done.stderr
+    assert [node["distance"] for node in json.loads(done.stdout)["nodes"]] == [0, 1, 1]
