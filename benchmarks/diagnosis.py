@@ -6,28 +6,30 @@ all of `diagnose_metric`: trace, past, facts and suspects.
 
 from __future__ import annotations
 
+import json
 import random
-import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from graph import nodes, open_store
+from graph.ingest import ingest
 from graph.queries import diagnose_metric, upstream
 from graph.queries.diagnosis.tracing import trace
 from graph.queries.draft import Draft
-from graph.records import EdgeKind
 from graph.store import LineageStore
-from graph.store.history import Observed
-from graph.store.runs import run_key
 
 LAYERS, FIELDS, RUNS = 12, 12, 12
-DAY = 86_400 * 10**9
-_LISTED = 1
+_FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+_PRODUCER = {"_producer": "https://example.com/bench", "_schemaURL": "https://example.com/facet"}
+_EVENT = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 
 
 def _table(layer: int, place: int) -> nodes.Node:
@@ -39,76 +41,55 @@ def _column(layer: int, place: int, column: int) -> nodes.Node:
 
 
 def load(path: Path, width: int) -> int:
-    """Write layers of tables, each with a job and its daily runs, and return how many nodes there are."""
-    open_store(path).close()
+    """Take in layers of tables, each with a job and its daily runs, and return how many nodes there are."""
     pick = random.Random(width)
-    with sqlite3.connect(path) as database:
-        count = 0
+    with closing(open_store(path)) as store:
         for layer in range(LAYERS):
-            for place in range(width):
-                sources = sorted({pick.randrange(width) for _ in range(pick.randint(1, 2))}) if layer else []
-                count += _load_table(database, pick, layer, place, sources)
-        database.execute("INSERT INTO latest VALUES (0, ?)", ((RUNS + 1) * DAY,))
-    database.close()
-    return count
+            ingest(store, _runs_of(layer, width, pick))
+        held = store.counts()
+    return held.datasets + held.fields + held.jobs
 
 
-def _load_table(
-    database: sqlite3.Connection, pick: random.Random, layer: int, place: int, sources: list[int]
-) -> int:
-    table, job = _table(layer, place), nodes.job("bench", f"job{layer}.{place}")
-    columns = [_column(layer, place, number) for number in range(FIELDS)]
-    database.executemany(
-        "INSERT INTO node (key, type, namespace, name, reversed, named) VALUES (?, ?, ?, ?, ?, 1)",
-        [(n.key, type_, n.namespace, n.name, n.name[::-1]) for n, type_ in ((table, 1), (job, 3))],
-    )
-    database.executemany(
-        "INSERT INTO node (key, type, dataset, field, named) VALUES (?, 2, ?, ?, 2)",
-        [(column.key, table.key, column.field) for column in columns],
-    )
-    edges = {(int(EdgeKind.WRITES), job.key, table.key)}
-    for source in sources:
-        edges.add((int(EdgeKind.FEEDS), _table(layer - 1, source).key, table.key))
-        for column in columns:
-            origin = _column(layer - 1, source, pick.randrange(FIELDS))
-            edges.add((int(EdgeKind.FIELD), origin.key, column.key))
-    database.executemany(
-        "INSERT INTO edge (kind, source, target, owner, transformation, origin)"
-        " SELECT ?, s.number, t.number, o.number, 0, 0 FROM node AS s, node AS t, node AS o"
-        " WHERE s.key = ? AND t.key = ? AND o.key = ?",
-        [(*edge, job.key) for edge in edges],
-    )
-    shape = job.key
-    database.execute("INSERT INTO shape (key, owner, waiting) VALUES (?, ?, 0)", (shape, job.key))
-    database.execute("INSERT INTO shape_set VALUES (?, ?)", (shape, shape))
-    database.execute(
-        "INSERT INTO shape_edge VALUES (?, ?, ?, ?, ?, 0, 0)",
-        (shape, _LISTED, int(EdgeKind.WRITES), job.key, table.key),
-    )
-    _load_runs(database, pick, table.key, job.key)
-    return 2 + len(columns)
+def _runs_of(layer: int, width: int, pick: random.Random) -> Iterator[bytes]:
+    for place in range(width):
+        sources = sorted({pick.randrange(width) for _ in range(pick.randint(1, 2))}) if layer else []
+        output = _output(layer, place, sources, pick)
+        for day in range(RUNS):
+            began = _FIRST_DAY + timedelta(days=day, seconds=pick.randrange(8_640))
+            ended = began + timedelta(seconds=pick.randrange(50, 60))
+            run = str(UUID(int=pick.getrandbits(128), version=4))
+            counted = {"outputStatistics": {**_PRODUCER, "rowCount": pick.randrange(900, 1100)}}
+            for type_, at in (("START", began), ("COMPLETE", ended)):
+                event = {
+                    "eventType": type_,
+                    "eventTime": at.isoformat(),
+                    "producer": _PRODUCER["_producer"],
+                    "schemaURL": _EVENT,
+                    "run": {"runId": run},
+                    "job": {"namespace": "bench", "name": f"job{layer}.{place}"},
+                    "inputs": [_named(layer - 1, source) for source in sources],
+                    "outputs": [output | {"outputFacets": counted}] if type_ == "COMPLETE" else [],
+                }
+                yield json.dumps(event).encode()
 
 
-def _load_runs(database: sqlite3.Connection, pick: random.Random, table: int, job: int) -> None:
-    rows = []
-    for day in range(1, RUNS + 1):
-        begin = day * DAY + pick.randrange(DAY // 10)
-        run_id = f"{job}-{day}"
-        rows.append((run_key(run_id), run_id, begin, begin + pick.randrange(50, 60) * 10**9))
-    database.executemany(
-        "INSERT INTO run (key, run_id, job, job_time, first_time, state, started_at, ended_at,"
-        " is_window)"
-        f" VALUES (?, ?, {job}, 0, ?, 'COMPLETE', ?, ?, 0)",
-        [(key, run_id, begin, begin, end) for key, run_id, begin, end in rows],
-    )
-    database.executemany(
-        f"INSERT INTO job_run VALUES (?, {job}, ?, ?, 1, 1, {job})",
-        [(key, key, begin) for key, _, begin, _ in rows],
-    )
-    database.executemany(
-        f"INSERT INTO observation VALUES (?, {table}, {int(Observed.STATISTICS)}, ?, ?)",
-        [(key, end, f"[{pick.randrange(900, 1100)},null]".encode()) for key, _, _, end in rows],
-    )
+def _output(layer: int, place: int, sources: list[int], pick: random.Random) -> dict[str, Any]:
+    schema = {**_PRODUCER, "fields": [{"name": f"column{n}", "type": "INTEGER"} for n in range(FIELDS)]}
+    made = {
+        f"column{n}": {
+            "inputFields": [
+                {**_named(layer - 1, source), "field": f"column{pick.randrange(FIELDS)}"}
+                for source in sources
+            ]
+        }
+        for n in range(FIELDS)
+    }
+    facets = {"schema": schema} | ({"columnLineage": {**_PRODUCER, "fields": made}} if sources else {})
+    return {**_named(layer, place), "facets": facets}
+
+
+def _named(layer: int, place: int) -> dict[str, Any]:
+    return {"namespace": "bench", "name": f"layer{layer}.table{place}"}
 
 
 def _traced(store: LineageStore, node: nodes.Node) -> object:
