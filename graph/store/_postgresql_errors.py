@@ -61,6 +61,7 @@ _BY_WORDS = (
     ("starting up", _STARTING),
     ("shutting down", _STARTING),
     ("not yet accepting", _STARTING),
+    ("in recovery mode", _STARTING),
     ("database ", _NO_DATABASE),
     ("server closed the connection", LOST),
     ("connection is closed", LOST),

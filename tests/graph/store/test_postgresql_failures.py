@@ -22,6 +22,7 @@ from graph import open_store
 from graph.errors import StoreError
 from graph.ingest import IngestCounts, ingest
 from graph.store import LineageStore
+from graph.store._postgresql_errors import store_error
 
 EVENT = run_event("r", "COMPLETE", 0, inputs=["a"], outputs=["b"])
 
@@ -251,3 +252,9 @@ def test_a_server_that_was_stopped_is_told_and_the_store_is_as_it_was(new_schema
         for question in (store.counts, lambda: put(store, EVENT), store.counts):
             with pytest.raises(StoreError, match=r"cannot be reached|was lost|starting or stopping"):
                 question()
+
+
+@pytest.mark.parametrize("state", ["starting up", "shutting down", "in recovery mode"])
+def test_a_server_that_is_not_ready_is_not_taken_for_one_without_the_database(state: str) -> None:
+    error = psycopg.OperationalError(f"connection failed: FATAL: the database system is {state}")
+    assert "starting or stopping" in str(store_error("here", error))
