@@ -64,9 +64,7 @@ def _version(job: int, said: list[_Said], names: Mapping[int, Node]) -> JobVersi
 def _said_by_runs(known: Known, log: LogReader, job: int) -> Iterator[_Said]:
     said = _runs(known, job)
     ends = _ends_of_sets(known.db, {shapes for *_, shapes in said})
-    locations = (
-        locations_of(known, log, [run.number for _, run, _ in said]) if _tells_place(known, job) else {}
-    )
+    locations = locations_of(known, log, [run for _, run, _ in said]) if _tells_place(known, job) else {}
     for run_id, run, shapes in said:
         # A run that has just begun says nothing of what it will do.
         if run.claims_outputs and (any(ends[shapes]) or run.state is RunState.COMPLETE):

@@ -36,7 +36,7 @@ def details_of(known: Known, log: LogReader, run_ids: Collection[str]) -> dict[s
         for dataset in ends[run.number][0]
     ]
     found = found_by(known, log, readers)
-    locations = locations_of(known, log, [run.number for run in runs.values()])
+    locations = locations_of(known, log, runs.values())
     return {
         run_id: _details(run, run_id, said[run_id], ends[run.number], names, found, locations.get(run.number))
         for run_id, run in runs.items()

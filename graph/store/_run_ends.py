@@ -67,18 +67,21 @@ def ends_of_shapes(db: Database, shapes: Collection[int]) -> dict[int, tuple[set
     }
 
 
-def locations_of(known: Known, log: LogReader, runs: Collection[int]) -> dict[int, str]:
-    """Return by number the URL of the code that each run tells last; those that tell none are left out."""
+def locations_of(known: Known, log: LogReader, runs: Collection[Run]) -> dict[int, str]:
+    """Return by number the URL of its job's code that each run tells last, of those that tell one."""
+    jobs = {run.number: run.job for run in runs}
     rows = known.db.execute(
-        "SELECT e.run, e.event_time, m.said FROM each_key(?) AS k"
+        "SELECT e.run, f.owner, e.event_time, m.said FROM each_key(?) AS k"
         " CROSS JOIN event AS e ON e.run = k.value AND e.event_time <= ?"
         " CROSS JOIN form AS f ON f.number = e.form"
         " CROSS JOIN form_entity AS m ON m.entity = f.owner AND m.form = f.number"
         f" AND m.role = {int(Role.JOB)} AND m.said IS NOT NULL",
-        (list(runs), known.until),
+        (list(jobs), known.until),
     ).fetchall()
     latest: dict[int, tuple[int, int]] = {}
-    for number, time, content in rows:
+    for number, owner, time, content in rows:
+        if owner != jobs[number]:
+            continue
         latest[number] = max((time, content), latest.get(number, (time, content)))
     urls = urls_in(log, {content for _, content in latest.values()})
     return {number: url for number, (_, content) in latest.items() if (url := urls[content]) is not None}
