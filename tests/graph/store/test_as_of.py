@@ -53,7 +53,7 @@ def without_schemas(event: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(8), *(pytest.param(n, marks=pytest.mark.slow) for n in range(8, 100))]
+    "seed", [*range(8), *(pytest.param(n, marks=pytest.mark.slow) for n in range(8, 40))]
 )
 def test_as_of_shows_what_a_store_shows_that_had_the_events_until_then_alone(seed: int) -> None:
     """Late events, ties, windows of services and runs that go on after the time are among them."""
