@@ -14,6 +14,7 @@ import sql_cases
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from made_sql import Statement, statements
+from yardstick import million_additions
 
 from lineage import _guard
 from lineage.redaction import mask_sql
@@ -126,7 +127,8 @@ def test_a_broken_statement_is_answered_in_time(sql: str, dialect: str | None) -
     with interrupted(5 * HERE_SECONDS):
         found = extract(sql, dialect=dialect, schema={"raw.orders": ["id", "amount"]}, default_schema="raw")
 
-    assert time.process_time() - started < HERE_SECONDS
+    spent = time.process_time() - started
+    assert spent < HERE_SECONDS or spent < 20 * HERE_SECONDS * million_additions()
     assert _guard.faults.total() == faults
     event("understood" if not found.problems else "in doubt" if found.inputs or found.outputs else "nothing")
 
