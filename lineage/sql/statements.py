@@ -191,7 +191,9 @@ def _sources(node: Node, dialect: str | None) -> list[Table]:
 
 
 def _load(node: exp.LoadData, dialect: str | None) -> Plan:
-    target, path = table_of(node.this), node.args["inpath"]
+    target, path = table_of(node.this), node.args.get("inpath")
+    if path is None:
+        return Plan("LOAD DATA", opaque="it names no file")
     file = file_table(path.name)
     return Plan("LOAD DATA", [file], [target] if target else [], copied(file, target))
 
