@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from graph.api.marquez import names, namespaces
+from graph.api.marquez import changing, names, namespaces
 from graph.api.marquez.column_sources import by_target, input_fields
 from graph.api.marquez.facets import (
     DatasetType,
@@ -54,32 +54,30 @@ def one(store: LineageStore, namespace: str, name: str) -> dict[str, Any]:
 
 def hide(store: LineageStore, namespace: str, name: str) -> dict[str, Any]:
     """Delete a dataset and return it as it was."""
-    before = one(store, namespace, name)
-    give(store, CommandKind.DELETE, names.dataset(store, namespace, name))
-    return before
+    return changing.hide(store, names.dataset(store, namespace, name), shown)
 
 
 def tag(store: LineageStore, kind: CommandKind, namespace: str, name: str, tag: str) -> dict[str, Any]:
     """Give a dataset a tag, or take it, and return the dataset."""
-    give(store, kind, names.dataset(store, namespace, name), tag)
-    return one(store, namespace, name)
+    return changing.tag(store, kind, names.dataset(store, namespace, name), tag, shown)
 
 
 def tag_field(
     store: LineageStore, kind: CommandKind, namespace: str, name: str, field: str, tag: str
 ) -> dict[str, Any]:
     """Give a field a tag, or take it, in capital letters as Marquez does, and return the dataset."""
-    node = names.field(store, names.dataset(store, namespace, name), field)
+    holder = names.dataset(store, namespace, name)
+    node = names.field(store, holder, field)
     given = tag.upper()
     if kind is CommandKind.UNTAG:
         # A tag that an event gave may be written in another way.
-        facets = store.catalog.facets([names.dataset(store, namespace, name).key], ("tags",))
+        facets = store.catalog.facets([holder.key], ("tags",))
         known = {one for each in facets.values() for one in tags_by_field(each, ()).get(field, ())}
         for one_tag in known:
             if one_tag != given and one_tag.upper() == given:
                 give(store, kind, node, one_tag)
     give(store, kind, node, given)
-    return one(store, namespace, name)
+    return shown(store, [(holder.key, holder)])[0]
 
 
 def shown(store: LineageStore, entries: Sequence[tuple[int, Node]]) -> list[dict[str, Any]]:

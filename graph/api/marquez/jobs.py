@@ -11,11 +11,10 @@ from uuid import UUID, uuid5
 import msgspec
 
 from graph.api.errors import ApiError
-from graph.api.marquez import names, runs
+from graph.api.marquez import changing, names, runs
 from graph.api.marquez.facets import CodeLocation, Documentation, JobType, Texts, said
 from graph.api.marquez.tags import tags_by_field
 from graph.api.marquez.times import instant
-from graph.ingest import give
 from graph.nodes import Node
 from graph.records import Direction, EdgeKind, RunState
 from graph.store.base import LineageStore
@@ -58,15 +57,12 @@ def one(store: LineageStore, namespace: str, name: str) -> dict[str, Any]:
 
 def hide(store: LineageStore, namespace: str, name: str) -> dict[str, Any]:
     """Delete a job and return it as it was."""
-    before = one(store, namespace, name)
-    give(store, CommandKind.DELETE, names.job(store, namespace, name))
-    return before
+    return changing.hide(store, names.job(store, namespace, name), shown)
 
 
 def tag(store: LineageStore, kind: CommandKind, namespace: str, name: str, tag: str) -> dict[str, Any]:
     """Give a job a tag, or take it, and return the job."""
-    give(store, kind, names.job(store, namespace, name), tag)
-    return one(store, namespace, name)
+    return changing.tag(store, kind, names.job(store, namespace, name), tag, shown)
 
 
 def shown(store: LineageStore, entries: Sequence[tuple[int, Node]]) -> list[dict[str, Any]]:
