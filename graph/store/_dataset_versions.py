@@ -37,7 +37,8 @@ def versions_of(known: Known, log: LogReader, dataset: int, offset: int, limit: 
     if not made[offset:]:
         return []
     page = made[offset : offset + limit]
-    found = [_version(known, log, dataset, each) for each in with_said(known, log, dataset, page)]
+    node = nodes(known.db, [dataset])[dataset]
+    found = [_version(node, dataset, each) for each in with_said(known, log, dataset, page)]
     return _with_schemas(known, log, dataset, found, offset)
 
 
@@ -147,9 +148,8 @@ def _of_output(said: RunSaid, dataset: int) -> DatasetSaid:
     return said.outputs.get(dataset) or DatasetSaid()
 
 
-def _version(known: Known, log: LogReader, dataset: int, of: _Said) -> DatasetVersion:
+def _version(node: Node, dataset: int, of: _Said) -> DatasetVersion:
     made, said = of
-    node = nodes(known.db, [dataset])[dataset]
     schema = said.facets.get("schema")
     if isinstance(made, Declared):
         id_, time, run_id, job = made.id, made.first_time, None, None

@@ -46,11 +46,12 @@ def sweep(
     unpack_sql(db, found.gone, log)
     _drop_forms(db, found)
     _drop_sets(db, taken)
-    _drop_queries(db, found, taken)
+    silent = found.owners - _with_forms(db, found.owners)
+    _drop_queries(db, silent, taken)
     changed = _write_facets(db, found)
     _write_measured(db, found, taken, since)
     _write_parents(db, found, since)
-    _refresh(db, found, taken, memory)
+    _refresh(db, silent, found, taken, memory)
     changed.schemas |= _write_nodes(db, found)
     _write_aliases(db, found)
     _drop_commands(db, found)
@@ -123,9 +124,8 @@ def _drop_sets(db: Database, taken: Taken) -> None:
     db.executemany("DELETE FROM shape_set WHERE shapes = ?", [(key,) for key in unused])
 
 
-def _drop_queries(db: Database, found: Remains, taken: Taken) -> None:
+def _drop_queries(db: Database, silent: Collection[int], taken: Taken) -> None:
     """Remove the kinds of queries that no run has, and all those of jobs that are gone."""
-    silent = found.owners - _with_forms(db, found.owners)
     of_gone = db.execute(
         "SELECT key FROM query WHERE job IN (SELECT value FROM each_key(?) AS k)", (list(silent),)
     )
@@ -201,9 +201,8 @@ def _write_parents(db: Database, found: Remains, since: Sequence[Changes]) -> No
     put_parents(db, since)
 
 
-def _refresh(db: Database, found: Remains, taken: Taken, memory: Memory) -> None:
+def _refresh(db: Database, silent: set[int], found: Remains, taken: Taken, memory: Memory) -> None:
     """Remove the edges of owners that say nothing any more; bring up to date who declares them."""
-    silent = found.owners - _with_forms(db, found.owners)
     refresh(db, silent | _with_forms(db, taken.owners | found.owners, "f.declares = 1"), memory)
     db.executemany("DELETE FROM projected WHERE owner = ?", [(owner,) for owner in silent])
 
