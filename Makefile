@@ -22,7 +22,7 @@ test: .venv/.all ## run the tests, but for the slow ones
 	$(BIN)/python -m pytest -q -n $(PROCESSES) $(ARGS)
 
 test-slow: .venv/.all ## run the slow tests only
-	$(BIN)/python -m pytest -q -m slow -n $(PROCESSES) $(ARGS)
+	$(BIN)/python -m pytest -q -m slow -n $(PROCESSES) --dist worksteal $(ARGS)
 
 test-oldest: .venv-oldest/.all ## run the tests with the oldest dependencies we accept
 	.venv-oldest/bin/python -m pytest -q -n $(PROCESSES) $(ARGS)
