@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -43,6 +44,16 @@ class Metrics:
         )
         if SEVERAL not in os.environ:
             ProcessCollector(registry=self._registry)
+        self._answered = lru_cache(maxsize=1_000)(self._counters)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        requests, durations = self._answered(method, route, status)
+        requests.inc()
+        durations.observe(seconds)
+
+    def _counters(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self.requests.labels(method, route, status), self.seconds.labels(method, route)
 
     def text(self) -> bytes:
         """Return all counts in Prometheus' text format; of several workers, those of all of them."""

@@ -50,9 +50,8 @@ class Observed:
             await self.app(scope, receive, watched)
         finally:
             seconds = time.perf_counter() - start
-            method, route = scope["method"], _route(scope)
-            self.metrics.requests.labels(method, route, status).inc()
-            self.metrics.seconds.labels(method, route).observe(seconds)
+            method = scope["method"]
+            self.metrics.answered(method, _route(scope), status, seconds)
             if logger.isEnabledFor(logging.INFO):
                 line = {"method": method, "path": scope["path"], "status": status}
                 line |= {"durationMs": round(seconds * 1000, 3), "client": (scope.get("client") or [None])[0]}

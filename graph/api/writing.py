@@ -6,7 +6,7 @@ A busy server pays for one commit per batch, an idle one does not wait. What a c
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -45,7 +45,6 @@ class Writer:
         told: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(bodies, told))
         self._metrics.waiting.inc()
-        told.add_done_callback(lambda _: self._metrics.waiting.dec())
         if self._turns is None or self._turns.done():
             self._turns = asyncio.create_task(self._take_turns())
         return await told
@@ -63,6 +62,7 @@ class Writer:
                 turn.append(self._waiting.popleft())
                 size += len(turn[-1].bodies)
             await self._write(turn)
+            self._metrics.waiting.dec(len(turn))
 
     async def _write(self, turn: Sequence[_Waiting]) -> None:
         bodies = list(chain.from_iterable(waiting.bodies for waiting in turn))
@@ -90,5 +90,5 @@ class Writer:
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
             self._metrics.commits.inc()
-        for outcome in outcomes:
-            self._metrics.events.labels(outcome.status.value).inc()
+        for status, count in Counter(outcome.status for outcome in outcomes).items():
+            self._metrics.events.labels(status.value).inc(count)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
@@ -24,15 +23,13 @@ _HEX = rb"(?:[0-9a-f]{2}){8,64}"
 _VARIABLE = re.compile(rb'[":#,\[ ](?:(%s)|(%s)|(%s)|(%s))(?=[",}\]\0 ]|$)' % (_UUID, _TIME, _INT, _HEX))
 
 
-class _Kind(Enum):
-    UUID = re.compile(_UUID)
-    TIME = re.compile(_TIME)
-    INT = re.compile(_INT)
-    HEX = re.compile(_HEX)
+_IS_UUID, _IS_TIME, _IS_INT, _IS_HEX = 1, 2, 3, 4
+"""Kinds of variables: the groups of `_VARIABLE`."""
 
-
-_KINDS = (_Kind.UUID, _Kind.TIME, _Kind.INT, _Kind.HEX)
-"""In the order of the groups of `_VARIABLE`."""
+_MATCHES = {
+    kind: re.compile(text).match
+    for kind, text in ((_IS_UUID, _UUID), (_IS_TIME, _TIME), (_IS_INT, _INT), (_IS_HEX, _HEX))
+}
 
 _RAW, _OWN, _PARENT, _EARLIER = 0, 1, 2, 3
 """How the id of a run is kept: itself, as that of the run, of the run above it, as one before it."""
@@ -66,7 +63,7 @@ class _Variable:
     """
 
     text: bytes
-    kind: _Kind
+    kind: int
     length: int
     style: _Style
     step: int | None
@@ -122,18 +119,18 @@ def _pattern(sample: bytes) -> _Pattern:
     literals, variables = [], []
     end, before = 0, None
     for found in _VARIABLE.finditer(sample):
-        group = found.lastindex or 1
-        kind, text = _KINDS[group - 1], found[group]
+        kind = found.lastindex or _IS_UUID
+        text = found[kind]
         style, step = _NO_STYLE, None
-        if kind is _Kind.TIME:
+        if kind == _IS_TIME:
             style = _style(text)
             when = _nanoseconds(text, style)
             if when is None:  # such as the 31st of February
                 continue
             step = None if before is None else when // style.unit - before // style.unit
             before = when
-        literals.append(sample[end : found.start(group)])
-        variables.append(_Variable(text, kind, 0 if kind is _Kind.INT else len(text), style, step))
+        literals.append(sample[end : found.start(kind)])
+        variables.append(_Variable(text, kind, 0 if kind == _IS_INT else len(text), style, step))
         end = found.end()
     return _Pattern([*literals, sample[end:]], variables)
 
@@ -145,13 +142,14 @@ def _split(text: bytes, pattern: _Pattern) -> list[bytes] | None:
     end = len(pattern.literals[0])
     found = []
     for like, literal in zip(pattern.variables, pattern.literals[1:], strict=True):
-        match = like.kind.value.match(text, end)
+        match = _MATCHES[like.kind](text, end)
         if match is None or (like.length and match.end() - end != like.length):
             return None
         found.append(match[0])
-        if not text.startswith(literal, match.end()):
+        end = match.end()
+        if not text.startswith(literal, end):
             return None
-        end = match.end() + len(literal)
+        end += len(literal)
     return found if end == len(text) else None
 
 
@@ -189,11 +187,11 @@ class _Writing:
 
     def put(self, text: bytes, like: _Variable) -> bool:
         """Write a variable; tell whether that could be done."""
-        if like.kind is _Kind.INT:
+        if like.kind == _IS_INT:
             put_number(self.packed, 0 if text == like.text else int(text) + 1)
-        elif like.kind is _Kind.UUID:
+        elif like.kind == _IS_UUID:
             self._uuid(text)
-        elif like.kind is _Kind.HEX:
+        elif like.kind == _IS_HEX:
             self.packed += bytes.fromhex(text.decode())
         else:
             when = _nanoseconds(text, like.style)
@@ -235,12 +233,12 @@ class _Reading:
 
     def take(self, like: _Variable) -> bytes:
         """Return the next variable."""
-        if like.kind is _Kind.INT:
+        if like.kind == _IS_INT:
             number = self._number()
             return like.text if number == 0 else b"%d" % (number - 1)
-        if like.kind is _Kind.UUID:
+        if like.kind == _IS_UUID:
             return self._uuid()
-        if like.kind is _Kind.HEX:
+        if like.kind == _IS_HEX:
             return self._bytes(like.length // 2).hex().encode()
         step = signed(self._number())
         unit = like.style.unit
