@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import pytest
 from lineage.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = {"docs/dbt.md": ROOT / "tests" / "fixtures" / "dbt" / "shop"}
+"""Where the reader of a page stands; of the others, in an empty folder."""
 TAUGHT = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WRITTEN = [*TAUGHT, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md"]
 
@@ -130,6 +133,9 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_example_runs_and_prints_what_it_shows(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if named(path) in FOLDERS:
+        shutil.copytree(FOLDERS[named(path)], ".", dirs_exist_ok=True)
+        monkeypatch.setenv("SHOP_HOME", str(Path.cwd()))
     module = ModuleType(path.stem.lower().replace("-", "_"))
     monkeypatch.setitem(sys.modules, module.__name__, module)
 

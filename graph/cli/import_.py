@@ -21,14 +21,24 @@ from graph.ingest import IngestCounts, apply_bodies
 from graph.store import open_store
 from graph.store.base import LineageStore
 
-ImporterName = Annotated[str, typer.Argument(metavar="NAME", help="What is imported from: marquez.")]
-Source = Annotated[str, typer.Argument(metavar="SOURCE", help="Where it is, such as http://localhost:5000.")]
+ImporterName = Annotated[str, typer.Argument(metavar="NAME", help="What is imported from: dbt or marquez.")]
+Source = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="Where it is: dbt's target folder, http://localhost:5000.")
+]
 Since = Annotated[
     str | None,
     typer.Option(
         "--since",
         metavar="TIME",
         help="Only events from this time on (RFC 3339, or so long ago: 7d): earlier ones are in the store.",
+    ),
+]
+Namespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace",
+        metavar="NAMESPACE",
+        help="The namespace of the datasets, where the source does not say it: postgres://host:5432.",
     ),
 ]
 Token = Annotated[
@@ -55,6 +65,7 @@ def import_(
     name: ImporterName,
     source: Source,
     since: Since = None,
+    namespace: Namespace = None,
     token: Token = None,
     ca_file: CaFile = None,
     timeout: Timeout = 60.0,
@@ -74,6 +85,7 @@ def import_(
         events = importer(
             source,
             since=began,
+            namespace=namespace,
             token=token,
             ca_file=None if ca_file is None else str(ca_file),
             timeout=timeout,

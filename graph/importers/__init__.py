@@ -25,6 +25,7 @@ class Importer(Protocol):
         source: str,
         *,
         since: datetime | None,
+        namespace: str | None,
         token: str | None,
         ca_file: str | None,
         timeout: float,
@@ -35,7 +36,8 @@ class Importer(Protocol):
         """Yield the events of a source: a URL or a path, whatever the importer reads.
 
         `since` leaves out earlier events, which are among those that `stored` gives: what is in the store
-        already. `token`, `ca_file` and `timeout` (seconds) are for sources that are servers. `note` is told
+        already. `namespace` is that of the source's datasets, for a source that does not say it. `token`,
+        `ca_file` and `timeout` (seconds) are for sources that are servers. `note` is told
         what people should know in the end, `progress` where the import is.
         """
 

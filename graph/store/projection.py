@@ -131,7 +131,8 @@ def _inferred(shapes: Collection[KnownShape]) -> set[tuple[int, int]]:
     by_statement = {(c.source, c.target) for c in _of(shapes, EdgeKind.FEEDS, _SQL)}
     sql_inputs = {c.source for c in _of(shapes, EdgeKind.READS, _SQL)}
     sql_outputs = {c.target for c in _of(shapes, EdgeKind.WRITES, _SQL)}
-    named = sql_inputs | sql_outputs
+    # A query alone does not say what its job does not write: dbt's incremental models ask their own table.
+    named = sql_inputs | sql_outputs if sql_outputs else set()
     unnamed_outputs = outputs - named
     if {shape.certain for shape in shapes} - {None} != {True}:
         return by_statement | set(product(inputs, outputs)) | set(product(sql_inputs, unnamed_outputs))

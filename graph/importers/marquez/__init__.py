@@ -20,6 +20,7 @@ def import_marquez(
     source: str,
     *,
     since: datetime | None,
+    namespace: str | None,
     token: str | None,
     ca_file: str | None,
     timeout: float,

@@ -86,7 +86,7 @@ def test_what_marquez_no_longer_shows_is_told_to_people(lineage: Lineage, marque
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["nothing", "x"], 2, "known are: marquez"),
+        (["nothing", "x"], 2, "known are: dbt, marquez"),
         (["marquez", "nowhere"], 2, "http://localhost:5000"),
         (["marquez", "http://localhost:1"], 3, "cannot be reached"),
         (["marquez", "http://localhost:1", "--since", "soon"], 2, "'soon' is no time"),

@@ -72,7 +72,14 @@ def imported(
 ) -> Iterator[bytes]:
     url = marquez if isinstance(marquez, str) else marquez.url
     bodies = [] if stored is None else [body for _, body in stored.bodies()]
-    options = {"token": None, "ca_file": None, "timeout": 10.0, "stored": lambda: bodies, **asked}
+    options = {
+        "namespace": None,
+        "token": None,
+        "ca_file": None,
+        "timeout": 10.0,
+        "stored": lambda: bodies,
+        **asked,
+    }
     began = None if since is None else datetime.fromisoformat(since.replace("Z", "+00:00"))
     tell = [] if notes is None else notes
     importer = find_importer("marquez")

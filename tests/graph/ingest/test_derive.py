@@ -116,6 +116,17 @@ def test_what_no_statement_names_is_joined_with_all(store: LineageStore) -> None
     }
 
 
+def test_a_query_that_asks_the_table_its_job_writes_hides_no_edge(store: LineageStore) -> None:
+    """An incremental model of dbt: its SQL is a SELECT, which asks its own table what is new."""
+    put_run(
+        store,
+        sql("select day, amount from s.a where day > (select max(day) from s.c)"),
+        [pg("shop.s.a")],
+        [pg("shop.s.c")],
+    )
+    assert feeds(store) == {"shop.s.a -> shop.s.c"}
+
+
 def test_sql_in_doubt_adds_to_the_product_and_replaces_nothing(store: LineageStore) -> None:
     facet = {"fields": {"y": {"inputFields": [{"namespace": "ns", "name": "s.a", "field": "said"}]}}}
     put_run(
