@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from lineage._guard import guard
-from lineage.attribution import UNRECORDED, Query
+from lineage.attribution import UNRECORDED, Query, Transactions
 
 _ENDING = guard("ending a query")
+_SETTLING = guard("finding the transaction of a query")
+
+Standing = Callable[[Any], tuple[Transactions, bool]]
+"""Gives the transactions of the connection behind a cursor, and whether it is inside one now."""
+
+Begin = Callable[[Any, tuple[Any, ...], dict[str, Any]], Query]
+"""Begins the query of a call of a cursor's method, open while its caller runs."""
 
 
-def finish(query: Query, cursor: Any, error: BaseException | None = None) -> None:
+def finish(
+    query: Query, cursor: Any, error: BaseException | None = None, standing: Standing | None = None
+) -> None:
     """End a query that a cursor has run, with the rows that the cursor knows of. Never raises."""
     if query is UNRECORDED:
         return
+    if standing is not None:
+        settle(query, standing, cursor, error)
     with _ENDING:
         if error is None:
             rows = getattr(cursor, "rowcount", None)
@@ -25,3 +38,48 @@ def finish(query: Query, cursor: Any, error: BaseException | None = None) -> Non
         query.leave()
     with _ENDING:
         query.end(error)
+
+
+def settle(query: Query, standing: Standing, subject: Any, error: BaseException | None = None) -> None:
+    """Have what a query wrote stand or fall with its transaction; before its end is told. Never raises."""
+    with _SETTLING:
+        transactions, inside = standing(subject)
+        failed = error is not None and not isinstance(error, GeneratorExit)
+        transactions.ran(query, inside=inside, failed=failed)
+
+
+def captured(
+    method: Callable[..., Any], begin: Begin, standing: Standing | None = None
+) -> Callable[..., Any]:
+    """Return a cursor's method with a query around each of its calls."""
+
+    @wraps(method)
+    def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:
+        query = begin(cursor, args, kwargs)
+        try:
+            result = method(cursor, *args, **kwargs)
+        except BaseException as error:
+            finish(query, cursor, error, standing)
+            raise
+        finish(query, cursor, None, standing)
+        return result
+
+    return call
+
+
+def ending(method: Callable[..., Any], ended: Callable[[Any, bool], None]) -> Callable[..., Any]:
+    """Return a method that ends transactions, with `ended(connection, has returned)` called after it."""
+
+    @wraps(method)
+    def call(connection: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            result = method(connection, *args, **kwargs)
+        except BaseException:
+            with _SETTLING:
+                ended(connection, False)
+            raise
+        with _SETTLING:
+            ended(connection, True)
+        return result
+
+    return call

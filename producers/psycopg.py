@@ -28,11 +28,12 @@ from weakref import WeakKeyDictionary
 
 from lineage._calls import around_calls
 from lineage._guard import guard
-from lineage.attribution import UNRECORDED, Query, Source, begin_query
+from lineage.attribution import UNRECORDED, Query, Source, Transactions, begin_query
 from lineage.datasets import database_namespace
 from lineage.errors import InstrumentError
-from producers._base import Producer, missing, module_version
-from producers._dbapi import finish
+from lineage.redaction import statement_text
+from producers._base import Producer, missing, module_version, replace
+from producers._dbapi import captured, finish
 
 try:
     import psycopg
@@ -40,6 +41,8 @@ except ImportError as error:
     raise missing("psycopg", "psycopg", error) from error
 
 _METHODS = ("execute", "executemany", "stream", "copy")
+_CONTROL = "_exec_command"
+"""Of connections, sync and async: runs what psycopg executes by itself."""
 
 
 def source_of(host: str, port: int, database: str, search_path: str | None) -> Source:
@@ -80,7 +83,10 @@ class PsycopgProducer(Producer):
         for kind in cursor_classes():
             for method in _METHODS:
                 if method in vars(kind):
-                    _replace(kind, method, _captured(vars(kind)[method]), undo)
+                    replace(kind, method, _captured(vars(kind)[method]), undo)
+        for kind in psycopg.Connection.__mro__:
+            if _CONTROL in vars(kind):
+                replace(kind, _CONTROL, _controlled(vars(kind)[_CONTROL]), undo)
 
     def subject(self, target: Any) -> Any:
         """Return the connection itself."""
@@ -102,51 +108,25 @@ def cursor_classes() -> list[type]:
     return [kind for kind in named if isinstance(kind, type)]
 
 
-def _replace(kind: type, name: str, replacement: Callable[..., Any], undo: ExitStack) -> None:
-    before = vars(kind)[name]
-    setattr(kind, name, replacement)
-
-    def restore() -> None:
-        if vars(kind).get(name) is replacement:  # else somebody else's, which calls ours, stands on top
-            setattr(kind, name, before)
-
-    undo.callback(restore)
-
-
 def _captured(method: Callable[..., Any]) -> Callable[..., Any]:
     """Return a cursor's method with its query captured, of the kind the method is."""
     if method.__name__ == "copy":
         return _copy_async(method) if "Async" in method.__qualname__ else _copy(method)
     if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
         return around_calls(method, lambda args, kwargs: _Stream(args[0], _begin(args[0], args[1:], kwargs)))
-    return _call_async(method) if inspect.iscoroutinefunction(method) else _call(method)
-
-
-def _call(method: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(method)
-    def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:
-        query = _begin(cursor, args, kwargs, enter=True)
-        try:
-            result = method(cursor, *args, **kwargs)
-        except BaseException as error:
-            finish(query, cursor, error)
-            raise
-        finish(query, cursor)
-        return result
-
-    return call
+    return _call_async(method) if inspect.iscoroutinefunction(method) else captured(method, _enter, _standing)
 
 
 def _call_async(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     async def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:
-        query = _begin(cursor, args, kwargs, enter=True)
+        query = _enter(cursor, args, kwargs)
         try:
             result = await method(cursor, *args, **kwargs)
         except BaseException as error:
-            finish(query, cursor, error)
+            finish(query, cursor, error, _standing)
             raise
-        finish(query, cursor)
+        finish(query, cursor, None, _standing)
         return result
 
     return call
@@ -167,7 +147,7 @@ class _Stream:
         self._query.enter(sys._getframe(1))
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        finish(self._query, self._cursor, error)
+        finish(self._query, self._cursor, error, _standing)
 
 
 def _copy(method: Callable[..., AbstractContextManager[Any]]) -> Callable[..., Any]:
@@ -178,9 +158,9 @@ def _copy(method: Callable[..., AbstractContextManager[Any]]) -> Callable[..., A
             with copying as opened:
                 yield opened
         except BaseException as error:
-            finish(query, cursor, error)
+            finish(query, cursor, error, _standing)
             raise
-        finish(query, cursor)
+        finish(query, cursor, None, _standing)
 
     @wraps(method)
     def copy(cursor: Any, *args: Any, **kwargs: Any) -> AbstractContextManager[Any]:
@@ -197,9 +177,9 @@ def _copy_async(method: Callable[..., AbstractAsyncContextManager[Any]]) -> Call
             async with copying as opened:
                 yield opened
         except BaseException as error:
-            finish(query, cursor, error)
+            finish(query, cursor, error, _standing)
             raise
-        finish(query, cursor)
+        finish(query, cursor, None, _standing)
 
     @wraps(method)
     def copy(cursor: Any, *args: Any, **kwargs: Any) -> AbstractAsyncContextManager[Any]:
@@ -209,10 +189,24 @@ def _copy_async(method: Callable[..., AbstractAsyncContextManager[Any]]) -> Call
 
 
 _BEGINNING = guard("beginning a psycopg query")
-_sources: WeakKeyDictionary[Any, tuple[bytes | None, Source]] = WeakKeyDictionary()
+_ENDING = guard("noting the end of a psycopg transaction")
 
 
-def _begin(cursor: Any, args: Any, kwargs: Any, *, enter: bool = False) -> Query:
+class _Known:
+    """What is known of one connection."""
+
+    __slots__ = ("search_path", "source", "transactions")
+
+    def __init__(self, search_path: bytes | None, source: Source, transactions: Transactions) -> None:
+        self.search_path = search_path
+        self.source = source
+        self.transactions = transactions
+
+
+_sources: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+
+
+def _begin(cursor: Any, args: Any, kwargs: Any, *, enter: bool = False, depth: int = 1) -> Query:
     """Begin the query of a call of a cursor's method, open while the caller runs if `enter`."""
     begun = UNRECORDED
     with _BEGINNING:
@@ -220,13 +214,17 @@ def _begin(cursor: Any, args: Any, kwargs: Any, *, enter: bool = False) -> Query
         if not PRODUCER.everywhere and not PRODUCER.watches(connection):
             return UNRECORDED
         text = args[0] if args else kwargs.get("query", kwargs.get("statement"))
-        frame = sys._getframe(1)
+        frame = sys._getframe(depth)
         begun = begin_query(text, _source(connection), frame=frame)
         if enter:
             begun.enter(frame)
         if connection.pgconn.pipeline_status:
             begun.set(attributes={"pipeline": True})
     return begun
+
+
+def _enter(cursor: Any, args: Any, kwargs: Any) -> Query:
+    return _begin(cursor, args, kwargs, enter=True, depth=2)
 
 
 def _source(connection: Any) -> Source:
@@ -236,8 +234,53 @@ def _source(connection: Any) -> Source:
     except psycopg.Error:  # the connection is closed
         return Source("postgresql", "psycopg", dialect="postgres")
     known = _sources.get(connection)
-    if known is None or known[0] != search_path:
+    if known is None or known.search_path != search_path:
         info = connection.info
         source = source_of(info.host, info.port, info.dbname, info.parameter_status("search_path"))
-        known = _sources[connection] = search_path, source
-    return known[1]
+        transactions = known.transactions if known is not None else Transactions()
+        known = _sources[connection] = _Known(search_path, source, transactions)
+    return known.source
+
+
+def _standing(cursor: Any) -> tuple[Transactions, bool]:
+    """Return a connection's transactions, and whether it is in one, as far as libpq knows without asking."""
+    connection = cursor.connection
+    known = _sources.get(connection)
+    if known is None:  # it was closed before the query
+        return Transactions(), True
+    status = connection.pgconn.transaction_status
+    if status == psycopg.pq.TransactionStatus.ACTIVE:  # in a pipeline the answer is still to come
+        return known.transactions, not connection.autocommit or known.transactions.is_open
+    return known.transactions, status != psycopg.pq.TransactionStatus.IDLE
+
+
+def _controlled(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the method by which a connection runs BEGIN, COMMIT and the like, with what they end noted."""
+
+    @wraps(method)
+    def run(connection: Any, command: Any, *args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        known = _sources.get(connection)
+        if known is None or not known.transactions.is_open:
+            return (yield from method(connection, command, *args, **kwargs))
+        failed = connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.INERROR
+        try:
+            result = yield from method(connection, command, *args, **kwargs)
+        except BaseException:
+            _end(known.transactions, connection, command, failed=True)
+            raise
+        _end(known.transactions, connection, command, failed=failed)
+        return result
+
+    return run
+
+
+def _end(transactions: Transactions, connection: Any, command: Any, *, failed: bool) -> None:
+    with _ENDING:
+        text = statement_text(command) or ""
+        word = text[:9].upper()
+        if word.startswith("COMMIT"):
+            transactions.rollback() if failed else transactions.commit()
+        elif word == "ROLLBACK" or text.upper().startswith("ROLLBACK PREPARED"):
+            transactions.rollback()
+        elif not text.upper().startswith("PREPARE"):  # its COMMIT PREPARED is still to come
+            transactions.executed(text)

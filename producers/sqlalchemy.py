@@ -15,12 +15,12 @@ from typing import Any
 from weakref import ref
 
 from lineage._guard import guard
-from lineage.attribution import UNRECORDED, Query, Source, begin_query
+from lineage.attribution import UNRECORDED, Query, Source, Transactions, begin_query
 from lineage.datasets import database_namespace
 from lineage.errors import InstrumentError
 from lineage.sql.dialects import dialect_of
-from producers._base import Producer, missing, module_version
-from producers._dbapi import finish
+from producers._base import Producer, missing, module_version, replace
+from producers._dbapi import ending, finish, settle
 
 try:
     import sqlalchemy
@@ -67,6 +67,8 @@ class SQLAlchemyProducer(Producer):
         ):
             event.listen(Engine, moment, handler, **options)
             undo.callback(event.remove, Engine, moment, handler)
+        for name, ended in _ENDINGS.items():
+            replace(Connection, name, ending(vars(Connection)[name], ended), undo)
 
     def subject(self, target: Any) -> Any:
         """Return the dialect of an engine, which all forms of the engine share."""
@@ -119,8 +121,9 @@ def _do_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> b
         ):
             dialect.do_execute(cursor, statement, parameters, context)
     except BaseException as error:
-        finish(query, None, error)
+        finish(query, context, error, _standing)
         raise
+    settle(query, _standing, context)
     finish(query, cursor)
     return True
 
@@ -191,12 +194,14 @@ def _look_at(context: Any) -> _Known:
 
 def _run(query: Query, own: Any, listeners: Any, do: Any, cursor: Any, *work: Any) -> bool:
     """Do what SQLAlchemy does after this listener: ask the listeners behind it, else the dialect."""
+    context = work[-1]
     try:
         if not _is_done_behind(own, listeners, cursor, *work):
             do(cursor, *work)
     except BaseException as error:
-        finish(query, None, error)
+        finish(query, context, error, _standing)
         raise
+    settle(query, _standing, context)
     finish(query, cursor)
     return True
 
@@ -209,6 +214,36 @@ def _is_done_behind(own: Any, listeners: Any, *work: Any) -> bool:
             return True
         behind = behind or listener is own
     return False
+
+
+def _standing(context: Any) -> tuple[Transactions, bool]:
+    """Return a connection's transactions, and whether it is in one: it always is, but for AUTOCOMMIT."""
+    connection = context.root_connection
+    transactions: Transactions | None = getattr(connection, "_lineage_transactions", None)
+    if transactions is None:
+        transactions = connection._lineage_transactions = Transactions()
+    return transactions, not connection._is_autocommit_isolation()
+
+
+def _committed(connection: Any, done: bool) -> None:
+    transactions = getattr(connection, "_lineage_transactions", None)
+    if transactions is not None:
+        transactions.commit() if done else transactions.rollback()
+
+
+def _rolled_back(connection: Any, done: bool) -> None:
+    transactions = getattr(connection, "_lineage_transactions", None)
+    if transactions is not None:
+        transactions.rollback()
+
+
+_ENDINGS = {
+    "_commit_impl": _committed,
+    "_commit_twophase_impl": _committed,
+    "_rollback_impl": _rolled_back,
+    "_rollback_twophase_impl": _rolled_back,
+}
+"""Where every COMMIT and ROLLBACK of a connection passes: listeners to these events are called too early."""
 
 
 def _failed(failure: Any) -> None:

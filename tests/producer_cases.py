@@ -62,7 +62,8 @@ def _raise_on_engine(engine: Engine, error: BaseException) -> Any:
 def _listeners(engine: Engine) -> dict[str, Any]:
     moments = ("do_execute", "do_executemany", "do_execute_no_params", "handle_error")
     found = {moment: list(getattr(engine.dialect.dispatch, moment)) for moment in moments}
-    return found | {name: list(getattr(engine.dispatch, name)) for name in ("before_execute", "begin")}
+    found |= {name: list(getattr(engine.dispatch, name)) for name in ("before_execute", "begin")}
+    return found | dict(vars(sqlalchemy.engine.Connection))
 
 
 @contextmanager
@@ -90,7 +91,7 @@ def _raise_on_connection(connection: psycopg.Connection[Any], error: BaseExcepti
 def _methods(connection: Any) -> dict[str, Any]:
     found = {
         f"{kind.__name__}.{name}": value
-        for kind in producers.psycopg.cursor_classes()
+        for kind in (*producers.psycopg.cursor_classes(), *psycopg.Connection.__mro__)
         for name, value in vars(kind).items()
     }
     return {**found, "of the connection": dict(vars(connection))}

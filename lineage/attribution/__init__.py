@@ -6,6 +6,7 @@ from lineage.attribution.functions import Instrument, instrument_function
 from lineage.attribution.query import UNRECORDED, Query, begin_query
 from lineage.attribution.sinks import CallbackSink, FileJsonlSink, Sink
 from lineage.attribution.source import Source
+from lineage.attribution.transactions import Transactions
 
 __all__ = [
     "UNRECORDED",
@@ -16,6 +17,7 @@ __all__ = [
     "Sink",
     "Source",
     "TraceQuery",
+    "Transactions",
     "begin_query",
     "capture_query",
     "flush_queries",

@@ -29,10 +29,14 @@ Handle = Callable[[list[Query]], None]
 class Buffer:
     """The queries that wait, and the thread that hands them on."""
 
-    def __init__(self, attribute: Handle, tell: Handle) -> None:
-        """`attribute` is called by whoever asks, at once; `tell` by the thread alone: it may take long."""
+    def __init__(self, attribute: Handle, tell: Handle, look: Callable[[], None] = lambda: None) -> None:
+        """`attribute` is called by whoever asks, at once; `tell` by the thread alone: it may take long.
+
+        `look` is called each time when all was told, by both.
+        """
         self._attribute = attribute
         self._tell = tell
+        self._look = look
         self._reset()
 
     def _reset(self) -> None:
@@ -87,6 +91,7 @@ class Buffer:
         if self._thread is None or not self._thread.is_alive():
             with capturing_nothing():
                 self._tell_all()
+                self._look()
             return True
         self._wake.set()
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -96,6 +101,8 @@ class Buffer:
                 if left is not None and left <= 0:
                     return False
                 self._told.wait(left)
+        with capturing_nothing():
+            self._look()
         return True
 
     def _tell_all(self) -> None:
@@ -134,6 +141,7 @@ class Buffer:
             self._wake.clear()
             self.attribute()
             self._tell_all()
+            self._look()
 
     def forget(self) -> None:
         """Begin anew with nothing waiting, as a forked child does: its parent tells of its own queries."""

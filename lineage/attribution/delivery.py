@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lineage._guard import guard
 from lineage.attribution import query as queries_here
 from lineage.attribution.buffer import EXIT_SECONDS, Buffer
+from lineage.attribution.claims import forget_awaited, tell_commits
 from lineage.attribution.event import Event, ended_at, event_of
 from lineage.attribution.query import Query
 from lineage.attribution.record import Record
@@ -53,7 +54,12 @@ def _event(query: Query) -> Event:
     return query.own_event() if isinstance(query, Record) else event_of(query)
 
 
-buffer = Buffer(_attribute, _tell)
+def _look() -> None:
+    with guard("telling of commits after a run's end"):
+        tell_commits()
+
+
+buffer = Buffer(_attribute, _tell, _look)
 
 enclosing: ContextVar[Any] = ContextVar("lineage_enclosing", default=None)
 """What queries are done inside of, and is told of each: an operation."""
@@ -99,4 +105,5 @@ queries_here.take = deliver
 # Not with the first query that ends: that one may end after its run, which would never be asked for it.
 completions.append(_complete)
 os.register_at_fork(after_in_child=buffer.forget)
+os.register_at_fork(after_in_child=forget_awaited)
 atexit.register(_at_exit, os.getpid())

@@ -29,6 +29,7 @@ from lineage.redaction import statement_text
 
 if TYPE_CHECKING:
     from lineage.attribution.statistics import Inside
+    from lineage.attribution.transactions import Work
 
 MAX_ATTRIBUTES = 32
 
@@ -81,6 +82,8 @@ class Query:
     outer: Query | None = None
     inside: Inside | None = None
     within: object = None
+    transaction: Work | None = None
+    """What its outputs stand or fall with; None where they stand at once."""
     waits_in: Any = None
     _token: Token[Query | None] | None = None
     _is_block = False
@@ -216,6 +219,7 @@ class Query:
         self.own_source = self.own_source or self.source
         self.source = self.source.completed(inner.source)
         self.attributes = (*inner.attributes, *self.attributes)
+        self.transaction = self.transaction or inner.transaction
 
 
 class _Unrecorded(Query):

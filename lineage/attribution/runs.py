@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lineage._guard import guard
 from lineage.attribution.callsite import callsite
+from lineage.attribution.claims import Withheld, await_commits
 from lineage.attribution.operation_names import operation_of
 from lineage.attribution.query import Query
 from lineage.attribution.statistics import QueryStatistics
@@ -134,7 +135,10 @@ def _put(counted: QueryStatistics, facts: RunFacts) -> None:
         part.put(facts)
     if not counted.has_queries:
         return
-    facts.run_facets["lineageGraph_queryAttribution"] = counted.facet(facts.statements, PRODUCER)
+    withheld = Withheld()
+    facet = counted.facet(facts.statements, withheld, PRODUCER)
+    facts.run_facets["lineageGraph_queryAttribution"] = facet
+    await_commits(facts, withheld)
     if (external := counted.external_query()) is not None:
         facts.run_facets["externalQuery"] = external_query_run.ExternalQueryRunFacet(
             externalQueryId=external[0], source=external[1], producer=PRODUCER

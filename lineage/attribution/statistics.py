@@ -8,6 +8,7 @@ import attr
 
 from lineage import facets as own
 from lineage.attribution.callsite import callsite
+from lineage.attribution.claims import Claim, Withheld
 from lineage.attribution.event import time_text
 from lineage.attribution.operation_names import operation_of
 from lineage.attribution.prices import RunPrices
@@ -112,6 +113,7 @@ class _Entry:
     """
 
     __slots__ = (
+        "claim",
         "counted",
         "ended_at",
         "fingerprint",
@@ -134,10 +136,12 @@ class _Entry:
         self.started_at = first.started_at
         self.ended_at = first.started_at
         self.counted = Counted()
+        self.claim = Claim()
         self.samples: dict[str, dict[str, None]] = {}
 
     def add(self, query: Query, cost: float | None) -> None:
         self.counted.add(query, cost)
+        self.claim.add(query)
         self.started_at = min(self.started_at, query.started_at)
         self.ended_at = max(self.ended_at, query.started_at + query.duration_ns)
         who = query.scope.attribution if query.scope is not None else None
@@ -161,6 +165,8 @@ class _Entry:
         """Return the entry as the facet has it; `statement` is the place of its statement."""
         site = callsite(self.lines)
         samples = {name: list(values) for name, values in self.samples.items()}
+        if statement is None and (why := self.claim.why_not) is not None:
+            samples.setdefault("attributes", []).append(f"transaction={why}")
         return own.AttributedQuery(
             fingerprint=self.fingerprint,
             counts=self.counted.wire(),
@@ -303,12 +309,17 @@ class QueryStatistics:
         return found.pop() if len(found) == 1 else None
 
     def facet(
-        self, statements: list[own.Statement], producer: str
+        self, statements: list[own.Statement], withheld: Withheld, producer: str
     ) -> own.LineageGraphQueryAttributionRunFacet:
-        """Return the facet; the statements that are not yet in `statements` are appended to it."""
+        """Return the facet; the statements that are not yet in `statements` are appended to it.
+
+        Those of which nobody knows yet whether what they wrote stands go to `withheld`.
+        """
         entries = []
         for entry in self._entries.values():
-            place = _placed(entry.statement, statements) if entry.statement is not None else None
+            place, statement = None, entry.statement
+            if statement is not None and withheld.take(entry.shape or "", statement, entry.claim):
+                place = _placed(statement, statements)
             entries.append(entry.wire(place))
         total = self._total().wire()
         return own.LineageGraphQueryAttributionRunFacet(

@@ -45,3 +45,5 @@ class RunFacts:
     tags: dict[str, str] = field(default_factory=dict)
     run_facets: dict[str, Any] = field(default_factory=dict)
     job_facets: dict[str, Any] = field(default_factory=dict)
+    emitter: Any = None
+    """The OpenLineage client or transport that gets the run's events; None for the outbox."""

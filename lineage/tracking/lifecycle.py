@@ -174,6 +174,7 @@ def begin(
             parent=around.identity if around is not None else None,
             root=around.root if around is not None else None,
             job_facets=dict(job.facets(config.openlineage)),
+            emitter=emitter,
         )
         if names := config.openlineage.environment_variables:
             facts.run_facets["environmentVariables"] = events.environment_facet(names)

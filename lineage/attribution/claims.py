@@ -1,0 +1,149 @@
+"""What a run may say that its queries wrote: what stands, and later what is committed after its end.
+
+Of a statement that only reads, and of one of which any query has succeeded and stands, lineage is read. One
+that failed, was rolled back, or whose transaction is still open, claims nothing. A commit that is seen after
+the run has ended is told by one more event of the run, of the type OTHER.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from lineage._guard import guard
+from lineage.attribution.query import Query
+
+if TYPE_CHECKING:
+    from lineage.attribution.transactions import Work
+    from lineage.events import RunFacts
+    from lineage.facets import Statement
+
+MAX_AWAITED = 1_000
+"""Statements whose transactions were open when their run ended; of more the oldest are given up."""
+
+_MANY = 100
+
+
+class Claim:
+    """Whether anything that the queries of one kind wrote stands."""
+
+    __slots__ = ("_fell", "_open", "_stands")
+
+    def __init__(self) -> None:
+        self._stands = self._fell = False
+        self._open: list[Work] = []
+
+    def add(self, query: Query) -> None:
+        """Take note of one of the queries, which has ended."""
+        if self._stands or query.status != "ok":
+            return
+        work = query.transaction
+        if work is None:
+            self._stands = True
+        elif not self._open or self._open[-1] is not work:
+            self._open.append(work)
+            if len(self._open) > _MANY:
+                self._settle()
+
+    @property
+    def stands(self) -> bool | None:
+        """True or False once it is known, None while a transaction may still be committed."""
+        self._settle()
+        return True if self._stands else None if self._open else False
+
+    def _settle(self) -> None:
+        known = [(work, work.stands) for work in self._open]
+        self._stands = self._stands or any(stands for _, stands in known)
+        self._fell = self._fell or any(stands is False for _, stands in known)
+        self._open = [] if self._stands else [work for work, stands in known if stands is None]
+
+    @property
+    def why_not(self) -> str | None:
+        """Why nothing is claimed of what succeeded: `open` or `rolled back`; None where it stands."""
+        stands = self.stands
+        return "open" if stands is None else "rolled back" if self._fell and not stands else None
+
+
+@dataclass
+class Withheld:
+    """The statements that a run was not told of, as nobody knows yet whether what they wrote stands."""
+
+    claims: list[tuple[Statement, Claim]] = field(default_factory=list)
+
+    def take(self, shape: str, statement: Statement, claim: Claim) -> bool:
+        """Return whether lineage is read from a statement now; keeps it where that is not known yet."""
+        stands = True if only_reads(shape) else claim.stands
+        if stands is None:
+            self.claims.append((statement, claim))
+        return bool(stands)
+
+
+_READS = frozenset(
+    ["select", "with", "values", "table", "show", "explain", "describe", "desc", "pragma", "fetch", "declare"]
+)
+_WRITES = re.compile(r"\b(?:insert|delete|merge|into|(?<!for )(?<!key )update)\b")
+_COPY_FROM = re.compile(r"\bfrom (?:stdin|program|\?)")
+
+
+def only_reads(shape: str) -> bool:
+    """Whether a statement, in its normalized shape, writes nothing; what is not known may write."""
+    first = shape[:16].lstrip("( ").partition(" ")[0]
+    if first == "copy":
+        return _COPY_FROM.search(shape) is None
+    return first in _READS and _WRITES.search(shape) is None
+
+
+class _Awaited:
+    """Withheld statements of runs that have ended."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.waiting: deque[tuple[RunFacts, Statement, Claim]] = deque(maxlen=MAX_AWAITED)
+
+
+_awaited = _Awaited()
+
+
+def await_commits(facts: RunFacts, withheld: Withheld) -> None:
+    """Tell of a run's withheld statements once they are committed."""
+    if withheld.claims:
+        bare = replace(
+            facts, inputs={}, outputs={}, statements=[], filling=[], statement_statistics={}, run_facets={}
+        )
+        with _awaited.lock:
+            _awaited.waiting.extend((bare, statement, claim) for statement, claim in withheld.claims)
+
+
+def tell_commits() -> None:
+    """Emit an event for each ended run of which statements were committed since its end."""
+    if not _awaited.waiting:
+        return
+    told: dict[int, tuple[RunFacts, list[Statement]]] = {}
+    with _awaited.lock:
+        waiting = list(_awaited.waiting)
+        _awaited.waiting.clear()
+        for facts, statement, claim in waiting:
+            stands = claim.stands
+            if stands is None:
+                _awaited.waiting.append((facts, statement, claim))
+            elif stands:
+                told.setdefault(id(facts), (facts, []))[1].append(statement)
+    for facts, statements in told.values():
+        with guard("telling of a commit after a run's end"):
+            _tell(facts, statements)
+
+
+def _tell(facts: RunFacts, statements: list[Statement]) -> None:
+    from lineage import events
+
+    known = replace(facts, statements=statements)
+    events.emit(events.run_event(known, events.RunState.OTHER, events.sources.now()), facts.emitter)
+
+
+def forget_awaited() -> None:
+    """Await nothing, as a forked child does: its parent tells of its own runs."""
+    global _awaited
+    _awaited = _Awaited()

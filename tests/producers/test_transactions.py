@@ -1,0 +1,267 @@
+"""What a run claims to have written is what its transactions committed, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from postgres_server import PostgresServer
+from sqlalchemy.pool import NullPool
+
+import producers
+from graph import open_store
+from graph.errors import UnknownNameError
+from graph.ingest import derive, drain
+from graph.queries import upstream
+from lineage import track_run
+from lineage.attribution import flush_queries
+from lineage.testing import capture
+
+WRITE = "INSERT INTO t{} SELECT a FROM s"
+
+
+@pytest.fixture(params=["psycopg", "sqlalchemy"])
+def way(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Way]:
+    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
+        for table in ("s", "t1", "t2", "t3", "t4"):
+            connection.execute(f"CREATE TABLE {table} (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+        connection.execute("INSERT INTO s VALUES (1)")
+    way = WAYS[request.param](postgres)
+    producers.install(request.param)
+    yield way
+    producers.uninstall(request.param)
+    way.close()
+
+
+class Psycopg:
+    def __init__(self, postgres: PostgresServer) -> None:
+        self.dsn = postgres.dsn()
+        self.connection = self.connect()
+
+    def connect(self, **options: Any) -> Any:
+        return psycopg.connect(self.dsn, **options)
+
+    def write(self, number: int) -> None:
+        self.text(WRITE.format(number))
+
+    def text(self, statement: str) -> None:
+        self.connection.execute(statement)
+
+    def commit(self) -> None:
+        self.connection.commit()
+
+    def rollback(self) -> None:
+        self.connection.rollback()
+
+    def savepoint(self) -> Any:
+        return self.connection.transaction()
+
+    def autocommit(self) -> None:
+        self.close()
+        self.connection = self.connect(autocommit=True)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class SQLAlchemy(Psycopg):
+    def connect(self, **options: Any) -> Any:
+        self.engine = sa.create_engine(
+            self.dsn.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool
+        )
+        return self.engine.connect()
+
+    def text(self, statement: str) -> None:
+        self.connection.execute(sa.text(statement))
+
+    def savepoint(self) -> Any:
+        return self.connection.begin_nested()
+
+    def autocommit(self) -> None:
+        self.close()
+        self.connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+
+Way = Psycopg
+WAYS: dict[str, Callable[[PostgresServer], Psycopg]] = {"psycopg": Psycopg, "sqlalchemy": SQLAlchemy}
+
+
+def claimed(events: Any) -> list[int]:
+    """The numbers of the tables that events say were written, each as often as it is said."""
+    statements = [
+        one["query"]
+        for event in events
+        for one in event["job"]["facets"].get("lineageGraph_statements", {}).get("statements", ())
+    ]
+    return sorted(int(one[13]) for one in statements if one.startswith("INSERT INTO t"))
+
+
+def test_what_is_committed_is_claimed_and_what_is_rolled_back_is_not(way: Way) -> None:
+    with capture() as events, track_run("load"):
+        way.write(1)
+        way.commit()
+        way.write(2)
+        way.rollback()
+        way.write(3)
+        way.commit()
+
+    assert claimed(events) == [1, 3]
+
+
+def test_a_savepoint_falls_alone(way: Way) -> None:
+    with capture() as events, track_run("load"):
+        way.write(1)
+        with suppress(ZeroDivisionError), way.savepoint():
+            way.write(2)
+            raise ZeroDivisionError
+        with way.savepoint():
+            way.write(3)
+        way.commit()
+
+    assert claimed(events) == [1, 3]
+
+
+def test_transactions_written_as_text_are_read(way: Way) -> None:
+    way.autocommit()
+    with capture() as events, track_run("load"):
+        if way.__class__ is Psycopg:
+            way.text("BEGIN")
+            way.write(1)
+            way.text("SAVEPOINT here")
+            way.write(2)
+            way.text("ROLLBACK TO SAVEPOINT here")
+            way.text("COMMIT")
+            way.text("BEGIN")
+            way.write(3)
+            way.text("ROLLBACK")
+        else:
+            way.write(1)
+            way.rollback()  # of which nothing is left to roll back
+
+    assert claimed(events) == [1]
+
+
+def test_autocommit_claims_at_once(way: Way) -> None:
+    way.autocommit()
+    with capture() as events, track_run("load"):
+        way.write(1)
+        with pytest.raises(Exception, match="nowhere"):
+            way.text("INSERT INTO nowhere SELECT a FROM s")
+        way.write(2)
+
+    assert claimed(events) == [1, 2]
+
+
+def test_a_connection_closed_without_commit_claims_nothing(way: Way) -> None:
+    with capture() as events, track_run("load"):
+        way.write(1)
+        way.close()
+
+    assert claimed(events) == []
+
+
+def test_a_commit_after_a_failed_statement_claims_nothing(way: Way) -> None:
+    """PostgreSQL answers such a COMMIT with ROLLBACK, and the driver raises nothing."""
+    with capture() as events, track_run("load"):
+        way.write(1)
+        with pytest.raises(Exception, match="nowhere"):
+            way.text("SELECT * FROM nowhere")
+        way.commit()
+        way.write(2)
+        way.commit()
+
+    assert claimed(events) == [2]
+
+
+def test_a_commit_that_fails_claims_nothing(way: Way) -> None:
+    """A deferred constraint is checked at the COMMIT."""
+    with capture() as events, track_run("load"):
+        way.write(1)
+        way.text("INSERT INTO t1 VALUES (1)")
+        with pytest.raises(Exception, match="duplicate key"):
+            way.commit()
+        way.rollback()
+        way.write(2)
+        way.commit()
+
+    assert claimed(events) == [2]
+
+
+def test_a_commit_after_the_run_has_ended_is_told_then(way: Way) -> None:
+    """An open transaction claims nothing; its commit is told by one more event of the same run."""
+    with capture() as events:
+        with track_run("load") as run:
+            way.write(1)
+        assert flush_queries(10)
+        assert claimed(events) == []
+        way.commit()
+        assert flush_queries(10)
+        with track_run("load"):
+            way.write(2)
+        way.rollback()
+        assert flush_queries(10)
+
+    assert claimed(events) == [1]
+    late = next(one for one in events if one["eventType"] == "OTHER")
+    assert late["run"]["runId"] == run.run_id
+
+
+def test_queries_outside_a_run_claim_what_is_committed_later(way: Way) -> None:
+    """The window they are counted in may be told while their transaction is open."""
+    with capture() as events:
+        way.write(1)
+        assert flush_queries(10)
+        assert claimed(events) == []
+        way.commit()
+        way.write(2)
+        way.rollback()
+        assert flush_queries(10)
+
+    assert claimed(events) == [1]
+
+
+def test_what_is_only_read_needs_no_commit(way: Way) -> None:
+    with capture() as events, track_run("load"):
+        way.text("SELECT a FROM s FOR UPDATE")
+        way.close()
+
+    assert "FROM s FOR UPDATE" in repr(list(events))
+
+
+def test_the_graph_has_no_edge_of_a_rolled_back_statement(way: Way, postgres: PostgresServer) -> None:
+    """Outputs of a rolled-back transaction are in no answer; those of a late commit are."""
+    with track_run("load", job_namespace="production"):
+        way.write(1)
+        way.rollback()
+        way.write(2)
+    way.commit()
+    assert flush_queries(10)
+    namespace = f"postgres://{postgres.host}:{postgres.port}"
+    with open_store() as store:
+        drain(store)
+        derive(store)
+        answer = upstream(store, f"dataset:{namespace}:postgres.public.t2")
+        with pytest.raises(UnknownNameError):
+            upstream(store, f"dataset:{namespace}:postgres.public.t1")
+
+    assert {one.node.id for one in answer.nodes} >= {
+        f"dataset:{namespace}:postgres.public.s",
+        "job:production:load",
+    }
+
+
+def test_the_facet_says_why_a_statement_is_not_claimed(way: Way) -> None:
+    with capture() as events:
+        with track_run("load"):
+            way.write(1)
+            way.rollback()
+            way.write(2)
+        way.rollback()
+
+    queries = events[-1]["run"]["facets"]["lineageGraph_queryAttribution"]["queries"]
+    assert [one.get("attributes") for one in queries] == [["transaction=rolled back"], ["transaction=open"]]
+    assert all("statement" not in one for one in queries)
