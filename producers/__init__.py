@@ -24,7 +24,9 @@ __all__ = [
 
 REGISTRY = {
     "psycopg": "producers.psycopg:PRODUCER",
+    "psycopg2": "producers.psycopg2:PRODUCER",
     "sqlalchemy": "producers.sqlalchemy:PRODUCER",
+    "sqlite3": "producers.sqlite3:PRODUCER",
 }
 """Every integration by its name, which is the library's import name."""
 

@@ -29,11 +29,12 @@ from weakref import WeakKeyDictionary
 from lineage._calls import around_calls
 from lineage._guard import guard
 from lineage.attribution import UNRECORDED, Query, Source, Transactions, begin_query
-from lineage.datasets import database_namespace
 from lineage.errors import InstrumentError
 from lineage.redaction import statement_text
 from producers._base import Producer, missing, module_version, replace
 from producers._dbapi import captured, finish
+from producers._postgresql import first_schema as first_schema
+from producers._postgresql import source_of as _source_of
 
 try:
     import psycopg
@@ -46,30 +47,8 @@ _CONTROL = "_exec_command"
 
 
 def source_of(host: str, port: int, database: str, search_path: str | None) -> Source:
-    """Return what a connection's address says about its queries; a socket's folder is the local host."""
-    namespace = None
-    with guard("naming a database"):
-        named = "localhost" if host.startswith("/") or not host else host
-        named = f"[{named}]" if ":" in named else named
-        namespace, _ = database_namespace(f"postgresql://{named}:{port}")
-    return Source(
-        "postgresql",
-        "psycopg",
-        db_name=database or None,
-        db_host=host or None,
-        dialect="postgres",
-        namespace=namespace,
-        default_schema=first_schema(search_path),
-    )
-
-
-def first_schema(search_path: str | None) -> str | None:
-    """Return the schema in which a table named without one is made: `"$user", public` is `public`."""
-    for part in (search_path or "").split(","):
-        name = part.strip().strip('"')
-        if name and name != "$user":
-            return name
-    return None
+    """Return what a connection's address says about its queries."""
+    return _source_of("psycopg", host, port, database, search_path)
 
 
 class PsycopgProducer(Producer):

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+import psycopg2.extensions
 import sqlalchemy
 from postgres_server import PostgresServer
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+import producers._postgresql
+import producers._subclasses
 import producers.psycopg
+import producers.psycopg2
 import producers.sqlalchemy
+import producers.sqlite3
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,7 @@ class Case:
 
     `opened` gives a target; `run` runs a statement with it and returns its rows; `raising` runs one during
     which the library meets this exception of somebody else's; `traces` is all that installing may change.
+    `version` is where the library says its own.
     """
 
     name: str
@@ -31,6 +38,7 @@ class Case:
     run: Callable[[Any, str], Any]
     raising: Callable[[Any, BaseException], Any]
     traces: Callable[[Any], dict[str, Any]]
+    version: str = "__version__"
 
 
 @contextmanager
@@ -97,7 +105,83 @@ def _methods(connection: Any) -> dict[str, Any]:
     return {**found, "of the connection": dict(vars(connection))}
 
 
+@contextmanager
+def _sqlite_class(postgres: PostgresServer) -> Iterator[type[sqlite3.Connection]]:
+    class Watched(sqlite3.Connection):
+        """Connections that are open already cannot be hooked: a target is a class of them."""
+
+    yield Watched
+
+
+def _ask_sqlite(kind: type[sqlite3.Connection], statement: str, *parameters: Any) -> Any:
+    with closing(sqlite3.connect(":memory:", factory=kind)) as connection:
+        return connection.execute(statement, *parameters).fetchall()
+
+
+def _raise_in_sqlite(kind: type[sqlite3.Connection], error: BaseException) -> Any:
+    return _ask_sqlite(kind, "select :one", _Failing(error))
+
+
+def _traces_of_sqlite(kind: type[sqlite3.Connection]) -> dict[str, Any]:
+    return _attributes(sqlite3, sqlite3.dbapi2, sqlite3.Connection, sqlite3.Cursor, kind)
+
+
+def _attributes(*holders: Any) -> dict[str, Any]:
+    return {
+        f"{holder.__name__}.{name}": value
+        for holder in holders
+        for name, value in vars(holder).items()
+        if name not in ("__warningregistry__", "__builtins__")
+    }
+
+
+@contextmanager
+def _psycopg2_class(postgres: PostgresServer) -> Iterator[Any]:
+    class Watched(psycopg2.extensions.connection):
+        """Connections that are open already cannot be hooked: a target is a class of them."""
+
+        dsn_of_test = postgres.dsn()
+
+    yield Watched
+
+
+def _ask_psycopg2(kind: Any, statement: str, *parameters: Any) -> Any:
+    with closing(psycopg2.connect(kind.dsn_of_test, connection_factory=kind)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(statement, *parameters)
+        return cursor.fetchall()
+
+
+def _raise_in_psycopg2(kind: Any, error: BaseException) -> Any:
+    return _ask_psycopg2(kind, "select %(one)s", _Failing(error))
+
+
+def _traces_of_psycopg2(kind: Any) -> dict[str, Any]:
+    extensions = psycopg2.extensions
+    return _attributes(psycopg2, extensions, extensions.connection, extensions.cursor, kind)
+
+
+SHARED = (producers._postgresql, producers._subclasses)
+"""The modules that hold what several integrations do."""
+
 CASES = {
+    "sqlite3": Case(
+        "sqlite3",
+        producers.sqlite3,
+        _sqlite_class,
+        _ask_sqlite,
+        _raise_in_sqlite,
+        _traces_of_sqlite,
+        version="sqlite_version",
+    ),
+    "psycopg2": Case(
+        "psycopg2",
+        producers.psycopg2,
+        _psycopg2_class,
+        _ask_psycopg2,
+        _raise_in_psycopg2,
+        _traces_of_psycopg2,
+    ),
     "sqlalchemy": Case(
         "sqlalchemy", producers.sqlalchemy, _engine, _run_on_engine, _raise_on_engine, _listeners
     ),

@@ -36,7 +36,7 @@ def run_without(library: str, code: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", sorted(producers.REGISTRY))
+@pytest.mark.parametrize("name", sorted(producers.REGISTRY.keys() - {"sqlite3"}))  # comes with Python
 def test_a_library_that_is_not_there_is_named_with_the_pip_line(name: str) -> None:
     """DC-01: importing works without it; asking for it says what to install, and leaves nothing behind."""
     told = run_without(
@@ -75,7 +75,11 @@ def test_a_library_that_is_not_there_is_named_with_the_pip_line(name: str) -> No
 @pytest.mark.parametrize("ask", [producers.install, producers.uninstall])
 def test_an_unknown_name_is_refused_with_those_that_are_known(ask: object) -> None:
     assert callable(ask)
-    with pytest.raises(InstrumentError, match=r"^sqlalchmy cannot be .*: known are: psycopg, sqlalchemy$"):
+    known = ", ".join(sorted(producers.REGISTRY))
+    with pytest.raises(
+        InstrumentError,
+        match=f"^sqlalchmy cannot be .*: known are: {known}$",
+    ):
         ask("sqlalchmy")
 
 
@@ -91,7 +95,7 @@ def test_status_lists_every_integration() -> None:
     ]
     producers.install("sqlalchemy")
 
-    assert {one.name: one.everywhere for one in producers.status()} == {"psycopg": False, "sqlalchemy": True}
+    assert [one.name for one in producers.status() if one.everywhere] == ["sqlalchemy"]
     assert all(one.version for one in producers.status())
 
 
@@ -115,7 +119,7 @@ def test_an_instrument_that_fails_stops_nothing_else(
         made = configure(instruments=["psycopg", "nosuch", "sqlalchemy"], service_name="shop")
 
     assert made.service_name == "shop"
-    assert {one.name: one.everywhere for one in producers.status()} == {"psycopg": False, "sqlalchemy": True}
+    assert [one.name for one in producers.status() if one.everywhere] == ["sqlalchemy"]
     assert "psycopg cannot be instrumented: version 3.0.1 is too old" in caplog.text
     assert "nosuch cannot be instrumented: known are:" in caplog.text
 

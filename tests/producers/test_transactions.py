@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
+import psycopg2
 import pytest
 import sqlalchemy as sa
 from postgres_server import PostgresServer
@@ -24,14 +25,14 @@ from lineage.testing import capture
 WRITE = "INSERT INTO t{} SELECT a FROM s"
 
 
-@pytest.fixture(params=["psycopg", "sqlalchemy"])
+@pytest.fixture(params=["psycopg", "psycopg2", "sqlalchemy"])
 def way(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Way]:
     with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
         for table in ("s", "t1", "t2", "t3", "t4"):
             connection.execute(f"CREATE TABLE {table} (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
         connection.execute("INSERT INTO s VALUES (1)")
-    way = WAYS[request.param](postgres)
     producers.install(request.param)
+    way = WAYS[request.param](postgres)
     yield way
     producers.uninstall(request.param)
     way.close()
@@ -86,8 +87,32 @@ class SQLAlchemy(Psycopg):
         self.connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
 
+class Psycopg2(Psycopg):
+    def connect(self, **options: Any) -> Any:
+        connection = psycopg2.connect(self.dsn)
+        connection.autocommit = bool(options)
+        return connection
+
+    def text(self, statement: str) -> None:
+        self.connection.cursor().execute(statement)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self.text("SAVEPOINT one")
+        try:
+            yield
+        except BaseException:
+            self.text("ROLLBACK TO SAVEPOINT one")
+            raise
+        self.text("RELEASE SAVEPOINT one")
+
+
 Way = Psycopg
-WAYS: dict[str, Callable[[PostgresServer], Psycopg]] = {"psycopg": Psycopg, "sqlalchemy": SQLAlchemy}
+WAYS: dict[str, Callable[[PostgresServer], Psycopg]] = {
+    "psycopg": Psycopg,
+    "psycopg2": Psycopg2,
+    "sqlalchemy": SQLAlchemy,
+}
 
 
 def claimed(events: Any) -> list[int]:
@@ -128,7 +153,7 @@ def test_a_savepoint_falls_alone(way: Way) -> None:
 def test_transactions_written_as_text_are_read(way: Way) -> None:
     way.autocommit()
     with capture() as events, track_run("load"):
-        if way.__class__ is Psycopg:
+        if not isinstance(way, SQLAlchemy):
             way.text("BEGIN")
             way.write(1)
             way.text("SAVEPOINT here")
