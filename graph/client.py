@@ -1,4 +1,4 @@
-"""A server of a store, asked over HTTP: answers come whole, and the log as lines.
+"""A server of a store, over HTTP: it is asked, has things done, takes events in, and gives the log as lines.
 
 server = Server("https://lineage.example.com", token=...)
 answer = server.ask("upstream", None, {"name": ["gold.daily_revenue"]})
@@ -6,20 +6,24 @@ answer = server.ask("upstream", None, {"name": ["gold.daily_revenue"]})
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import requests
 
 from graph.errors import InvalidQueryError, StoreError
 from graph.questions.wire import MEDIA_TYPE, UnreadableRecordsError, loads
+from graph.store.changes import Outcome, Status
 from lineage.redaction import redact_text, redact_url
 from lineage.version import VERSION
 
 _CONNECT_SECONDS = 10
 _ANSWER_SECONDS = 300
 _CHUNK = 1 << 16
+_PIECE = 8 << 20
+"""How many bytes of events go in one request, unless one event alone is larger."""
 
 
 class Server:
@@ -38,6 +42,8 @@ class Server:
     def ask(self, question: str, as_of: str | None, parameters: Mapping[str, Any]) -> Any:
         """Return the record that answers a question of `graph.questions`, as of a time where one is given.
 
+        Actions of `graph.actions` are asked for in the same way.
+
         Raises InvalidQueryError with the server's words where it cannot be asked so or a name is not known,
         StoreError where the server cannot be reached, does not let us ask, or cannot answer now.
         """
@@ -45,12 +51,50 @@ class Server:
         if as_of is not None:
             told["asOf"] = as_of
         with self._asked("POST", f"/api/v2/{question}", json=told, headers={"Accept": MEDIA_TYPE}) as answer:
-            try:
-                return loads(answer.content)
-            except UnreadableRecordsError as error:
-                raise StoreError(
-                    redact_url(self.url), f"is no lineage-graph server of release {VERSION} ({error})"
-                ) from error
+            return self._record(answer)
+
+    def keep(self, bodies: Sequence[bytes]) -> list[Outcome]:
+        """Have the server take events in, and return what became of each, in order.
+
+        What it refuses to look at, as too large or not for the token, is rejected too; such are no dead
+        letters. Raises StoreError as `ask` does; events that went before are kept, and may be sent again.
+        """
+        outcomes: list[Outcome] = []
+        for piece in _pieces(bodies):
+            outcomes += self._keep(piece)
+        return outcomes
+
+    def _keep(self, piece: Sequence[bytes]) -> list[Outcome]:
+        if len(piece) == 1 and not _is_json(piece[0]):
+            return [self._keep_alone(piece[0])]
+        body = b"[" + b",".join(piece) + b"]"
+        headers = {"Accept": MEDIA_TYPE, "Content-Type": "application/json"}
+        path = "/api/v1/lineage/batch"
+        with self._asked("POST", path, borne=(413,), data=body, headers=headers) as answer:
+            if answer.status_code == 200:
+                return list(self._record(answer))
+            if len(piece) == 1:
+                return [Outcome(Status.REJECTED, (_message(answer, answer.content) or "is too large",))]
+        half = len(piece) // 2
+        return [*self._keep(piece[:half]), *self._keep(piece[half:])]
+
+    def _keep_alone(self, body: bytes) -> Outcome:
+        """Have something taken in that cannot be part of a list: the server says what is wrong with it."""
+        path, headers = "/api/v1/lineage", {"Content-Type": "application/json"}
+        with self._asked("POST", path, borne=(201, 400, 413, 422), data=body, headers=headers) as answer:
+            if answer.status_code == 201:
+                return Outcome(Status.ACCEPTED)
+            return Outcome(Status.REJECTED, (_message(answer, answer.content) or "is no event",))
+
+    def _record(self, answer: requests.Response) -> Any:
+        with self._told_errors():
+            content = answer.content
+        try:
+            return loads(content)
+        except UnreadableRecordsError as error:
+            raise StoreError(
+                redact_url(self.url), f"is no lineage-graph server of release {VERSION} ({error})"
+            ) from error
 
     def events(self) -> Iterator[bytes]:
         """Yield the log as JSON Lines, in chunks; see `ask` for errors."""
@@ -58,7 +102,10 @@ class Server:
             yield from answer.iter_content(_CHUNK)
 
     @contextmanager
-    def _asked(self, method: str, path: str, **options: Any) -> Iterator[requests.Response]:
+    def _asked(
+        self, method: str, path: str, *, borne: Collection[int] = (), **options: Any
+    ) -> Iterator[requests.Response]:
+        """Give the answer to a request: 200, or one of the statuses that are borne."""
         # An environment's REQUESTS_CA_BUNDLE would otherwise come before ours.
         options["verify"] = self._ca if self._ca is not None else None
         with self._told_errors():
@@ -71,7 +118,8 @@ class Server:
                 **options,
             )
         with answer:
-            self._check(answer)
+            if answer.status_code not in borne:
+                self._check(answer)
             yield answer
 
     def _check(self, answer: requests.Response) -> None:
@@ -82,7 +130,7 @@ class Server:
         message = _message(answer, content)
         if answer.status_code in {400, 404, 422} and message is not None:
             raise InvalidQueryError(message)
-        reason = f"answered {answer.status_code}" + ("" if message is None else f": {redact_text(message)}")
+        reason = f"answered {answer.status_code}" + ("" if message is None else f": {message}")
         if answer.status_code == 401:
             reason += " (LINEAGE_TOKEN)"
         raise StoreError(redact_url(self.url), reason)
@@ -106,6 +154,35 @@ class _Bearer(requests.auth.AuthBase):
         if self._token is not None:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+def _pieces(bodies: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Yield events in order, as many at once as one request should hold; what is no JSON comes alone."""
+    piece: list[bytes] = []
+    size = 0
+    for body in bodies:
+        is_json = _is_json(body)
+        if piece and (not is_json or size + len(body) > _PIECE):
+            yield piece
+            piece, size = [], 0
+        if is_json:
+            piece.append(body)
+            size += len(body)
+        else:
+            yield [body]
+    if piece:
+        yield piece
+
+
+def _is_json(body: bytes) -> bool:
+    """Tell whether bytes are one JSON value, and so can be part of a list."""
+    try:
+        return len(_LIST.decode(b"[" + body + b"]")) == 1
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def _message(answer: requests.Response, content: bytes) -> str | None:

@@ -21,6 +21,7 @@ from graph.api.rules import Need, need_of
 from graph.api.settings import ServerSettings
 from graph.api.stores import StorePool
 from graph.errors import StoreError
+from graph.ingest.commands import given_by
 from graph.store.access import AuditRecord, Role, Token, id_in, is_of
 from graph.store.base import LineageStore
 
@@ -121,10 +122,13 @@ class Gate:
             _record(scope, headers, status, reason)
             challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else None
             await error_response(status, reason, headers=challenge)(scope, receive, send)
-        elif need.role is Role.ADMIN:
-            await self._recorded(scope, receive, send, headers)
-        else:
-            await self.app(scope, receive, send)
+            return
+        caller: Token | None = scope["caller"]
+        with given_by("" if caller is None else caller.name):
+            if need.role is Role.ADMIN:
+                await self._recorded(scope, receive, send, headers)
+            else:
+                await self.app(scope, receive, send)
 
     async def _recorded(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         status = 500
@@ -138,7 +142,8 @@ class Gate:
         try:
             await self.app(scope, receive, watched)
         finally:
-            _record(scope, headers, status, "administrative")
+            if "refused" not in scope:
+                _record(scope, headers, status, scope.get("deed", "administrative"))
 
 
 def _bearer(headers: Headers) -> str:
@@ -222,4 +227,15 @@ def check_namespaces(request: Request, namespaces: set[str]) -> str | None:
 
 def refuse(request: Request, reason: str) -> None:
     """Record that a route refused a request, or a part of it."""
+    request.scope["refused"] = True
     _record(request.scope, request.headers, 403, reason)
+
+
+def record(request: Request, what: str) -> None:
+    """Record what only an administrator may do, of a request that others may make, too."""
+    _record(request.scope, request.headers, 200, what)
+
+
+def tell_deed(request: Request, what: str) -> None:
+    """Say what an administrator's request did; the record says it then."""
+    request.scope["deed"] = what

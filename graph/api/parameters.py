@@ -95,6 +95,30 @@ class Compared(Parameters):
     cursor: Cursor = None
 
 
+class Named(Parameters):
+    """Of about, delete and undelete."""
+
+    name: Name
+
+
+class Command(BaseModel):
+    """One thing that is said, as it stands in the log."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    command: Annotated[str, Field(description="tag, untag, own, disown or describe.")]
+    name: Annotated[str, Field(description="The tag, or the owner.")] = ""
+    value: Annotated[
+        str, Field(description="Of the tag, the type of ownership, or the description: empty takes it back.")
+    ] = ""
+
+
+class Said(Named):
+    """Of annotate."""
+
+    commands: Annotated[list[Command], Field(min_length=1, max_length=1000)]
+
+
 class Searched(Parameters):
     """Of search."""
 

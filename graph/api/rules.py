@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
+from graph.actions import ACTIONS
 from graph.questions import QUESTIONS
 from graph.store.access import Role
 
@@ -42,6 +43,8 @@ def need_of(method: str, path: str) -> Need:
             return Need(Role.READER, in_handler=True)
         case ["api", "v2", question] if question in QUESTIONS and method in {"GET", "POST"}:
             return Need(Role.READER, in_handler=True)
+        case ["api", "v2", action] if action in ACTIONS:
+            return Need(Role.WRITER if action == "annotate" else Role.ADMIN, in_handler=True)
     return Need(_by_method(method))
 
 

@@ -1,4 +1,4 @@
-"""Questions of tokens that are for some namespaces only: what is asked about has to be there."""
+"""Tokens that are for some namespaces only: what is asked about, or done to, has to be there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graph.store.access import Token
 
 
 class BeyondScopeError(Exception):
-    """A question that is not for the token; the message says why."""
+    """A request that is not for the token; the message says why."""
 
 
 def check_scope(token: Token | None, asked: Asked, question: str, told: Mapping[str, Any]) -> None:
@@ -33,9 +33,14 @@ def check_scope(token: Token | None, asked: Asked, question: str, told: Mapping[
         raise BeyondScopeError(
             f"the token is for {_listed(token)} only, and {question} is about all there is"
         )
-    beyond = sorted(namespace for namespace in namespaces if not token.allows(namespace))
-    if beyond:
-        raise BeyondScopeError(f"the token is for {_listed(token)} only, not for {beyond[0]!r}")
+    for namespace in sorted(namespaces):
+        check_namespace(token, namespace)
+
+
+def check_namespace(token: Token | None, namespace: str) -> None:
+    """Raise BeyondScopeError unless the token is for the namespace; None is for all."""
+    if token is not None and not token.allows(namespace):
+        raise BeyondScopeError(f"the token is for {_listed(token)} only, not for {namespace!r}")
 
 
 def _listed(token: Token) -> str:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Concatenate, ParamSpec, TypeVar
 
 from graph.errors import StoreError
@@ -32,7 +33,10 @@ class StoreThreads:
     def run(
         self, work: Callable[Concatenate[LineageStore, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> asyncio.Future[T]:
-        """Return what will be the function's answer, called with a store and the arguments in a thread."""
+        """Return what will be the function's answer, called with a store and the arguments in a thread.
+
+        It runs in the context of the caller, so what a request commands is in the name of its token.
+        """
 
         def call() -> T:
             try:
@@ -42,7 +46,7 @@ class StoreThreads:
                 self._give_back()
                 raise
 
-        return asyncio.get_running_loop().run_in_executor(self._executor, call)
+        return asyncio.get_running_loop().run_in_executor(self._executor, copy_context().run, call)
 
     async def close(self) -> None:
         """Finish what was given to the threads, give all connections back and end the threads."""

@@ -20,6 +20,7 @@ from graph.nodes import Node, job
 from graph.store import LineageStore, may_exist, open_store
 from graph.store.changes import DeadLetter, Outcome
 from lineage.config import current_config
+from lineage.destination import is_server
 from lineage.errors import OutboxError
 from lineage.outbox import Outbox, open_existing, outbox_files
 
@@ -132,9 +133,12 @@ def _outbox_id(path: Path, seq: int) -> str:
 
 @contextmanager
 def dead_letters(store: str | None, *, read_only: bool = False) -> Iterator[DeadLetters]:
-    """Open the dead letters of a store and of all outboxes; StoreError when the store cannot be opened."""
+    """Open the dead letters of a store and of all outboxes; StoreError when the store cannot be opened.
+
+    Those of a server's store are seen where that is.
+    """
     location = location_of(store)
-    there = may_exist(location)
+    there = not is_server(location) and may_exist(location)
     with closing(open_store(location, read_only=read_only)) if there else nullcontext() as opened:
         outboxes = []
         for file in outbox_files(current_config().outbox):

@@ -6,8 +6,9 @@ import time as clock
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from graph import questions
 from graph.errors import StoreError
@@ -17,6 +18,7 @@ from graph.store.base import LineageStore
 from lineage.config import current_config
 from lineage.destination import is_server, store_destination, store_location
 from lineage.outbox import outbox_files
+from lineage.redaction import redact_url
 
 if TYPE_CHECKING:
     from graph.client import Server
@@ -62,15 +64,32 @@ def ask(
     """
     location = location_of(store)
     if is_server(location):
-        from inspect import signature
-
-        bound = signature(question).bind(None, *args, **kwargs)
-        _, *given = bound.arguments.items()
-        return server_at(location).ask(question.__name__, as_of, dict(given))  # type: ignore[no-any-return]
+        return _asked_of(location, as_of, question, *args, **kwargs)  # type: ignore[no-any-return]
     with opened(store) as now:
         indexed = question is not questions.search or _indexed(now.reader)
         with moment(now.reader, as_of, incomplete=now.incomplete or not indexed) as asked:
             return question(asked, *args, **kwargs)
+
+
+def act(
+    store: str | None,
+    action: Callable[Concatenate[LineageStore, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Have an action of `graph.actions` done to a store, or by a server of one; see `ask` for errors."""
+    location = location_of(store)
+    if is_server(location):
+        return _asked_of(location, None, action, *args, **kwargs)  # type: ignore[no-any-return]
+    with opened(store) as now:
+        return action(now.reader, *args, **kwargs)
+
+
+def _asked_of(location: str, as_of: str | None, asked: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return what a server answers to a question or an action, called with these arguments."""
+    bound = signature(asked).bind(None, *args, **kwargs)
+    _, *given = bound.arguments.items()
+    return server_at(location).ask(asked.__name__, as_of, dict(given))
 
 
 def server_at(location: str) -> Server:
@@ -98,6 +117,18 @@ def location_of(store: str | None) -> str:
     return default_location() if store is None else store_location(store)
 
 
+def own_location(store: str | None) -> str:
+    """Return where the store is, for what a server does not do; StoreError where it is a server."""
+    location = location_of(store)
+    if is_server(location):
+        raise StoreError(
+            redact_url(location),
+            "is a server, which does not do this: run the command where the server's own store is,"
+            " with --store FILE or --store postgresql://...",
+        )
+    return location
+
+
 @contextmanager
 def opened(store: str | None) -> Iterator[Opened]:
     """Open a store for questions, after draining its outbox and reading its SQL for at most two seconds.
@@ -106,7 +137,7 @@ def opened(store: str | None) -> Iterator[Opened]:
     up) waits on, and answers are incomplete. Raises StoreError when the store cannot be opened, or when there
     is none and nothing waits for it.
     """
-    location = location_of(store)
+    location = own_location(store)
     waiting = outbox_files(current_config().outbox, store_destination(location))
     if not waiting and not may_exist(location):
         raise StoreError(location, "there is no such file: ingest something first, or give another --store")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from graph import actions
 from graph.cli._options import Json, Name, Store
-from graph.cli._output import print_items
-from graph.cli._store import opened
-from graph.ingest import give
-from graph.nodes import NodeType
-from graph.queries.names import resolve
-from graph.store.commands import CommandKind
+from graph.cli._output import print_json
+from graph.cli._store import act
 
 
 def delete(name: Name, json: Json = False, store: Store = None) -> None:
@@ -18,10 +15,9 @@ def delete(name: Name, json: Json = False, store: Store = None) -> None:
 
     Nothing of the log is removed: see `lineage prune`.
     """
-    with opened(store) as asked:
-        node = resolve(asked.reader, name, {NodeType.DATASET, NodeType.JOB})
-        give(asked.reader, CommandKind.DELETE, node)
+    done = act(store, actions.delete, name)
     if json:
-        print_items({"node": node.id}, [{"id": node.id, "deleted": True}])
+        print_json(done.as_json())
     else:
-        typer.echo(f"deleted {node.id}")
+        for node in done.nodes:
+            typer.echo(f"deleted {node.id}")

@@ -112,8 +112,10 @@ def _write_events(store: str | None) -> None:
     """Write events and commands as they came; line breaks in an event stand between parts of its JSON."""
     location = location_of(store)
     if is_server(location):
-        for chunk in server_at(location).events():
+        server = server_at(location)
+        for chunk in server.events():
             sys.stdout.buffer.write(chunk)
+        letters = server.ask("status", None, {}).counts.dead_letters
     else:
         from graph.questions.log import event_lines
 
@@ -121,6 +123,6 @@ def _write_events(store: str | None) -> None:
             for line in event_lines(kept.reader):
                 sys.stdout.buffer.write(line)
             letters = kept.reader.counts().dead_letters
-        if letters:
-            print_note(f"Rejected events are not among them: {letters} (`lineage deadletters list`).")
+    if letters:
+        print_note(f"Rejected events are not among them: {letters} (`lineage deadletters list`).")
     sys.stdout.buffer.flush()

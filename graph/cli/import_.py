@@ -14,7 +14,7 @@ import typer
 
 from graph.cli._options import Json, Store
 from graph.cli._output import print_items, print_note, time_text
-from graph.cli._store import location_of
+from graph.cli._store import own_location
 from graph.errors import ImportSourceError
 from graph.importers import find_importer
 from graph.ingest import IngestCounts, apply_bodies
@@ -80,7 +80,7 @@ def import_(
     importer = find_importer(name)
     began = None if since is None else _time(since)
     notes: list[str] = []
-    location = location_of(store)
+    location = own_location(store)
     with _progress() as show:
         events = importer(
             source,

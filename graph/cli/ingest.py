@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from graph.cli._event_files import Event, EventFile, UnreadableFileError
 from graph.cli._options import Json, Store
 from graph.cli._output import print_items, print_note
-from graph.cli._store import location_of
+from graph.cli._store import location_of, server_at
 from graph.ingest import IngestCounts, apply_bodies, renew
 from graph.store import open_store
 from graph.store.base import LineageStore
+from graph.store.changes import Outcome
+from lineage.destination import is_server
+from lineage.redaction import redact_url
 
 Files = Annotated[
     list[str],
@@ -37,12 +41,12 @@ def ingest(files: Files, json: Json = False, store: Store = None) -> None:
 
     Exits with 1 when an event was rejected: it is kept as a dead letter with the reason.
     """
-    with _open_all(files) as opened_files, closing(open_store(location_of(store))) as target:
-        counts = _ingest_all(target, opened_files)
-        renewed = renew(target)
+    with _open_all(files) as opened_files, _taking(location_of(store)) as taking:
+        counts = _ingest_all(taking.keep, opened_files)
+        renewed = 0 if taking.store is None else renew(taking.store)
     if json:
         item = {"accepted": counts.accepted, "duplicate": counts.duplicate, "rejected": counts.rejected}
-        print_items({"files": files, "store": target.location}, [item])
+        print_items({"files": files, "store": taking.location}, [item])
     else:
         typer.echo(f"{counts.accepted} accepted, {counts.duplicate} duplicate, {counts.rejected} rejected")
     if renewed:
@@ -51,6 +55,26 @@ def ingest(files: Files, json: Json = False, store: Store = None) -> None:
         )
     if counts.rejected:
         raise typer.Exit(1)
+
+
+Keep = Callable[[Sequence[bytes]], list[Outcome]]
+
+
+class _Taking(NamedTuple):
+    """What takes events in: a store, or a server of one; `location` has no password."""
+
+    keep: Keep
+    location: str
+    store: LineageStore | None = None
+
+
+@contextmanager
+def _taking(location: str) -> Iterator[_Taking]:
+    if is_server(location):
+        yield _Taking(server_at(location).keep, redact_url(location))
+        return
+    with closing(open_store(location)) as store:
+        yield _Taking(partial(apply_bodies, store), store.location, store)
 
 
 @contextmanager
@@ -67,14 +91,14 @@ def _open_all(names: Iterable[str]) -> Iterator[list[EventFile]]:
             file.close()
 
 
-def _ingest_all(store: LineageStore, files: list[EventFile]) -> IngestCounts:
+def _ingest_all(keep: Keep, files: list[EventFile]) -> IngestCounts:
     counts = IngestCounts()
     told = 0
     with _progress(files) as advance:
         for file in files:
             events = iter(file)
             while batch := list(islice(events, _BATCH)):
-                outcomes = apply_bodies(store, [event.body for event in batch])
+                outcomes = keep([event.body for event in batch])
                 counts = counts.plus(outcomes)
                 for event, outcome in zip(batch, outcomes, strict=True):
                     if outcome.reasons and told < _REASONS_SHOWN:

@@ -10,7 +10,7 @@ import typer
 
 from graph.cli._options import Json, Store
 from graph.cli._output import print_items
-from graph.cli._store import location_of
+from graph.cli._store import own_location
 from graph.errors import StoreError
 from graph.ingest import derive, take_in_early
 from graph.ingest import rebuild as rebuild_store
@@ -23,7 +23,7 @@ def rebuild(json: Json = False, store: Store = None) -> None:
     It is one transaction: until it is done others see the graph as it was, and what is written meanwhile
     waits. Broken off, it leaves everything as it was.
     """
-    location = location_of(store)
+    location = own_location(store)
     if not may_exist(location):
         raise StoreError(location, "there is no such file: ingest something first, or give another --store")
     with closing(open_store(location)) as target:

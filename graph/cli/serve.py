@@ -19,7 +19,7 @@ import typer
 
 from graph.cli._options import Store
 from graph.cli._output import print_note
-from graph.cli._store import location_of
+from graph.cli._store import own_location
 from graph.errors import StoreError
 from graph.store import open_store
 from lineage.errors import MissingDependencyError
@@ -95,7 +95,7 @@ def serve(
     for package in ("fastapi", "uvicorn", "prometheus_client"):
         if find_spec(package) is None:
             raise MissingDependencyError(package, extra="server")
-    location = _checked(location_of(store), workers)
+    location = _checked(own_location(store), workers)
     from graph.api import ServerSettings
 
     local = _is_local(host)

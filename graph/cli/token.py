@@ -13,7 +13,7 @@ import typer
 from graph.cli._group import SuggestingGroup
 from graph.cli._options import Json, Store
 from graph.cli._output import print_items, print_note, print_table, time_text
-from graph.cli._store import location_of
+from graph.cli._store import own_location
 from graph.errors import UnknownNameError
 from graph.ingest.commands import user
 from graph.store import may_exist, open_store
@@ -63,7 +63,7 @@ def create(
     """Make a token and print it. It is shown this once: the store keeps a hash of it."""
     expires_at = None if days is None else time.time_ns() + days * _DAY
     made, text = new_token(name, role, namespace or (), expires_at=expires_at)
-    with closing(open_store(location_of(store))) as kept:
+    with closing(open_store(own_location(store))) as kept:
         kept.access.add(made)
         _record(kept, f"token create {made.id}", f"{role} for {name}")
     if json:
@@ -76,7 +76,7 @@ def create(
 @token.command("list")
 def list_(json: Json = False, store: Store = None) -> None:
     """List tokens, without their secrets."""
-    location = location_of(store)
+    location = own_location(store)
     tokens: list[Token] = []
     if may_exist(location):
         with closing(open_store(location, read_only=True)) as kept:
@@ -93,7 +93,7 @@ def list_(json: Json = False, store: Store = None) -> None:
 @token.command()
 def revoke(ids: Ids, json: Json = False, store: Store = None) -> None:
     """Have tokens be valid no longer; running servers know within seconds."""
-    with closing(open_store(location_of(store))) as kept:
+    with closing(open_store(own_location(store))) as kept:
         known = {each.id: each for each in kept.access.tokens()}
         for id_ in ids:
             if id_ not in known:

@@ -6,13 +6,10 @@ from typing import Annotated
 
 import typer
 
+from graph import actions, questions
 from graph.cli._options import Json, Store
-from graph.cli._output import print_items
-from graph.cli._store import opened
-from graph.errors import AmbiguousNameError, UnknownNameError
-from graph.ingest import give
-from graph.nodes import Node
-from graph.store.commands import CommandKind
+from graph.cli._output import print_json
+from graph.cli._store import act, ask
 
 Deleted = Annotated[
     list[str] | None,
@@ -27,25 +24,9 @@ Deleted = Annotated[
 
 def undelete(name: Deleted = None, json: Json = False, store: Store = None) -> None:
     """Bring a deleted dataset or job back, or list what is deleted."""
-    with opened(store) as asked:
-        nodes = asked.reader.deleted()
-        if name:
-            nodes = [_chosen(nodes, name)]
-            give(asked.reader, CommandKind.UNDELETE, nodes[0])
+    found = act(store, actions.undelete, name) if name else ask(store, None, questions.deleted)
     if json:
-        items = [{"id": node.id, "deleted": not name} for node in nodes]
-        print_items({"node": nodes[0].id if name else None}, items)
+        print_json(found.as_json())
     else:
-        for node in nodes:
+        for node in found.nodes:
             typer.echo(f"brought back {node.id}" if name else node.id)
-
-
-def _chosen(deleted: list[Node], words: list[str]) -> Node:
-    found = [node for node in deleted if words in ([node.id], [node.name], [node.namespace, node.name])]
-    if not found and len(words) == 1:
-        found = [node for node in deleted if node.name.endswith((f".{words[0]}", f"/{words[0]}"))]
-    if not found:
-        raise UnknownNameError(" ".join(words), [node.id for node in deleted[:3]])
-    if len(found) > 1:
-        raise AmbiguousNameError(" ".join(words), [node.id for node in found])
-    return found[0]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from graph.errors import InvalidQueryError
 from graph.ingest.batch import understand
-from graph.ingest.commands import user
+from graph.ingest.commands import author
 from graph.store.base import LineageStore
 from graph.store.retention import Policy, Pruned
 
@@ -20,4 +20,4 @@ def prune(store: LineageStore, policy: Policy, *, dry_run: bool = False) -> Prun
     """
     if policy.is_empty:
         raise InvalidQueryError("nothing is said of what to remove: give an age, a namespace or a job")
-    return store.prune(replace(policy, who=policy.who or user()), understand, dry_run=dry_run)
+    return store.prune(replace(policy, who=policy.who or author()), understand, dry_run=dry_run)

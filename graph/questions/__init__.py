@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from graph.questions.annotating import about, deleted
 from graph.questions.asked import Asked, moment
 from graph.questions.changes import changes
 from graph.questions.comparing import compare
@@ -19,10 +20,12 @@ from graph.questions.state import coverage, status
 __all__ = [
     "QUESTIONS",
     "Asked",
+    "about",
     "changes",
     "columns",
     "compare",
     "coverage",
+    "deleted",
     "diagnose",
     "downstream",
     "history",
@@ -50,6 +53,8 @@ _ALL: tuple[Callable[..., Any], ...] = (
     runs,
     history,
     queries,
+    about,
+    deleted,
     status,
 )
 

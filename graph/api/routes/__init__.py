@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from graph.api.routes import health, marquez, questions, record
+from graph.api.routes import actions, health, marquez, questions, record
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     record.router,
     questions.router,
+    actions.router,
     *marquez.ROUTERS,
 )
 """All of them, in the order in which they are tried."""

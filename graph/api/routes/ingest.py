@@ -16,13 +16,14 @@ from starlette.routing import Route
 
 from graph.api.bodies import read_body
 from graph.api.errors import ApiError
-from graph.api.gate import check_namespaces, refuse
+from graph.api.gate import check_namespaces, record, refuse
 from graph.api.observing import tell_events
 from graph.api.rendering import json_response
 from graph.api.stores import StorePool
 from graph.ingest.batch import written_namespaces
+from graph.questions.wire import MEDIA_TYPE, dumps
 from graph.store.access import Role, Token
-from graph.store.changes import Status
+from graph.store.changes import Outcome, Status
 from graph.store.commands import is_command
 
 _MOST = 10_000
@@ -41,6 +42,7 @@ async def post_event(request: Request) -> Response:
     """Keep one event: 201 without a body, 400 for what is not JSON, 422 for what is no event."""
     body = await read_body(request)
     tell_events(request, [body])
+    _record_commands(request, [body])
     if (reason := _refused(request, body)) is not None:
         raise ApiError(403, reason)
     if (reason := _excess(body)) is not None:
@@ -53,32 +55,46 @@ async def post_event(request: Request) -> Response:
 
 
 async def post_batch(request: Request) -> Response:
-    """Keep a list of events: 204, or 200 with what became of each that was not kept (OpenLineage 2.0.2)."""
+    """Keep a list of events: 204, or 200 with what became of each that was not kept (OpenLineage 2.0.2).
+
+    A client of this release may ask for what became of each.
+    """
     bodies = _split(await read_body(request))
     if not bodies:
         return Response(status_code=204)
     tell_events(request, bodies)
-    reasons = {
-        place: reason
-        for place, body in enumerate(bodies)
-        if (reason := _refused(request, body) or _excess(body))
-    }
-    allowed = [place for place in range(len(bodies)) if place not in reasons]
-    outcomes = await _stores(request).writer.keep([bodies[place] for place in allowed]) if allowed else []
-    for place, outcome in zip(allowed, outcomes, strict=True):
-        if outcome.status is Status.REJECTED:
-            reasons[place] = "; ".join(outcome.reasons)
+    _record_commands(request, bodies)
+    reasons = [_refused(request, body) or _excess(body) for body in bodies]
+    allowed = [body for body, reason in zip(bodies, reasons, strict=True) if reason is None]
+    kept = iter(await _stores(request).writer.keep(allowed) if allowed else ())
+    outcomes = [next(kept) if reason is None else Outcome(Status.REJECTED, (reason,)) for reason in reasons]
+    if request.headers.get("accept") == MEDIA_TYPE:
+        return Response(dumps(outcomes), media_type=MEDIA_TYPE)
     failed = [
-        {"index": place, "reason": reason, "retriable": False} for place, reason in sorted(reasons.items())
+        {"index": place, "reason": "; ".join(outcome.reasons), "retriable": False}
+        for place, outcome in enumerate(outcomes)
+        if outcome.status is Status.REJECTED
     ]
     return json_response(_summary(len(bodies), failed)) if failed else Response(status_code=204)
+
+
+def _record_commands(request: Request, bodies: Sequence[bytes]) -> None:
+    """Have it recorded that commands come; who may not bring them is told by `_refused`."""
+    commands = sum(map(is_command, bodies))
+    token: Token | None = request.scope["caller"]
+    if commands and (token is None or _brings_commands(token)):
+        record(request, f"{commands} commands of another store")
+
+
+def _brings_commands(token: Token) -> bool:
+    return token.role is Role.ADMIN and not token.namespaces
 
 
 def _refused(request: Request, body: bytes) -> str | None:
     """Return why an event is not for the token of the request, and have it recorded; None where it is."""
     token: Token | None = request.scope["caller"]
     reason = None
-    if token is not None and is_command(body) and (token.namespaces or token.role is not Role.ADMIN):
+    if token is not None and is_command(body) and not _brings_commands(token):
         reason = "commands are taken from an admin for all namespaces only"
     elif token is not None and token.namespaces:
         reason = check_namespaces(request, written_namespaces(body))

@@ -6,6 +6,7 @@ waiting that could not be read in time.
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request
@@ -17,16 +18,14 @@ from graph.api.errors import ApiError
 from graph.api.gate import refuse
 from graph.api.openapi import failing
 from graph.api.parameters import Paged, Parameters
-from graph.api.rendering import json_response
+from graph.api.rendering import answered
 from graph.api.scope import BeyondScopeError, check_scope
+from graph.api.settling import settle, waits
 from graph.api.stores import StorePool, Stores
 from graph.queries.answer import Answer
 from graph.questions import moment
 from graph.questions.log import page_of_lines
-from graph.questions.wire import MEDIA_TYPE, dumps
 from graph.store.base import LineageStore
-
-_SETTLING_SECONDS = 2.0
 
 PARAMETERS: dict[str, type[Parameters]] = {
     "upstream": asked_with.Chain,
@@ -42,6 +41,8 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "runs": asked_with.Ran,
     "history": asked_with.Versioned,
     "queries": asked_with.Queried,
+    "about": asked_with.Named,
+    "deleted": asked_with.Parameters,
     "status": asked_with.Parameters,
 }
 """What each question takes."""
@@ -57,31 +58,21 @@ async def _answered(question: str, request: Request, stores: StorePool, told: Pa
         given["schema"] = given.pop("schema_")
     as_of = given.pop("as_of", None)
     page = {key: given.pop(key) for key in ("limit", "cursor")} if isinstance(told, Paged) else None
-    if await stores.ask(_waits):
-        await stores.upkeep.settle(_SETTLING_SECONDS)
+    await settle(stores)
     token = request.scope["caller"]
 
-    def answer(store: LineageStore) -> tuple[bytes | dict[str, Any], bool]:
-        with moment(store, as_of, incomplete=_waits(store)) as asked:
+    def answer(store: LineageStore) -> Response:
+        with moment(store, as_of, incomplete=waits(store)) as asked:
             check_scope(token, asked, question, given)
             found = questions.QUESTIONS[question](asked, **given)
-            wants_records = request.headers.get("accept") == MEDIA_TYPE
-            return dumps(found) if wants_records else _published(found, page), asked.incomplete
+            headers = {"Lineage-Incomplete": "true"} if asked.incomplete else {}
+            return answered(request, found, partial(_published, page=page), headers)
 
     try:
-        content, incomplete = await stores.ask(answer)
+        return await stores.ask(answer)
     except BeyondScopeError as error:
         refuse(request, str(error))
         raise ApiError(403, str(error)) from None
-    headers = {"Lineage-Incomplete": "true"} if incomplete else {}
-    if isinstance(content, bytes):
-        return Response(content, headers=headers, media_type=MEDIA_TYPE)
-    return json_response(content, headers=headers)
-
-
-def _waits(store: LineageStore) -> bool:
-    """Tell whether there are events whose SQL, or whose words, are not read yet."""
-    return bool(store.underived(1)) or store.unindexed() > 0
 
 
 def _published(found: Any, page: dict[str, Any] | None) -> dict[str, Any]:
