@@ -12,6 +12,9 @@ from graph.records import EdgeKind, Origin
 CURRENT_GROUPS = 10
 """How many groups of finished runs of a job count for the current graph."""
 
+MOST_PAIRS = 250_000
+"""How many pairs of an input and an output a run may list in all its events, to have them joined."""
+
 _READING = (EdgeKind.READS, EdgeKind.USES)
 _SQL = (Origin.SQL_CERTAIN, Origin.SQL_DOUBTFUL)
 _FIELD_PRECEDENCE = (Origin.LINEAGE_FACET, Origin.SQL_CERTAIN, Origin.COLUMN_FACET, Origin.SQL_DOUBTFUL)
@@ -135,12 +138,20 @@ def _inferred(shapes: Collection[KnownShape]) -> set[tuple[int, int]]:
     named = sql_inputs | sql_outputs if sql_outputs else set()
     unnamed_outputs = outputs - named
     if {shape.certain for shape in shapes} - {None} != {True}:
-        return by_statement | set(product(inputs, outputs)) | set(product(sql_inputs, unnamed_outputs))
-    return (
-        by_statement
-        | set(product(inputs - named, outputs | sql_outputs))
-        | set(product(inputs | sql_inputs, unnamed_outputs))
+        return by_statement | _joined((inputs, outputs), (sql_inputs, unnamed_outputs))
+    return by_statement | _joined(
+        (inputs - named, outputs | sql_outputs), (inputs | sql_inputs, unnamed_outputs)
     )
+
+
+def _joined(*parts: tuple[Collection[int], Collection[int]]) -> set[tuple[int, int]]:
+    """Return each input with each output of the parts, and nothing where that is too much.
+
+    It is all or nothing, so that the order in which the events of a run arrive makes no difference.
+    """
+    if sum(len(inputs) * len(outputs) for inputs, outputs in parts) > MOST_PAIRS:
+        return set()
+    return {pair for part in parts for pair in product(*part)}
 
 
 def _fields(shapes: Collection[KnownShape]) -> Iterator[EdgeRow]:

@@ -25,12 +25,10 @@ from graph.questions.wire import MEDIA_TYPE, dumps
 from graph.store.access import Role, Token
 from graph.store.changes import Outcome, Status
 from graph.store.commands import is_command
+from graph.store.projection import MOST_PAIRS
 
 _MOST = 10_000
 """How many events a batch may have."""
-
-_MOST_PAIRS = 250_000
-"""How many pairs of an input and an output one event may name: each is an edge of the graph."""
 
 _WORTH_COUNTING = 20_000
 """Bytes below which an event cannot name so many."""
@@ -120,11 +118,11 @@ def _excess(body: bytes) -> str | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     inputs, outputs = len(listed.inputs or ()), len(listed.outputs or ())
-    if inputs * outputs <= _MOST_PAIRS:
+    if inputs * outputs <= MOST_PAIRS:
         return None
     return (
         f"the event names {inputs} inputs and {outputs} outputs, which are {inputs * outputs} edges between"
-        f" datasets; at most {_MOST_PAIRS} are taken: send events of the parts that belong together"
+        f" datasets; at most {MOST_PAIRS} are taken: send events of the parts that belong together"
     )
 
 
