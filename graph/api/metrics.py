@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import lru_cache, partial
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 SEVERAL = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which prometheus_client learns of the folder where several processes count together."""
@@ -60,5 +65,43 @@ class Metrics:
         if SEVERAL not in os.environ:
             return generate_latest(self._registry)
         together = CollectorRegistry()
+        together.register(_Processes(_living(Path(os.environ[SEVERAL]))))
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
         return generate_latest(together)
+
+
+def _living(folder: Path) -> list[int]:
+    """Return the processes that count together; what one that is dead had waiting waits no longer."""
+    counting = {int(file.stem.rpartition("_")[2]) for file in folder.glob("*.db")}
+    living = []
+    for process in sorted(counting):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            with suppress(FileNotFoundError):  # another process is looking, too
+                mark_process_dead(process)  # type: ignore[no-untyped-call]
+        else:
+            living.append(process)
+    return living
+
+
+class _Processes(Collector):
+    """What prometheus_client tells of a process, of several: sums, and when the first one started."""
+
+    def __init__(self, processes: Iterable[int]) -> None:
+        self._each = [ProcessCollector(pid=partial(int, one), registry=None) for one in processes]
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics."""
+        together: dict[str, Metric] = {}
+        for each in self._each:
+            for metric in each.collect():
+                known = together.setdefault(metric.name, metric)
+                if known is metric:
+                    continue
+                put = min if metric.name.endswith("start_time_seconds") else sum
+                known.samples = [
+                    one._replace(value=put((one.value, other.value)))
+                    for one, other in zip(known.samples, metric.samples, strict=True)
+                ]
+        return together.values()

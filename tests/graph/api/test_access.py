@@ -14,10 +14,12 @@ from served import event
 from starlette.routing import Route
 
 from graph import open_store
+from graph.actions import ACTIONS
 from graph.api import ServerSettings, create_app
 from graph.api.routes import ROUTERS
 from graph.api.rules import need_of
 from graph.nodes import dataset
+from graph.questions import QUESTIONS
 from graph.store.access import AuditRecord, Role, new_token
 from graph.store.commands import Command, CommandKind, line_of
 
@@ -69,6 +71,7 @@ def test_no_route_is_reachable_without_its_role(guarded: Any, token: Any) -> Non
     wrong = {"Authorization": reader["Authorization"][:-4] + "AAAA"}
     paths = sorted(routes())
     assert {"/ping", "/metrics", "/api/v1/lineage", "/api/v1/lineage/batch", "/api/v2/audit"} <= set(paths)
+    assert {f"/api/v2/{name}" for name in (*QUESTIONS, *ACTIONS, "events")} <= set(paths)
     tried = 0
     for path in paths:
         for method in METHODS:
@@ -100,6 +103,9 @@ def test_no_route_is_reachable_without_its_role(guarded: Any, token: Any) -> Non
         ("DELETE", "/api/v1/namespaces/x", Role.ADMIN),
         ("PUT", "/api/v1/namespaces/x", Role.WRITER),
         ("GET", "/api/v2/audit", Role.ADMIN),
+        ("POST", "/api/v2/annotate", Role.WRITER),
+        ("POST", "/api/v2/delete", Role.ADMIN),
+        ("POST", "/api/v2/undelete", Role.ADMIN),
         ("POST", "/nobody/knows/this", Role.WRITER),
         ("GET", "/ping/", Role.READER),
     ],

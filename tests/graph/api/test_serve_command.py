@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -79,6 +80,36 @@ def test_several_processes_share_a_store_in_postgresql(fresh_postgresql: Any) ->
         text = requests.get(f"{url}/metrics", timeout=20).text
 
     assert 'lineage_events_total{outcome="accepted"} 40.0' in text
+    (memory,) = re.findall(r"^process_resident_memory_bytes (\S+)$", text, re.MULTILINE)
+    assert float(memory) > 50_000_000, "of both"
+
+
+COUNT = """
+import os, signal, sys
+from graph.api.metrics import Metrics
+metrics = Metrics()
+metrics.commits.inc()
+metrics.waiting.inc(7)
+if sys.argv[1] == "die":
+    os.kill(os.getpid(), signal.SIGKILL)
+print(metrics.text().decode())
+"""
+
+
+def test_of_a_process_that_died_the_counts_stay_and_nothing_waits(tmp_path: Path) -> None:
+    """As when a worker is killed and another takes its place."""
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    dead, living = (
+        subprocess.run(
+            [sys.executable, "-c", COUNT, end], env=environment, capture_output=True, text=True, check=False
+        )
+        for end in ("die", "live")
+    )
+
+    assert (dead.returncode, living.returncode) == (-signal.SIGKILL, 0), living.stderr
+    assert "lineage_commits_total 2.0" in living.stdout
+    assert "lineage_requests_waiting 7.0" in living.stdout
+    assert "process_open_fds " in living.stdout
 
 
 @pytest.mark.parametrize(
