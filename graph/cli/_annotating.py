@@ -13,6 +13,7 @@ from graph.cli._options import Name as Name
 from graph.cli._output import print_json, print_table
 from graph.cli._store import act, ask
 from graph.errors import AmbiguousNameError, InvalidQueryError, UnknownNameError
+from graph.exports.labels import one_line
 from graph.questions.annotating import Said
 from graph.store.commands import CommandKind, Label
 
@@ -49,7 +50,7 @@ def _tell_option(name: list[str], option: str, store: str | None) -> None:
     if len(name) == 2:
         with suppress(*_NOT_FOUND):
             alone = ask(store, None, questions.about, name[:1]).node
-            raise typer.BadParameter(f"to say it of {alone.label}, write {option} {name[1]!r}")
+            raise typer.BadParameter(f"to say it of {one_line(alone.label)}, write {option} {name[1]!r}")
 
 
 def _rows(said: Said) -> list[list[str]]:

@@ -121,7 +121,9 @@ def _told_errors() -> Iterator[None]:
     try:
         yield
     except LineageError as error:
-        typer.echo(f"lineage: {error}", err=True)
+        from graph.exports.labels import one_line
+
+        typer.echo("\n".join(map(one_line, f"lineage: {error}".split("\n"))), err=True)
         raise typer.Exit(_exit_code(error)) from error
     except KeyboardInterrupt as error:
         raise typer.Exit(_INTERRUPTED) from error

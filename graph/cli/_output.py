@@ -32,7 +32,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     Colours are for terminals, and for anything where FORCE_COLOR is set; NO_COLOR and TERM=dumb forbid them.
     """
-    rows = [[one_line(cell) for cell in row] for row in rows]
+    columns, *rows = [[one_line(cell) for cell in row] for row in (columns, *rows)]
     terminal = sys.stdout.isatty()
     if terminal or colours_are_forced():
         from graph.cli._table import print_on_terminal

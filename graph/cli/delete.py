@@ -8,6 +8,7 @@ from graph import actions
 from graph.cli._options import Json, Name, Store
 from graph.cli._output import print_json
 from graph.cli._store import act
+from graph.exports.labels import one_line
 
 
 def delete(name: Name, json: Json = False, store: Store = None) -> None:
@@ -20,4 +21,4 @@ def delete(name: Name, json: Json = False, store: Store = None) -> None:
         print_json(done.as_json())
     else:
         for node in done.nodes:
-            typer.echo(f"deleted {node.id}")
+            typer.echo(one_line(f"deleted {node.id}"))

@@ -11,6 +11,7 @@ import typer
 from graph.cli._options import Json, Store
 from graph.cli._output import print_items, print_note, time_text
 from graph.cli._store import opened
+from graph.exports.labels import one_line
 from graph.ingest import derive
 from graph.ingest import prune as prune_store
 from graph.nodes import NodeType
@@ -88,7 +89,7 @@ def _prune(store: LineageStore, policy: Policy, *, dry_run: bool, yes: bool) -> 
 def _print(pruned: Pruned, how: str) -> None:
     typer.echo(f"{pruned.events} events of {pruned.runs} runs {how}")
     for node in pruned.nodes[:_SHOWN]:
-        typer.echo(node.id)
+        typer.echo(one_line(node.id))
     if len(pruned.nodes) > _SHOWN:
         print_note(f"... and {len(pruned.nodes) - _SHOWN} more jobs and datasets that no other event names")
 

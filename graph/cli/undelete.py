@@ -10,6 +10,7 @@ from graph import actions, questions
 from graph.cli._options import Json, Store
 from graph.cli._output import print_json
 from graph.cli._store import act, ask
+from graph.exports.labels import one_line
 
 Deleted = Annotated[
     list[str] | None,
@@ -29,4 +30,4 @@ def undelete(name: Deleted = None, json: Json = False, store: Store = None) -> N
         print_json(found.as_json())
     else:
         for node in found.nodes:
-            typer.echo(f"brought back {node.id}" if name else node.id)
+            typer.echo(one_line(f"brought back {node.id}" if name else node.id))

@@ -170,3 +170,26 @@ def test_what_would_be_pruned_is_told_and_then_removed(lineage: Lineage) -> None
     assert lineage("undelete").out == ""
     assert lineage("status", "--json").items["items"][0]["events"] == 57
     assert "0 events of 0 runs removed" in lineage("prune", "--older-than", "5200w", "--yes").out
+
+
+def test_names_send_nothing_to_a_terminal_but_text(lineage: Lineage, tmp_path: Path) -> None:
+    """A name may hold what moves the cursor or sets a title: it is shown, and not done."""
+    wild = "wild\x1b]0;title\x07\r\x9b2J"
+    event = json.loads((FIXTURES / "dbt.jsonl").read_text("utf-8").splitlines()[0])
+    event |= {
+        "inputs": [{"namespace": wild, "name": wild}],
+        "outputs": [{"namespace": wild, "name": f"{wild}2"}],
+    }
+    event["job"] = {"namespace": wild, "name": wild}
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(event), "utf-8")
+    commands = [
+        *(["ingest", file], ["upstream", wild], ["upstream", f"{wild}2"], ["runs"], ["search", "wild"]),
+        *(["tag", wild, f"{wild}2", "--add", wild], ["tag", wild, f"{wild}2"], ["history", f"{wild}2"]),
+        *(["delete", wild, f"{wild}2"], ["undelete"], ["undelete", f"{wild}2"], ["path", wild, f"{wild}2"]),
+        *(["prune", "--namespace", wild, "--dry-run"], ["columns", wild, wild[:-1]], ["coverage"]),
+        *(["export", "--format", "dot"], ["export", "--format", "mermaid"], ["diagnose", wild, f"{wild}2"]),
+    ]
+    for command in commands:
+        said = lineage(*command)
+        assert {char for char in said.out + said.err if not char.isprintable()} <= {"\n"}, command
