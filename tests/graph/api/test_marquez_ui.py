@@ -205,6 +205,7 @@ def read(value: Mapping[str, Any], keys: str) -> Any:
 
 @pytest.mark.parametrize("template", READ)
 def test_every_field_that_the_web_ui_reads_is_there(filled: Any, template: str) -> None:
+    """DD-22"""
     answer = filled.get(path_of(template))
     assert answer.status_code == 200, answer.text
     for place, fields in READ[template].items():
@@ -233,7 +234,7 @@ def test_the_list_of_events_has_events_of_runs_only(filled: Any) -> None:
 
 @pytest.mark.parametrize("path", [path for path in READ if "lineage?nodeId" in path])
 def test_every_end_of_an_edge_is_a_node_of_the_graph(filled: Any, path: str) -> None:
-    """Column lineage with an edge to nowhere is never drawn."""
+    """DD-22: Column lineage with an edge to nowhere is never drawn."""
     graph = filled.get(path_of(path)).json()["graph"]
     ids = {node["id"] for node in graph}
     ends = {edge[end] for node in graph for edge in (*node["inEdges"], *node["outEdges"]) for end in ENDS}

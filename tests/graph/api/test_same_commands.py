@@ -98,6 +98,7 @@ def without_ids(line: str) -> str:
 def test_commands_do_to_a_server_what_they_do_to_a_store(
     served_with: Callable[..., Any], place: str, tmp_path: Path
 ) -> None:
+    """PV-42"""
     here, there = str(tmp_path / "here.db"), served_with(Role.ADMIN).url
     odd = tmp_path / "odd.jsonl.gz"
     lines = [

@@ -22,6 +22,7 @@ from graph import open_store
 
 
 def test_the_process_answers_and_tells_each_request_in_a_line(tmp_path: Path) -> None:
+    """PV-30"""
     run_id = event()["run"]["runId"]
     with serving("--store", str(tmp_path / "lineage.db")) as served:
         trace = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}

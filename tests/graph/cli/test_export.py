@@ -23,6 +23,7 @@ def parts(text: str) -> tuple[list[Any], list[Any]]:
 
 
 def test_the_whole_graph_is_written_as_json_lines(lineage: Lineage) -> None:
+    """PV-26"""
     nodes, edges = parts(lineage("export").out)
     held = lineage("status", "--json").items["items"][0]
 
@@ -48,6 +49,7 @@ def test_what_lies_around_a_name_is_written_in_both_directions(lineage: Lineage)
 
 @pytest.mark.parametrize(("format_", "first"), [("dot", "digraph lineage {"), ("mermaid", "flowchart LR")])
 def test_the_whole_graph_is_drawn_with_its_jobs(lineage: Lineage, format_: str, first: str) -> None:
+    """PV-26"""
     lines = lineage("export", "--format", format_).out.splitlines()
 
     assert lines[0] == first

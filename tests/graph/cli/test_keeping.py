@@ -73,6 +73,7 @@ ORDERS = "shop.raw.orders"
 
 @pytest.mark.usefixtures("warehouse")
 def test_what_a_person_says_is_shown_and_taken_back(lineage: Lineage) -> None:
+    """PV-42"""
     assert lineage("tag", ORDERS, "--add", "pii", "--add", "tier=gold").code == 0
     assert lineage("owner", ORDERS, "--add", "team:sales=MAINTAINER").code == 0
     (item,) = lineage("describe", ORDERS, "--text", "All orders.", "--json").items["items"]

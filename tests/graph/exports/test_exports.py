@@ -39,6 +39,7 @@ def edge(source: Node, target: Node, *jobs: Node, kind: EdgeKind = EdgeKind.FEED
 
 
 def test_dot_draws_nodes_by_type_and_jobs_on_edges() -> None:
+    """PV-26"""
     a, b, j = dataset("ns", "a"), dataset("ns", "b"), job("ns", "j")
 
     assert list(dot([a, AnswerNode(b, 1), j], [edge(a, b, j), edge(a, j, j, kind=EdgeKind.READS)])) == [
@@ -54,6 +55,7 @@ def test_dot_draws_nodes_by_type_and_jobs_on_edges() -> None:
 
 
 def test_mermaid_draws_nodes_by_type_and_jobs_on_edges() -> None:
+    """PV-26"""
     a, b, j = dataset("ns", "a"), dataset("ns", "b"), job("ns", "j")
 
     assert list(mermaid([a, AnswerNode(b, 1), j], [edge(a, b, j), edge(a, j, j, kind=EdgeKind.READS)])) == [
@@ -89,6 +91,7 @@ def test_mermaid_frames_the_fields_of_each_dataset() -> None:
 
 
 def test_jsonl_gives_a_node_or_an_edge_a_line() -> None:
+    """PV-26"""
     a, b = dataset("ns", NASTY), field("ns", "b", "x")
     made = AnswerEdge(a, b, EdgeKind.FIELD, (job("ns", "j"),), (Transformation("DIRECT", masking=True),))
 

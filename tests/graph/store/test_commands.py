@@ -72,6 +72,7 @@ def test_a_command_is_kept_once(store: LineageStore) -> None:
 
 
 def test_what_facets_say_and_what_commands_say_is_read_as_one(store: LineageStore) -> None:
+    """PV-42"""
     facets = {
         "tags": {"tags": [{"key": "pii", "value": "true"}, {"key": "old", "value": "true"},
                           {"key": "mask", "value": "sha", "field": "x"}]},
