@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
 from served import ServeProcess, event, wait_for
@@ -190,3 +193,33 @@ def test_the_official_client_delivers(place: str, serve: Callable[..., Any], kin
     assert client.close(30) in (True, None)
 
     assert sorted(kept(place)) == [f"01941f29-7c00-7000-8000-{number:012}" for number in range(5)]
+
+
+def duplicates(url: str) -> float:
+    text = requests.get(f"{url}/metrics", timeout=30).text
+    found = re.search(r'^lineage_events_total{outcome="duplicate"} (\S+)$', text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def test_what_the_official_client_sends_again_is_there_once(trouble: Trouble) -> None:
+    """A server that is halted takes requests and answers none in time: each transport tries again."""
+    http = {"type": "http", "url": trouble.url, "timeout": 0.4, "retry": {"total": 10, "backoff_factor": 0.1}}
+    transports: list[dict[str, Any]] = [
+        http,
+        {**http, "type": "async_http"},
+        {"type": "composite", "transports": {"a": http, "b": {**http, "type": "async_http"}}},
+    ]
+    for place, transport in enumerate(transports):
+        before = duplicates(trouble.url)
+        client = OpenLineageClient(config={"transport": transport})
+        trouble.send(signal.SIGSTOP)
+        emitting = threading.Thread(target=client.emit, args=(openlineage_event(place),))
+        emitting.start()
+        time.sleep(1)
+        trouble.send(signal.SIGCONT)
+        emitting.join(30)
+        assert client.close(30) in (True, None)
+
+        routes = len(transport.get("transports", "1"))
+        assert duplicates(trouble.url) >= before + routes, "it was sent again"
+        assert len(kept(trouble.place)) == place + 1
