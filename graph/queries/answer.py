@@ -6,9 +6,6 @@ The envelope is `docs/schemas/answer.json`:
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +13,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graph.errors import InvalidQueryError
-from graph.nodes import Node, NodeType
+from graph.nodes import Node
+from graph.queries.cursors import packed, unpacked
 from graph.records import EdgeKind, Origin, Transformation
 
 if TYPE_CHECKING:
@@ -161,13 +159,13 @@ class Answer:
             raise InvalidQueryError(f"limit is {limit}; it must be at least 1")
         if limit is None and cursor is None:
             return self
-        start = (-1, "", "") if cursor is None else _read_cursor(cursor)
+        start = (-1, "", "") if cursor is None else unpacked(cursor, int, str, str)
         ahead = [node for node in self.nodes if node.place > start]
         shown = ahead[:limit]
         places = {node.node: node.place for node in self.nodes}
         on_page = {node.place for node in shown}
         edges = [edge for edge in self.edges if max(places[edge.source], places[edge.target]) in on_page]
-        more = _cursor(shown[-1].place) if len(shown) < len(ahead) else None
+        more = packed(shown[-1].place) if len(shown) < len(ahead) else None
         return replace(self, nodes=tuple(shown), edges=tuple(edges), next=more)
 
 
@@ -180,20 +178,3 @@ def transformation_as_json(each: Transformation) -> dict[str, Any]:
         "masking": each.masking,
     }
     return {key: value for key, value in said.items() if value}
-
-
-def _cursor(place: tuple[int, str, str]) -> str:
-    text = json.dumps(place, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[int, str, str]:
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        distance, type_, id_ = json.loads(text)
-        place = (int(distance), NodeType(type_).value, str(id_))
-    except (binascii.Error, UnicodeError, ValueError, TypeError) as error:
-        raise InvalidQueryError(
-            f"{cursor!r} is no cursor: give the `next` of the page before, or none for the first page"
-        ) from error
-    return place

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from graph.errors import InvalidQueryError
 from graph.nodes import Node, NodeType, dataset
+from graph.queries.cursors import packed, unpacked
 from graph.queries.names import resolve
 from graph.queries.query_items import QueryItem, query_item
 from graph.store.base import LineageReader
@@ -58,12 +56,12 @@ def queries(
         raise InvalidQueryError(f"limit is {limit}; it must be at least 1")
     entities, unknown_of = _used(reader, of_dataset, of_field)
     asked = QueryFilter(entities, unknown_of, actor, agent, operation, service, fingerprint, since)
-    after = None if cursor is None else _read_cursor(cursor)
+    after = None if cursor is None else unpacked(cursor, int, int)
     found = reader.queries(asked, after=after, limit=limit + 1)
     latest = reader.latest_event_time()
     items = [query_item(record, latest=latest, since=since) for record in found[:limit]]
     last = items[-1].record if len(found) > limit else None
-    return items, None if last is None else _cursor(last.counts.total_us, last.key)
+    return items, None if last is None else packed((last.counts.total_us, last.key))
 
 
 def since_time(text: str, now: datetime) -> datetime:
@@ -93,20 +91,3 @@ def _used(
     if of_dataset is not None:
         return frozenset([resolve(reader, of_dataset, (NodeType.DATASET,)).key]), frozenset()
     return frozenset(), frozenset()
-
-
-def _cursor(total_us: int, key: int) -> str:
-    text = json.dumps([total_us, key], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[int, int]:
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        total, key = json.loads(text)
-        place = int(total), int(key)
-    except (binascii.Error, UnicodeError, ValueError, TypeError) as error:
-        raise InvalidQueryError(
-            f"{cursor!r} is no cursor: give the `next` of the page before, or none for the first page"
-        ) from error
-    return place

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from graph.errors import InvalidQueryError
 from graph.nodes import NodeType, dataset
+from graph.queries.cursors import packed, unpacked
 from graph.store.base import LineageReader
 from graph.store.search import SearchHit, SearchPlace
 
@@ -38,12 +36,12 @@ def search(
     """
     if limit < 1:
         raise InvalidQueryError(f"limit is {limit}; it must be at least 1")
-    after = None if cursor is None else _read_cursor(cursor)
+    after = None if cursor is None else SearchPlace(*unpacked(cursor, int, int, str, str, int, str))
     found = reader.search(
         text, types=types, namespaces=namespaces, tags=tags, owners=owners, after=after, limit=limit + 1
     )
     shown = _marked(reader, found[:limit])
-    return shown, _cursor(shown[-1].place) if len(found) > limit else None
+    return shown, packed(shown[-1].place) if len(found) > limit else None
 
 
 def _marked(reader: LineageReader, hits: Sequence[SearchHit]) -> list[SearchHit]:
@@ -54,24 +52,3 @@ def _marked(reader: LineageReader, hits: Sequence[SearchHit]) -> list[SearchHit]
     ]
     dropped = reader.dropped(set(holders))
     return [replace(hit, dropped_at=dropped.get(key)) for hit, key in zip(hits, holders, strict=True)]
-
-
-def _cursor(place: SearchPlace) -> str:
-    text = json.dumps(place, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
-
-
-def _read_cursor(cursor: str) -> SearchPlace:
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        place = SearchPlace(*json.loads(text))
-        "".join((place.name, place.namespace, place.field)).encode()
-        if not all(0 <= number < 2**63 for number in (place.grade, place.length, place.type)):
-            raise ValueError(place)
-        if type(place.grade) is not int or type(place.length) is not int or type(place.type) is not int:
-            raise ValueError(place)
-    except (binascii.Error, UnicodeError, ValueError, TypeError) as error:
-        raise InvalidQueryError(
-            f"{cursor!r} is no cursor: give the `next` of the page before, or none for the first page"
-        ) from error
-    return place

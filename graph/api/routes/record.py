@@ -17,7 +17,7 @@ from graph.store.access import AuditRecord
 router = APIRouter(prefix="/api/v2", tags=["access"])
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many items a page has at most.")]
-Cursor = Annotated[int | None, Query(ge=0, description="The `next` of the page before.")]
+Cursor = Annotated[int | None, Query(ge=0, lt=2**63, description="The `next` of the page before.")]
 
 
 @router.get("/audit", responses=failing(400, 401, 403, 503))

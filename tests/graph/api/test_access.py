@@ -209,6 +209,7 @@ def test_refused_and_administrative_calls_are_recorded(guarded: Any, token: Any,
     assert [item["status"] for item in listed["items"]] == [deleted.status, 403]
     rest = guarded.get(f"/api/v2/audit?cursor={listed['next']}", headers=admin).json()
     assert [item["status"] for item in rest["items"]] == [401]
+    assert guarded.get(f"/api/v2/audit?cursor={2**63}", headers=admin).status_code == 400
     assert "secret" not in str(listed)
     assert (deleted.method, deleted.who, deleted.reason) == ("DELETE", "a admin", "administrative")
 

@@ -150,6 +150,50 @@ def test_what_is_exported_from_a_server_is_taken_in_by_another(
     assert authors(str(tmp_path / "new.db")) == {"a admin"}
 
 
+def test_the_api_answers_as_the_command_prints(served: Any) -> None:
+    said("ingest", str(EVENTS / "shop_changes.jsonl"), "--store", served.location)
+
+    def posted(action: str, **told: Any) -> Any:
+        return served.post(f"/api/v2/{action}", json={"name": [REVENUE], **told})
+
+    def printed(*words: str) -> Any:
+        return json.loads(said(*words, "--json", "--store", served.location)[1])
+
+    given = posted("annotate", commands=[{"command": "tag", "name": "pii"}, {"command": "own", "name": "me"}])
+    assert given.json() == printed("owner", REVENUE) == served.get("/api/v2/about?name=" + REVENUE).json()
+    assert given.json()["items"][0]["tags"] == [{"name": "pii", "value": ""}]
+    gone = posted("delete").json()
+    assert gone["items"] == printed("undelete")["items"] == served.get("/api/v2/deleted").json()["items"]
+    assert posted("undelete").json()["items"] == [{"id": REVENUE, "deleted": False}]
+    assert printed("undelete")["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("action", "told", "status", "words"),
+    [
+        ("annotate", {"commands": [{"command": "delete"}]}, 400, "'delete' is none of tag, untag, own"),
+        ("annotate", {"commands": [{"command": "tag"}]}, 400, "tag needs a name"),
+        ("annotate", {"commands": [{"command": "tag", "name": "x" * 100_000}]}, 400, "a name is too long"),
+        ("annotate", {"commands": []}, 422, "commands"),
+        ("annotate", {"commands": [{"command": "tag", "name": "x", "who": "me"}]}, 422, "who"),
+        ("annotate", {"name": ["nothing"], "commands": [{"command": "tag", "name": "x"}]}, 404, "is called"),
+        ("delete", {"name": ["nothing"]}, 404, "nothing in the store is called 'nothing'"),
+        ("delete", {"name": []}, 422, "name"),
+        ("undelete", {}, 404, "nothing in the store is called"),
+    ],
+)
+def test_what_cannot_be_done_is_told_and_changes_nothing(
+    file_store: Any, serve: Callable[..., Any], action: str, told: dict[str, Any], status: int, words: str
+) -> None:
+    said("ingest", str(EVENTS / "shop_changes.jsonl"), "--store", file_store.location)
+
+    answer = serve(file_store.location).post(f"/api/v2/{action}", json={"name": [REVENUE], **told})
+
+    assert (answer.status_code, answer.json()["code"]) == (status, status)
+    assert words in answer.json()["message"]
+    assert file_store.commands() == []
+
+
 def test_requests_of_marquez_carry_who_made_them_too(served_with: Callable[..., Any], place: str) -> None:
     served = served_with(Role.ADMIN)
     said("ingest", str(EVENTS / "shop_changes.jsonl"), "--store", served.url)
