@@ -39,7 +39,7 @@ print(json.dumps({
 
 
 def asked(name: str, how: str) -> tuple[dict[str, Any], float, int]:
-    """Return what a process of its own answers, and what it took with its worker: CPU seconds, most memory."""
+    """Return what a process of its own answers, and what it and its worker took: CPU seconds, most memory."""
     command = [sys.executable, "-c", ASK, str(TESTS), name, how]
     with tempfile.TemporaryFile() as output:  # a pipe does not take the longest answers before it is read
         process = subprocess.Popen(command, stdout=output)
