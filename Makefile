@@ -10,7 +10,7 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test test-slow test-oldest check bench
+.PHONY: help demo test test-slow test-oldest test-dbt check bench
 
 help: ## show this list (default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ test-slow: .venv/.all ## run the slow tests only
 
 test-oldest: .venv-oldest/.all ## run the tests with the oldest dependencies we accept
 	.venv-oldest/bin/python -m pytest -q -n $(PROCESSES) $(ARGS)
+
+test-dbt: .venv/.all .venv-dbt/.all ## run the tests that need a real dbt
+	DBT_BIN=$(CURDIR)/.venv-dbt/bin $(BIN)/python -m pytest -q -m dbt $(ARGS)
 
 check: .venv/.all ## lint, formatting, types, import layers, spelling
 	$(BIN)/ruff check
@@ -50,6 +53,14 @@ bench: .venv/.bench ## run the benchmarks (ARGS=--quick for a short round)
 	.venv-oldest/bin/python -m pip --disable-pip-version-check install --quiet --upgrade 'pip>=25.1'
 	.venv-oldest/bin/python -m pip --disable-pip-version-check install --quiet --constraint tests/oldest.txt \
 		--editable '.[all]' --group tests
+	touch $@
+
+# dbt 1.12 fetches a part of itself from GitHub while it is installed.
+DBT ?= 'dbt-core<1.12' dbt-duckdb openlineage-dbt
+
+.venv-dbt/.all: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-dbt
+	.venv-dbt/bin/python -m pip --disable-pip-version-check install --quiet --editable . $(DBT)
 	touch $@
 
 # A peer that the benchmarks leave out where it cannot be installed.
