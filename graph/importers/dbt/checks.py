@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import attr
 from openlineage.client import facet_v2
 from openlineage.client.event_v2 import InputDataset
 
@@ -16,6 +15,9 @@ from graph.importers.dbt.runs import ABORT, COMPLETE, FAIL, NodeRun, span
 
 _PASSED = {"pass": True, "warn": False, "fail": False}
 _TROUBLE = ("fail", "error")
+
+Assertion = dict[str, Any]
+"""One assertion of the facet's version 1-1-0, of which older openlineage-python has not all fields."""
 
 
 def test_runs(project: Project, results: RunResults) -> Iterator[NodeRun]:
@@ -66,18 +68,18 @@ def _run(project: Project, key: str, job: str, tables: list[Node], ran: list[tup
     return NodeRun(key, job, state, facets, inputs, times=times, messages=messages)
 
 
-def _assertion(test: Node, result: Result) -> Any:
+def _assertion(test: Node, result: Result) -> Assertion:
     severity = (test.settings.severity or "error").lower()
     counted = result.failures is not None
-    return _made(
-        assertion=test.test_metadata.name if test.test_metadata else test.name,
-        name=test.name,
-        success=_PASSED[result.status],
-        column=test.column_name,
-        severity=severity,
-        expected=_expected(test, severity) if counted else None,
-        actual=str(result.failures) if counted else None,
-    )
+    return {
+        "assertion": test.test_metadata.name if test.test_metadata else test.name,
+        "name": test.name,
+        "success": _PASSED[result.status],
+        "column": test.column_name,
+        "severity": severity,
+        "expected": _expected(test, severity) if counted else None,
+        "actual": str(result.failures) if counted else None,
+    }
 
 
 def _expected(test: Node, severity: str) -> str:
@@ -111,15 +113,15 @@ def freshness_runs(project: Project, sources: Sources) -> Iterator[NodeRun]:
 
 
 def _freshness_facets(source: Node, result: Freshness) -> Facets:
-    assertion = _made(
-        assertion="freshness",
-        name=f"freshness of {source.name}",
-        success=result.status == "pass",
-        column=source.loaded_at_field,
-        severity="error" if result.status == "error" else "warn",
-        expected=_allowed(result),
-        actual=result.max_loaded_at,
-    )
+    assertion = {
+        "assertion": "freshness",
+        "name": f"freshness of {source.name}",
+        "success": result.status == "pass",
+        "column": source.loaded_at_field,
+        "severity": "error" if result.status == "error" else "warn",
+        "expected": _allowed(result),
+        "actual": result.max_loaded_at,
+    }
     metrics = facet_v2.data_quality_metrics_input_dataset.DataQualityMetricsInputDatasetFacet(
         columnMetrics={}, lastUpdated=result.max_loaded_at, producer=IMPORTER
     )
@@ -135,17 +137,11 @@ def _allowed(result: Freshness) -> str | None:
     return ", ".join(limits) or None
 
 
-def _made(**fields: Any) -> Any:
-    """Return an assertion; older versions of openlineage-python have not all of its fields."""
-    kind = facet_v2.data_quality_assertions_dataset.Assertion
-    known = {one.name for one in attr.fields(kind)}
-    return kind(**{name: value for name, value in fields.items() if name in known})
-
-
-def _assertions(assertions: list[Any]) -> Facets:
+def _assertions(assertions: list[Assertion]) -> Facets:
     if not assertions:
         return {}
+    said: list[Any] = list(assertions)
     facet = facet_v2.data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(
-        assertions=assertions, producer=IMPORTER
+        assertions=said, producer=IMPORTER
     )
     return {"dataQualityAssertions": facet}
