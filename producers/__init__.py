@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 REGISTRY = {
+    "asyncpg": "producers.asyncpg:PRODUCER",
     "psycopg": "producers.psycopg:PRODUCER",
     "psycopg2": "producers.psycopg2:PRODUCER",
     "sqlalchemy": "producers.sqlalchemy:PRODUCER",

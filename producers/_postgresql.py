@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from lineage._guard import guard
-from lineage.attribution import Source
+from lineage.attribution import Source, Transactions
 from lineage.datasets import database_namespace
+
+
+class Known:
+    """What is known of one connection, and for which `search_path`, as the server told it."""
+
+    __slots__ = ("search_path", "source", "transactions")
+
+    def __init__(self, search_path: str | bytes | None, source: Source, transactions: Transactions) -> None:
+        self.search_path = search_path
+        self.source = source
+        self.transactions = transactions
 
 
 def source_of(

@@ -33,6 +33,7 @@ from lineage.errors import InstrumentError
 from lineage.redaction import statement_text
 from producers._base import Producer, missing, module_version, replace
 from producers._dbapi import captured, finish
+from producers._postgresql import Known
 from producers._postgresql import first_schema as first_schema
 from producers._postgresql import source_of as _source_of
 
@@ -169,20 +170,7 @@ def _copy_async(method: Callable[..., AbstractAsyncContextManager[Any]]) -> Call
 
 _BEGINNING = guard("beginning a psycopg query")
 _ENDING = guard("noting the end of a psycopg transaction")
-
-
-class _Known:
-    """What is known of one connection."""
-
-    __slots__ = ("search_path", "source", "transactions")
-
-    def __init__(self, search_path: bytes | None, source: Source, transactions: Transactions) -> None:
-        self.search_path = search_path
-        self.source = source
-        self.transactions = transactions
-
-
-_sources: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+_sources: WeakKeyDictionary[Any, Known] = WeakKeyDictionary()
 
 
 def _begin(cursor: Any, args: Any, kwargs: Any, *, enter: bool = False, depth: int = 1) -> Query:
@@ -217,7 +205,7 @@ def _source(connection: Any) -> Source:
         info = connection.info
         source = source_of(info.host, info.port, info.dbname, info.parameter_status("search_path"))
         transactions = known.transactions if known is not None else Transactions()
-        known = _sources[connection] = _Known(search_path, source, transactions)
+        known = _sources[connection] = Known(search_path, source, transactions)
     return known.source
 
 

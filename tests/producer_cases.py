@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import psycopg
 import psycopg2.extensions
 import sqlalchemy
@@ -17,6 +19,7 @@ from sqlalchemy.engine import Engine
 
 import producers._postgresql
 import producers._subclasses
+import producers.asyncpg
 import producers.psycopg
 import producers.psycopg2
 import producers.sqlalchemy
@@ -161,10 +164,48 @@ def _traces_of_psycopg2(kind: Any) -> dict[str, Any]:
     return _attributes(psycopg2, extensions, extensions.connection, extensions.cursor, kind)
 
 
+@contextmanager
+def _asyncpg_connection(postgres: PostgresServer) -> Iterator[Any]:
+    with asyncio.Runner() as runner:
+        connection = runner.run(asyncpg.connect(postgres.dsn()))
+        yield connection
+        runner.run(connection.close())
+        del connection
+
+
+def _ask_asyncpg(connection: Any, statement: str, **options: Any) -> Any:
+    loop = connection._loop
+    return [tuple(row) for row in loop.run_until_complete(connection.fetch(statement, **options))]
+
+
+class _Impatient:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __float__(self) -> float:
+        raise self.error
+
+
+def _raise_in_asyncpg(connection: Any, error: BaseException) -> Any:
+    return _ask_asyncpg(connection, "select 1", timeout=_Impatient(error))
+
+
+def _traces_of_asyncpg(connection: Any) -> dict[str, Any]:
+    return _attributes(*producers.asyncpg._TEXTS, asyncpg)
+
+
 SHARED = (producers._postgresql, producers._subclasses)
 """The modules that hold what several integrations do."""
 
 CASES = {
+    "asyncpg": Case(
+        "asyncpg",
+        producers.asyncpg,
+        _asyncpg_connection,
+        _ask_asyncpg,
+        _raise_in_asyncpg,
+        _traces_of_asyncpg,
+    ),
     "sqlite3": Case(
         "sqlite3",
         producers.sqlite3,

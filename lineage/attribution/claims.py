@@ -85,12 +85,14 @@ _READS = frozenset(
     ["select", "with", "values", "table", "show", "explain", "describe", "desc", "pragma", "fetch", "declare"]
 )
 _WRITES = re.compile(r"\b(?:insert|delete|merge|into|(?<!for )(?<!key )update)\b")
+_FIRST = re.compile(r"[( ]*(\w+)")
 _COPY_FROM = re.compile(r"\bfrom (?:stdin|program|\?)")
 
 
 def only_reads(shape: str) -> bool:
     """Whether a statement, in its normalized shape, writes nothing; what is not known may write."""
-    first = shape[:16].lstrip("( ").partition(" ")[0]
+    found = _FIRST.match(shape)
+    first = found[1] if found is not None else ""
     if first == "copy":
         return _COPY_FROM.search(shape) is None
     return first in _READS and _WRITES.search(shape) is None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import asyncpg
 import psycopg
 import psycopg2
 import pytest
@@ -25,7 +27,7 @@ from lineage.testing import capture
 WRITE = "INSERT INTO t{} SELECT a FROM s"
 
 
-@pytest.fixture(params=["psycopg", "psycopg2", "sqlalchemy"])
+@pytest.fixture(params=["asyncpg", "psycopg", "psycopg2", "sqlalchemy"])
 def way(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Way]:
     with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
         for table in ("s", "t1", "t2", "t3", "t4"):
@@ -107,8 +109,49 @@ class Psycopg2(Psycopg):
         self.text("RELEASE SAVEPOINT one")
 
 
+class Asyncpg(Psycopg):
+    """In autocommit by itself: a transaction is begun where the others have one."""
+
+    def connect(self, **options: Any) -> Any:
+        self.loop = asyncio.new_event_loop()
+        self.begins, self.open = not options, None
+        return self.loop.run_until_complete(asyncpg.connect(self.dsn))
+
+    def text(self, statement: str) -> None:
+        if self.begins and self.open is None:
+            self.open = self.connection.transaction()
+            self.loop.run_until_complete(self.open.start())
+        self.loop.run_until_complete(self.connection.execute(statement))
+
+    def commit(self) -> None:
+        ended, self.open = self.open, None
+        self.loop.run_until_complete(ended.commit())
+
+    def rollback(self) -> None:
+        ended, self.open = self.open, None
+        if ended is not None:
+            self.loop.run_until_complete(ended.rollback())
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        inner = self.connection.transaction()
+        self.loop.run_until_complete(inner.start())
+        try:
+            yield
+        except BaseException:
+            self.loop.run_until_complete(inner.rollback())
+            raise
+        self.loop.run_until_complete(inner.commit())
+
+    def close(self) -> None:
+        if not self.loop.is_closed():
+            self.loop.run_until_complete(self.connection.close())
+            self.loop.close()
+
+
 Way = Psycopg
 WAYS: dict[str, Callable[[PostgresServer], Psycopg]] = {
+    "asyncpg": Asyncpg,
     "psycopg": Psycopg,
     "psycopg2": Psycopg2,
     "sqlalchemy": SQLAlchemy,

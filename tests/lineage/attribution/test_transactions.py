@@ -204,7 +204,7 @@ def test_what_a_text_says_of_transactions(text: str, expected: list[tuple[str, s
         ("with w as (select ?) select * from w", True),
         ("(select ?)", True),
         ("copy t to stdout", True),
-        ("copy (select a from t) to stdout", True),
+        ("copy(select a from t) to stdout", True),
         ("with w as (delete from t returning a) select * from w", False),
         ("select a into n from t", False),
         ("insert into t select a from s", False),
