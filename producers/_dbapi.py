@@ -12,8 +12,8 @@ from lineage.attribution import UNRECORDED, Query, Transactions
 _ENDING = guard("ending a query")
 _SETTLING = guard("finding the transaction of a query")
 
-Standing = Callable[[Any], tuple[Transactions, bool]]
-"""Gives the transactions of the connection behind a cursor, and whether it is inside one now."""
+Standing = Callable[[Any], tuple[Transactions, bool | None]]
+"""Gives the transactions of a cursor's connection, and whether it is in one now; None is for not known."""
 
 Begin = Callable[[Any, tuple[Any, ...], dict[str, Any]], Query]
 """Begins the query of a call of a cursor's method, open while its caller runs."""
@@ -54,7 +54,7 @@ def captured(
     """Return a cursor's method with a query around each of its calls."""
 
     @wraps(method)
-    def call(cursor: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(cursor: Any, /, *args: Any, **kwargs: Any) -> Any:
         query = begin(cursor, args, kwargs)
         try:
             result = method(cursor, *args, **kwargs)
@@ -71,7 +71,7 @@ def ending(method: Callable[..., Any], ended: Callable[[Any, bool], None]) -> Ca
     """Return a method that ends transactions, with `ended(connection, has returned)` called after it."""
 
     @wraps(method)
-    def call(connection: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(connection: Any, /, *args: Any, **kwargs: Any) -> Any:
         try:
             result = method(connection, *args, **kwargs)
         except BaseException:

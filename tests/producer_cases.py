@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+import duckdb
 import psycopg
 import psycopg2.extensions
 import sqlalchemy
@@ -20,6 +21,7 @@ from sqlalchemy.engine import Engine
 import producers._postgresql
 import producers._subclasses
 import producers.asyncpg
+import producers.duckdb
 import producers.psycopg
 import producers.psycopg2
 import producers.sqlalchemy
@@ -194,10 +196,35 @@ def _traces_of_asyncpg(connection: Any) -> dict[str, Any]:
     return _attributes(*producers.asyncpg._TEXTS, asyncpg)
 
 
+@contextmanager
+def _duckdb_connection(postgres: PostgresServer) -> Iterator[Any]:
+    with closing(duckdb.connect()) as connection:
+        yield connection
+
+
+def _ask_duckdb(connection: Any, statement: str) -> Any:
+    return connection.execute(statement).fetchall()
+
+
+def _raise_in_duckdb(connection: Any, error: BaseException) -> Any:
+    def parameters() -> Iterator[tuple[int]]:
+        raise error
+        yield (1,)
+
+    return connection.executemany("select ?", parameters())
+
+
+def _traces_of_duckdb(connection: Any) -> dict[str, Any]:
+    return _attributes(duckdb, duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation)
+
+
 SHARED = (producers._postgresql, producers._subclasses)
 """The modules that hold what several integrations do."""
 
 CASES = {
+    "duckdb": Case(
+        "duckdb", producers.duckdb, _duckdb_connection, _ask_duckdb, _raise_in_duckdb, _traces_of_duckdb
+    ),
     "asyncpg": Case(
         "asyncpg",
         producers.asyncpg,

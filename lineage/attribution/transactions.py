@@ -64,18 +64,20 @@ class Transactions:
         """Whether one is open, as far as is known."""
         return self._work is not None
 
-    def ran(self, query: Query, *, inside: bool, failed: bool = False) -> None:
+    def ran(self, query: Query, *, inside: bool | None, failed: bool = False) -> None:
         """Take note of a query that has run, before its end is told: what it wrote stands when its work does.
 
         `inside` is whether the connection is in a transaction now. One that a statement ended without a word
-        was committed by it, as by a CREATE TABLE of MySQL, or rolled back where it failed.
+        was committed by it, as by a CREATE TABLE of MySQL, or rolled back where it failed. None is for a
+        driver that does not know: then there is one from the BEGIN to the COMMIT that are seen.
         """
         text = query.text or ""
-        if inside and not failed and ";" not in text and _FIRST.match(text) is None:
-            if self._work is None:  # the way of nearly every query: what follows costs the host
+        if not failed and ";" not in text and _FIRST.match(text) is None:
+            if inside and self._work is None:  # the way of nearly every query: what follows costs the host
                 self._work = Work()
-            query.transaction = self._work
-            return
+            if inside is not False or self._work is None:
+                query.transaction = self._work
+                return
         said = controls(text)
         if self._work is None:
             if not inside and not said:
@@ -83,13 +85,19 @@ class Transactions:
             self._work = Work()
         query.transaction = self._work
         if failed:
-            self._failed(query)
+            self._failed(query, said)
         else:
             self._obey(query, said)
         if inside and self._work is None:
             self._work = Work()
-        elif not inside and self._work is not None:
+        elif inside is False and self._work is not None:
             self._end(not failed)
+
+    def _failed(self, query: Query, said: list[tuple[str, str]]) -> None:
+        if self._work is not None and query.source.dialect == "postgres":
+            self._work.doomed = True
+        if any(kind in ("commit", "rollback") for kind, _ in said):
+            self._end(False)
 
     def _obey(self, query: Query, said: list[tuple[str, str]]) -> None:
         if len(said) > 1 and any(kind in ("rollback", "rollback to") for kind, _ in said):
@@ -97,9 +105,9 @@ class Transactions:
         for kind, name in said:
             self._apply(kind, name)
 
-    def _failed(self, query: Query) -> None:
-        if self._work is not None and query.source.dialect == "postgres":
-            self._work.doomed = True
+    def begin(self) -> None:
+        """Take note of a transaction that a call began."""
+        self._apply("begin", "")
 
     def executed(self, text: str) -> None:
         """Take note of statements that the driver executed by itself: `COMMIT`, `RELEASE one`."""
