@@ -11,7 +11,10 @@ from lineage._guard import guard, logger
 from lineage.errors import InstrumentError, LineageError
 
 GROUP = "lineage.instruments"
-"""The entry-point group of integrations: each loads as a function without arguments that installs it."""
+"""The entry-point group of integrations: each loads as a function that installs it.
+
+It is called without arguments, or with what a name gives after a colon: `dbapi:pymysql`.
+"""
 
 
 class Installable(Protocol):
@@ -26,8 +29,8 @@ def configure(*, instruments: Iterable[str | Installable] = (), **settings: Any)
 
     The settings are those of `lineage.settings.SETTINGS`; `destination` takes an OpenLineage transport
     configuration as a mapping. A wrong name or value raises ConfigError and changes nothing. `instruments`
-    are names of integrations (`sqlalchemy`, `psycopg`) or what `instrument_function` returned. One that fails
-    is told of in the log and stops neither the settings nor the others.
+    are names of integrations (`sqlalchemy`, `dbapi:pymysql`) or what `instrument_function` returned. One that
+    fails is told of in the log and stops neither the settings nor the others.
     """
     made = config.configure(**settings)
     for one in instruments:
@@ -45,6 +48,8 @@ def _install(one: str | Installable) -> None:
         one.apply()
         return
     known = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if one not in known:
+    name, _, target = one.partition(":")
+    if name not in known:
         raise InstrumentError(one, f"known are: {', '.join(sorted(known)) or 'none'}")
-    known[one].load()()
+    install = known[name].load()
+    install(target) if target else install()

@@ -24,6 +24,7 @@ __all__ = [
 
 REGISTRY = {
     "asyncpg": "producers.asyncpg:PRODUCER",
+    "dbapi": "producers.dbapi:PRODUCER",
     "duckdb": "producers.duckdb:PRODUCER",
     "psycopg": "producers.psycopg:PRODUCER",
     "psycopg2": "producers.psycopg2:PRODUCER",

@@ -12,6 +12,9 @@ from lineage.attribution import UNRECORDED, Query, Transactions
 _ENDING = guard("ending a query")
 _SETTLING = guard("finding the transaction of a query")
 
+_UNKNOWN = 1 << 63
+"""Drivers say -1 for what they do not know; those of MySQL say this or more."""
+
 Standing = Callable[[Any], tuple[Transactions, bool | None]]
 """Gives the transactions of a cursor's connection, and whether it is in one now; None is for not known."""
 
@@ -30,7 +33,7 @@ def finish(
     with _ENDING:
         if error is None:
             rows = getattr(cursor, "rowcount", None)
-            if isinstance(rows, int) and rows >= 0:  # drivers say -1 for what they do not know
+            if isinstance(rows, int) and 0 <= rows < _UNKNOWN:
                 query.rows = rows
         query.end(error)
         return

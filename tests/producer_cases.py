@@ -7,10 +7,12 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import asyncpg
 import duckdb
+import pg8000.dbapi
 import psycopg
 import psycopg2.extensions
 import sqlalchemy
@@ -21,6 +23,7 @@ from sqlalchemy.engine import Engine
 import producers._postgresql
 import producers._subclasses
 import producers.asyncpg
+import producers.dbapi
 import producers.duckdb
 import producers.psycopg
 import producers.psycopg2
@@ -34,7 +37,7 @@ class Case:
 
     `opened` gives a target; `run` runs a statement with it and returns its rows; `raising` runs one during
     which the library meets this exception of somebody else's; `traces` is all that installing may change.
-    `version` is where the library says its own.
+    `version` is where the library says its own; `everything` is what to name to instrument all of it.
     """
 
     name: str
@@ -43,7 +46,8 @@ class Case:
     run: Callable[[Any, str], Any]
     raising: Callable[[Any, BaseException], Any]
     traces: Callable[[Any], dict[str, Any]]
-    version: str = "__version__"
+    version: str | None = "__version__"
+    everything: Callable[[Any], Any] = lambda target: None
 
 
 @contextmanager
@@ -218,10 +222,56 @@ def _traces_of_duckdb(connection: Any) -> dict[str, Any]:
     return _attributes(duckdb, duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation)
 
 
+@contextmanager
+def _module(postgres: PostgresServer) -> Iterator[ModuleType]:
+    """A module of the DB-API like any other, which connects by pg8000."""
+    module = ModuleType("shop_driver")
+    module.apilevel = "2.0"  # type: ignore[attr-defined]
+
+    def connect(host: str = postgres.host, port: int = postgres.port) -> Any:
+        return pg8000.dbapi.connect("postgres", host=host, port=port, database="postgres")
+
+    module.connect = connect  # type: ignore[attr-defined]
+    yield module
+
+
+def _ask_module(module: Any, statement: str, *parameters: Any) -> Any:
+    with closing(module.connect()) as connection:
+        cursor = connection.cursor()
+        cursor.execute(statement, *parameters)
+        return [tuple(row) for row in cursor.fetchall()]
+
+
+class _Unspeakable:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __str__(self) -> str:
+        raise self.error
+
+
+def _raise_in_module(module: Any, error: BaseException) -> Any:
+    return _ask_module(module, "select %s", (_Unspeakable(error),))
+
+
+def _traces_of_module(module: Any) -> dict[str, Any]:
+    return _attributes(module, pg8000.dbapi.Connection, pg8000.dbapi.Cursor)
+
+
 SHARED = (producers._postgresql, producers._subclasses)
 """The modules that hold what several integrations do."""
 
 CASES = {
+    "dbapi": Case(
+        "dbapi",
+        producers.dbapi,
+        _module,
+        _ask_module,
+        _raise_in_module,
+        _traces_of_module,
+        version=None,
+        everything=lambda target: target,
+    ),
     "duckdb": Case(
         "duckdb", producers.duckdb, _duckdb_connection, _ask_duckdb, _raise_in_duckdb, _traces_of_duckdb
     ),
