@@ -2,6 +2,9 @@
 
 ASGI servers decode a path before it is routed, and `a%2Fb` is two parts then. Here the path is routed as it
 was sent, and each part decoded after that: a route writes its parameters as `{namespace:name}`.
+
+Marquez takes a `/` at the end of any path, and a parameter without a value as one that is not there; so does
+what is answered in its place.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ class NameConvertor(Convertor[str]):
 
 register_url_convertor("name", NameConvertor())
 
+_OF_MARQUEZ = "/api/v1/"
+
 
 class RawPaths:
     """Has requests routed by their path as it was sent; one that is not UTF-8 is answered with 400."""
@@ -49,5 +54,12 @@ class RawPaths:
         except UnicodeDecodeError:
             await error_response(400, "the path is not UTF-8")(scope, receive, send)
             return
+        if path.startswith(_OF_MARQUEZ):
+            path = path.removesuffix("/")
+            scope["query_string"] = _with_values(scope["query_string"])
         scope["path"] = path
         await self.app(scope, receive, send)
+
+
+def _with_values(query: bytes) -> bytes:
+    return b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[2])

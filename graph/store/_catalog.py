@@ -14,6 +14,7 @@ from graph.store import _event_pages as pages
 from graph.store import _facet_lists as facet_lists
 from graph.store import _listing as listing
 from graph.store import _run_lists as run_lists
+from graph.store import _untold_runs as untold
 from graph.store._log import LogReader
 from graph.store.catalog import Declared, Given, Heard, ListedRun, ListedRuns, Named, Page, Subject
 from graph.store.database import Database
@@ -106,17 +107,19 @@ class SqlCatalog:
     def runs_of(self, job: int, *, limit: int, offset: int) -> ListedRuns:
         """See Catalog."""
         with self._errors():
-            return run_lists.runs_of(self._db, job, limit, offset)
+            told = run_lists.runs_of(self._db, job, limit, offset)
+            return told if told.total else untold.untold_of(self._db, job, limit, offset)
 
     def latest_runs(self, jobs: Collection[int], limit: int) -> dict[int, list[ListedRun]]:
         """See Catalog."""
         with self._errors():
-            return run_lists.latest_runs(self._db, jobs, limit)
+            told = run_lists.latest_runs(self._db, jobs, limit)
+            return told | untold.latest_untold(self._db, set(jobs) - told.keys(), limit)
 
     def run(self, run_id: str) -> ListedRun | None:
         """See Catalog."""
         with self._errors():
-            return run_lists.run(self._db, run_id)
+            return run_lists.run(self._db, run_id) or untold.untold_run(self._db, run_id)
 
     def types_of(self, run_ids: Collection[str]) -> dict[str, frozenset[str]]:
         """See Catalog."""

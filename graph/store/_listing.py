@@ -138,13 +138,22 @@ def first_without_source(db: Database) -> datetime | None:
 
 def datasets(db: Database, namespace: str, limit: int, offset: int) -> Page:
     """See `Catalog.datasets`."""
-    where = f"n.type = {TYPE_NUMBER[NodeType.DATASET]} AND n.namespace = ? AND {_STANDS} AND {_TAKEN_PART}"
+    found = _datasets(db, "n.namespace = ?", namespace, limit, offset)
+    return found if found.total else _datasets(db, _NAMED_IN, namespace, limit, offset)
+
+
+_NAMED_IN = "n.key IN (SELECT a.target FROM alias AS a WHERE a.namespace = ?)"
+
+
+def _datasets(db: Database, which: str, namespace: str, limit: int, offset: int) -> Page:
+    where = f"n.type = {TYPE_NUMBER[NodeType.DATASET]} AND {which} AND {_STANDS} AND {_TAKEN_PART}"
     (total,) = db.execute(f"SELECT count(*) FROM node AS n WHERE {where}", (namespace,)).fetchone()
     rows = db.execute(
-        f"SELECT n.key, n.name FROM node AS n WHERE {where} ORDER BY n.name LIMIT ? OFFSET ?",
+        f"SELECT n.key, n.namespace, n.name FROM node AS n WHERE {where} ORDER BY n.name, n.key"
+        " LIMIT ? OFFSET ?",
         (namespace, limit, offset),
     )
-    return Page([(key, Node(NodeType.DATASET, namespace, name)) for key, name in rows], total)
+    return Page([(row[0], Node(NodeType.DATASET, row[1], row[2])) for row in rows], total)
 
 
 def jobs(
@@ -160,11 +169,13 @@ def jobs(
         f"SELECT count(*) FROM node AS n WHERE {' AND '.join(where)}", list(values)
     ).fetchone()
     if states is not None:
-        # A job without a run has NULL here.
+        # A job without a run has NULL first; the runs of one that other jobs stand under are still running.
         where.append(
-            """
+            f"""
             coalesce((SELECT r.state FROM job_run AS j JOIN run AS r ON r.number = j.run AND r.job = j.job
-                WHERE j.job = n.key ORDER BY j.first_time DESC, j.run DESC LIMIT 1), -1)
+                WHERE j.job = n.key ORDER BY j.first_time DESC, j.run DESC LIMIT 1),
+                (SELECT {STATES.index(RunState.RUNNING)} FROM job_parent AS p WHERE p.parent = n.key LIMIT 1),
+                -1)
             IN (SELECT value FROM each_key(?) AS s)
             """
         )

@@ -112,7 +112,8 @@ class Catalog(Protocol):
     def datasets(self, namespace: str, *, limit: int, offset: int) -> Page:
         """Return datasets of a namespace by name, each under the name that stands for it in the graph.
 
-        Those that nothing reads or writes, and that only column lineage names, are left out.
+        Those that nothing reads or writes, and that only column lineage names, are left out. Of a namespace
+        that is in no node: the datasets that have another name in it.
         """
 
     def jobs(
@@ -121,7 +122,7 @@ class Catalog(Protocol):
         """Return jobs of a namespace (None: of all), the one that an event named last first.
 
         With `states` only those whose latest run is in one of them, and those without a run; `total` counts
-        all jobs.
+        all jobs. A run that is known as a parent alone is RUNNING.
         """
 
     def heard(self, keys: Collection[int]) -> dict[int, Heard]:
@@ -139,13 +140,20 @@ class Catalog(Protocol):
         """Return the jobs that read or write any of these datasets."""
 
     def runs_of(self, job: int, *, limit: int, offset: int) -> ListedRuns:
-        """Return runs of a job, the latest first event first."""
+        """Return runs of a job, the latest first event first.
+
+        Of a job without events of its runs: those that are known as parents of other runs, see `run`.
+        """
 
     def latest_runs(self, jobs: Collection[int], limit: int) -> dict[int, list[ListedRun]]:
-        """Return up to `limit` runs of each job, the latest first; jobs without runs are left out."""
+        """Return up to `limit` runs of each job, as `runs_of` does; jobs without runs are left out."""
 
     def run(self, run_id: str) -> ListedRun | None:
-        """Return one run, None where there is none of this id."""
+        """Return one run, None where there is none of this id.
+
+        A run of which there is no event, and that other runs named as their parent, is RUNNING since the
+        first of these began; its job is the one under which theirs stand now.
+        """
 
     def types_of(self, run_ids: Collection[str]) -> dict[str, frozenset[str]]:
         """Return the event types of the events of each run, upper case; runs without events are left out."""

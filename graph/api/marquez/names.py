@@ -74,19 +74,32 @@ def job(store: LineageStore, namespace: str, name: str) -> Node:
 
 
 def renamed_job(store: LineageStore, namespace: str, name: str) -> Node | None:
-    """Return the job that Marquez would call so: it puts the name of the parent before that of the job.
+    """Return the job that Marquez would call so.
 
-    None where a job has this very name, or none is meant.
+    It puts the name of the parent before that of the job, and the parent in the namespace of the job. None
+    where a job has this very name, or none is meant.
     """
-    dots = [place for place, char in enumerate(name) if char == "." and place > 0][:_LOOKED_UP]
-    if not dots or store.lookup(nodes.job(namespace, name)) is not None:
+    if store.lookup(nodes.job(namespace, name)) is not None:
         return None
+    return _child(store, namespace, name) or _parent(store, namespace, name)
+
+
+def _child(store: LineageStore, namespace: str, name: str) -> Node | None:
+    dots = [place for place, char in enumerate(name) if char == "." and place > 0][:_LOOKED_UP]
     readings = {nodes.job(namespace, name[place + 1 :]).key: name[:place] for place in dots}
     known = store.nodes(readings)
     parents = store.parents(known)
     for key, parent in readings.items():
         if key in parents and parents[key].name == parent and store.lookup(known[key]) is not None:
             return known[key]
+    return None
+
+
+def _parent(store: LineageStore, namespace: str, name: str) -> Node | None:
+    called = {node.key: node for node in store.named(name, [NodeType.JOB]) if node.name == name}
+    for key, below in sorted(store.children(called).items()):
+        if any(child.namespace == namespace for child in below):
+            return called[key]
     return None
 
 

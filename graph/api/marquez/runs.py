@@ -62,14 +62,20 @@ def facets(store: LineageStore, run_id: str, kind: str) -> dict[str, Any]:
     run = known(store, run_id)
     if kind.lower() not in {"run", "job", "dataset"}:
         raise ApiError(400, "query param type must be one of [RUN, JOB, DATASET]")
-    said = store.run_details([run.record.run_id])[run.record.run_id]
+    said = details_of(store, [run.record.run_id])[run.record.run_id]
     of = {"run": said.facets, "job": said.job_facets}
     return {"runId": said.run_id, "facets": of.get(kind.lower(), {})}
 
 
+def details_of(store: LineageStore, run_ids: Iterable[str]) -> dict[str, RunDetails]:
+    """Return what runs said; one that is known as a parent alone said nothing."""
+    asked = list(run_ids)
+    return {run_id: RunDetails(run_id, {}, {}, (), (), None) for run_id in asked} | store.run_details(asked)
+
+
 def shown(store: LineageStore, runs: Sequence[ListedRun], *, light: bool = False) -> list[dict[str, Any]]:
     """Return runs; `light` ones without what their events say: facets, arguments and versions."""
-    details = {} if light else store.run_details([run.record.run_id for run in runs])
+    details = {} if light else details_of(store, (run.record.run_id for run in runs))
     used = {used.dataset for each in details.values() for used in (*each.inputs, *each.outputs)}
     nodes = store.nodes(used)
     declared = _declared(store, runs)

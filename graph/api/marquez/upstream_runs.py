@@ -23,7 +23,7 @@ def graph(store: LineageStore, run_id: str, depth: int) -> dict[str, Any]:
     frontier = [start.record.run_id]
     is_whole = True
     for _ in range(max(depth, 0) + 1):
-        details |= (new := store.run_details(frontier))
+        details |= (new := runs.details_of(store, frontier))
         before = {
             used.run_id: None for each in new.values() for used in each.inputs if used.run_id is not None
         }

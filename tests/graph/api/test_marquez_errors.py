@@ -56,12 +56,36 @@ def test_names_may_hold_slashes_and_colons(filled: Any) -> None:
     assert answer.json()["id"] == {"namespace": "s3://x", "name": "a/b:c"}
 
 
-@pytest.mark.parametrize("rest", ["", "/runs?limit=1", "/versions"])
+@pytest.mark.parametrize("rest", ["", "/runs?limit=1", "/versions", "?limit=1"])
 def test_the_name_that_marquez_gives_a_child_leads_to_its_own(filled: Any, rest: str) -> None:
     moved = filled.get(f"/api/v1/namespaces/ns/jobs/dag.child{rest}", allow_redirects=False)
     assert moved.status_code == 301
     assert moved.headers["location"] == f"/api/v1/namespaces/ns/jobs/child{rest}"
     assert filled.get(f"/api/v1/namespaces/ns/jobs/dag.child{rest}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "plain"),
+    [
+        ("/namespaces/", "/namespaces"),
+        ("/namespaces/ns/jobs/child/?limit=", "/namespaces/ns/jobs/child"),
+        ("/namespaces/ns/jobs?limit=&offset=", "/namespaces/ns/jobs"),
+        ("/lineage?nodeId=job:ns:child&depth=", "/lineage?nodeId=job:ns:child"),
+        ("/events/lineage?before=&sortDirection=", "/events/lineage"),
+        ("/search?q=c&filter=&sort=&limit=1", "/search?q=c&limit=1"),
+    ],
+)
+def test_a_slash_at_the_end_and_parameters_without_a_value_do_not_count(
+    filled: Any, asked: str, plain: str
+) -> None:
+    found, expected = filled.get(f"/api/v1{asked}"), filled.get(f"/api/v1{plain}")
+
+    assert (found.status_code, found.json()) == (200, expected.json())
+
+
+def test_a_parameter_that_must_be_there_has_to_have_a_value(filled: Any) -> None:
+    assert filled.get("/api/v1/lineage?nodeId=").json()["message"] == "query param nodeId must not be null"
+    assert filled.get("/api/v1/runlineage/upstream?runId=").status_code == 400
 
 
 def test_a_plus_in_a_time_may_come_as_a_blank(filled: Any) -> None:

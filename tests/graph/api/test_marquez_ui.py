@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from made_events import dataset, run_event, run_id, schema
+from made_events import dataset, job_event, run_event, run_id, schema
 
 NAMESPACE, TABLE, JOB = "s3://lake", "raw/orders", "daily.load"
 """The job's namespace is `ns`; the names of the tables have slashes and colons in them."""
@@ -218,9 +218,10 @@ def test_every_field_that_the_web_ui_reads_is_there(filled: Any, template: str) 
 
 def test_a_job_without_runs_has_null_and_no_empty_list_of_runs(filled: Any) -> None:
     """An empty list blanks the dashboard."""
+    assert filled.post("/api/v1/lineage", json=job_event(4, job="declared")).status_code == 201
     jobs = {job["name"]: job for job in filled.get("/api/v1/jobs?limit=10&offset=0").json()["jobs"]}
-    assert jobs["dag"]["latestRuns"] is None
-    assert jobs["dag"]["latestRun"] is None
+    assert jobs["declared"]["latestRuns"] is None
+    assert jobs["declared"]["latestRun"] is None
 
 
 def test_the_list_of_events_has_events_of_runs_only(filled: Any) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.requests import Request
 
 from graph.api.errors import add_handlers
 from graph.api.paths import RawPaths
@@ -45,3 +46,23 @@ def test_a_path_that_is_not_utf_8_is_refused(serve_app: Any) -> None:
     answer = serve_app(echo()).get("/namespaces/%FF/datasets/a")
 
     assert (answer.status_code, answer.json()) == (400, {"code": 400, "message": "the path is not UTF-8"})
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/api/v1/jobs/?a=&b=1&c", ["/api/v1/jobs", "b=1"]),
+        ("/api/v1/jobs%2F?b==", ["/api/v1/jobs%2F", "b=="]),
+        ("/api/v1//", ["/api/v1/", ""]),
+    ],
+)
+def test_of_what_marquez_is_asked_the_last_slash_and_empty_parameters_go(
+    serve_app: Any, path: str, expected: list[str]
+) -> None:
+    app = FastAPI(middleware=[Middleware(RawPaths)])
+
+    @app.get("/{path:path}")
+    async def echoed(request: Request) -> Any:
+        return [request.scope["path"], request.scope["query_string"].decode()]
+
+    assert serve_app(app).get(path).json() == expected

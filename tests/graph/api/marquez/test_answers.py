@@ -102,6 +102,17 @@ def test_pages_have_the_length_and_the_place_that_are_asked_for(store: LineageSt
     assert jobs.listed(store, "none", [], 1, 0) == {"totalCount": 0, "jobs": []}
 
 
+def test_a_dataset_is_found_under_the_names_it_was_sent_by(store: LineageStore) -> None:
+    sent = {"namespace": "postgres://db", "name": "a.b.c"}
+    put(store, job_event(1, inputs=[sent]), job_event(2, job="other", inputs=[dataset("x", "postgres://db")]))
+    listed = datasets.listed(store, "postgres://db", 1, 0)
+
+    assert (listed["totalCount"], [one["name"] for one in listed["datasets"]]) == (2, ["a.b.c"])
+    assert datasets.one(store, "postgres://db", "a.b.c")["id"]["namespace"] == "postgres://db:5432"
+    assert namespaces.one(store, "postgres://db")["name"] == "postgres://db"
+    assert jobs.one(store, "ns", "job")["inputs"] == [{"namespace": "postgres://db:5432", "name": "a.b.c"}]
+
+
 def test_jobs_are_listed_by_the_state_of_their_latest_run(store: LineageStore) -> None:
     put(
         store,
