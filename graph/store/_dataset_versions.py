@@ -167,7 +167,6 @@ def _version(node: Node, dataset: int, of: _Said) -> DatasetVersion:
         said.version,
         said.lifecycle,
         schema,
-        ids.of_schema(schema),
         said.facets | said.own,
     )
 
@@ -187,7 +186,7 @@ def _with_schemas(
     told = []
     for version in reversed(found):
         behind = version.schema or behind
-        told.append(replace(version, schema=behind, schema_version=ids.of_schema(behind)))
+        told.append(replace(version, schema=behind))
     return told[::-1]
 
 

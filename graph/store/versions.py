@@ -13,6 +13,7 @@ from typing import Any
 
 from graph.nodes import Node
 from graph.records import RunRecord, RunState
+from graph.store._version_ids import of_schema
 
 FacetsByName = Mapping[str, Any]
 """Facets as JSON values, by name."""
@@ -25,8 +26,8 @@ class DatasetVersion:
     `at` is when it was there: the end of the run, of an unfinished one its first event; of DatasetEvents the
     first that said so. `run_id` and `job` (its key) made it, None for DatasetEvents. `told` is the version
     that the producer gives it (`datasetVersion`), `lifecycle` the state change that it told, such as CREATE.
-    `schema` is the schema facet: where the run gives none, that of the version before. `schema_version` is
-    the same for the same fields and types. `facets` are what the run, or the DatasetEvents, said of it.
+    `schema` is the schema facet: where the run gives none, that of the version before. `facets` are what the
+    run, or the DatasetEvents, said of it.
     """
 
     id: str
@@ -37,8 +38,12 @@ class DatasetVersion:
     told: str | None
     lifecycle: str | None
     schema: FacetsByName | None
-    schema_version: str | None
     facets: FacetsByName = field(default_factory=dict)
+
+    @property
+    def schema_version(self) -> str | None:
+        """The same for the same fields and types; None where there are none."""
+        return of_schema(self.schema)
 
 
 @dataclass(frozen=True, slots=True)

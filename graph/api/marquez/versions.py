@@ -48,7 +48,7 @@ def _unwritten(store: LineageStore, node: Node) -> DatasetVersion:
         for name, text in store.catalog.facets([node.key]).get(node.key, {}).items()
     }
     version = runs.unwritten_version(node)
-    return DatasetVersion(version, node.key, at, None, None, None, None, facets.get("schema"), None, facets)
+    return DatasetVersion(version, node.key, at, None, None, None, None, facets.get("schema"), facets)
 
 
 def _datasets(store: LineageStore, node: Node, versions: Sequence[DatasetVersion]) -> list[dict[str, Any]]:

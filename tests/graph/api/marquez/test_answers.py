@@ -102,6 +102,17 @@ def test_pages_have_the_length_and_the_place_that_are_asked_for(store: LineageSt
     assert jobs.listed(store, "none", [], 1, 0) == {"totalCount": 0, "jobs": []}
 
 
+def test_the_versions_of_a_dataset_that_is_read_and_of_one_that_is_written_tell_the_same_schema(
+    store: LineageStore,
+) -> None:
+    table = {"schema": schema("id", "at")}
+    put(store, run_event("1", "COMPLETE", 1, inputs=[dataset("a", **table)], outputs=[dataset("b", **table)]))
+    read, written = (versions.of_dataset(store, "ns", name, 10, 0)["versions"][0] for name in ("a", "b"))
+
+    assert read["createdByRun"] is None
+    assert read["currentSchemaVersion"] == written["currentSchemaVersion"] is not None
+
+
 def test_a_dataset_is_found_under_the_names_it_was_sent_by(store: LineageStore) -> None:
     sent = {"namespace": "postgres://db", "name": "a.b.c"}
     put(store, job_event(1, inputs=[sent]), job_event(2, job="other", inputs=[dataset("x", "postgres://db")]))
