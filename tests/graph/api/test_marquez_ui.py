@@ -64,7 +64,13 @@ READ: dict[str, dict[str, dict[str, Kind]]] = {
         "jobs[].latestRun": RUN,
         "jobs[].latestRuns[]": RUN,
     },
-    "/api/v1/namespaces/{ns}/jobs?limit=20&offset=0": {"": {"totalCount": NUMBER}, "jobs[]": LISTED_JOB},
+    "/api/v1/jobs?limit=10&offset=10": {"": {"totalCount": NUMBER, "jobs": LIST}},
+    "/api/v1/jobs?limit=10&offset=0&lastRunStates=FAILED": {"jobs[]": LISTED_JOB, "jobs[].latestRun": RUN},
+    "/api/v1/namespaces/{ns}/jobs?limit=20&offset=0": {
+        "": {"totalCount": NUMBER},
+        "jobs[]": LISTED_JOB,
+        "jobs[].latestRun": RUN,
+    },
     "/api/v1/namespaces/{lake}/datasets?limit=20&offset=0": {
         "": {"totalCount": NUMBER},
         "datasets[]": {
@@ -80,6 +86,7 @@ READ: dict[str, dict[str, dict[str, Kind]]] = {
             "tags": LIST,
             "facets": dict,
         },
+        "datasets[].facets.dataQualityAssertions?.assertions[]": {"success": FLAG},
     },
     "/api/v1/namespaces/{lake}/datasets/{table}": {
         "": {
@@ -113,6 +120,7 @@ READ: dict[str, dict[str, dict[str, Kind]]] = {
         "latestRuns[]": RUN,
     },
     "/api/v1/namespaces/{ns}/jobs/{job}/runs?limit=14&offset=0": {"": {"totalCount": NUMBER}, "runs[]": RUN},
+    "/api/v1/namespaces/{ns}/jobs/{job}/runs?limit=10&offset=0": {"": {"totalCount": NUMBER}, "runs[]": RUN},
     "/api/v1/jobs/runs/{run}/facets?type=job": {"": {"facets.sql.query": TEXT}},
     "/api/v1/events/lineage?limit=50&{between}": {
         "": {"totalCount": NUMBER},
@@ -122,10 +130,22 @@ READ: dict[str, dict[str, dict[str, Kind]]] = {
             "run.runId": TEXT,
             "job.name": TEXT,
             "job.namespace": TEXT,
+            "producer": TEXT,
+            "schemaURL": TEXT,
+            "run.facets": dict,
+            "job.facets": dict,
         },
+        "events[].inputs[]": {"namespace": TEXT, "name": TEXT},
+        "events[].outputs[]": {"namespace": TEXT, "name": TEXT, "facets": dict},
     },
     "/api/v1/lineage?nodeId=job:{ns}:{job}&depth=2": {
-        "graph[]": {**NODE, "data.name": TEXT, "data.namespace": TEXT, "data.updatedAt": TEXT},
+        "graph[]": {
+            **NODE,
+            "data.name": TEXT,
+            "data.namespace": TEXT,
+            "data.updatedAt": TEXT,
+            "data.description": maybe(TEXT),
+        },
         "graph[].inEdges[]": ENDS,
         "graph[].outEdges[]": ENDS,
     },
@@ -140,12 +160,16 @@ READ: dict[str, dict[str, dict[str, Kind]]] = {
         "results[]": {"name": TEXT, "namespace": TEXT, "type": TEXT, "updatedAt": TEXT, "nodeId": TEXT},
     },
     "/api/v1/search?q=load&sort=NAME&limit=100&filter=JOB": {"results[]": {"name": TEXT}},
-    "/api/v1/stats/lineage-events?period=DAY&timezone=UTC": {
-        "[]": {**INTERVAL, "fail": NUMBER, "start": NUMBER, "complete": NUMBER, "abort": NUMBER}
+    "/api/v1/search?q=raw&sort=NAME&limit=100&filter=DATASET": {"results[]": {"name": TEXT}},
+    "/api/v1/search?q=zzzzzz&sort=UPDATE_AT&limit=100": {"": {"totalCount": NUMBER, "results": LIST}},
+    **{
+        f"/api/v1/stats/{what}?period={period}": {"[]": counted}
+        for period in ("DAY&timezone=UTC", "WEEK&timezone=UTC", "WEEK&timezone=Europe/Berlin")
+        for what, counted in (
+            ("lineage-events", dict.fromkeys(("fail", "start", "complete", "abort"), NUMBER) | INTERVAL),
+            *((what, COUNTED) for what in ("jobs", "datasets", "sources")),
+        )
     },
-    "/api/v1/stats/jobs?period=DAY&timezone=UTC": {"[]": COUNTED},
-    "/api/v1/stats/datasets?period=WEEK&timezone=Europe/Berlin": {"[]": COUNTED},
-    "/api/v1/stats/sources?period=DAY&timezone=UTC": {"[]": COUNTED},
 }
 
 
@@ -164,6 +188,7 @@ def events() -> list[dict[str, Any]]:
         run_event("1", "START", 1, job=JOB, inputs=[read], job_facets=sql),
         run_event("1", "COMPLETE", 2, job=JOB, inputs=[read], outputs=[made]),
         run_event("2", "START", 3, job="check", inputs=[after], parent="p"),
+        run_event("3", "FAIL", 4, job="fails"),
     ]
 
 
@@ -186,10 +211,12 @@ def path_of(template: str) -> str:
 
 
 def members(answer: Any, place: str) -> Iterator[Any]:
-    """Yield what stands at a place such as `jobs[].latestRuns[]`; nothing below a null."""
+    """Yield what stands at a place like `jobs[].latestRuns[]`: nothing below a null or an absent `key?`."""
     head, _, rest = place.partition(".")
     key = head.removesuffix("[]")
-    value = answer[key] if key else answer
+    if key.endswith("?") and key[:-1] not in answer:
+        return
+    value = answer[key.removesuffix("?")] if key else answer
     found = value if head.endswith("[]") else [value]
     for one in found or ():
         if one is not None:
@@ -230,7 +257,12 @@ def test_the_list_of_events_has_events_of_runs_only(filled: Any) -> None:
     told["schemaURL"] = told["schemaURL"].replace("RunEvent", "JobEvent")
     assert filled.post("/api/v1/lineage", json=told).status_code == 201
     answer = filled.get(path_of("/api/v1/events/lineage?limit=50&{between}")).json()
-    assert (len(answer["events"]), answer["totalCount"]) == (3, 4)
+    assert (len(answer["events"]), answer["totalCount"]) == (4, 5)
+
+
+def test_a_node_that_is_not_there_is_told_as_the_page_shows_it(filled: Any) -> None:
+    answer = filled.get("/api/v1/lineage?nodeId=job:nope:nope&depth=2")
+    assert (answer.status_code, answer.json()) == (404, {"code": 404, "message": "Job 'nope' not found."})
 
 
 @pytest.mark.parametrize("path", [path for path in READ if "lineage?nodeId" in path])
