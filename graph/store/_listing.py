@@ -213,13 +213,18 @@ def first_named(db: Database, type_: NodeType) -> list[datetime]:
     """See `Catalog.first_named`."""
     rows = db.execute(
         """
-        SELECT min(f.first_time) AS first FROM node AS n
-        CROSS JOIN form_entity AS m ON m.entity = n.key CROSS JOIN form AS f ON f.number = m.form
-        WHERE n.type = ? GROUP BY n.key ORDER BY first
+        SELECT named.key, min(named.first_time) AS first FROM (
+            SELECT n.key, f.first_time FROM node AS n
+            CROSS JOIN form_entity AS m ON m.entity = n.key CROSS JOIN form AS f ON f.number = m.form
+            WHERE n.type = :type
+            UNION ALL
+            SELECT n.key, p.first_time FROM node AS n CROSS JOIN job_parent AS p ON p.parent = n.key
+            WHERE n.type = :type
+        ) AS named GROUP BY named.key ORDER BY first
         """,
-        (TYPE_NUMBER[type_],),
+        {"type": TYPE_NUMBER[type_]},
     )
-    return [at for (first,) in rows if (at := moment(first)) is not None]
+    return [at for _, first in rows if (at := moment(first)) is not None]
 
 
 def named_like(db: Database, text: str, types: Collection[NodeType], namespace: str | None) -> list[Named]:

@@ -52,7 +52,7 @@ def put(store: LineageStore, name: str, owner: str, description: str | None) -> 
     """Declare a namespace, or its owner and its description, and show it again where it was hidden."""
     declared = store.catalog.declared(Subject.NAMESPACE, name)
     said = dict(declared[0].said) if declared else {"createdAt": instant(datetime.now(UTC))}
-    said["owner"] = owner
+    said |= {"owner": owner, "updatedAt": instant(datetime.now(UTC))}
     if description is not None and not declared:
         said["description"] = description
     declare(store, f"namespace:{name}", said)
@@ -83,7 +83,7 @@ def _namespace(name: str, heard: Heard | None, declared: Declared | None) -> dic
     return {
         "name": name,
         "createdAt": created,
-        "updatedAt": instant(declared.at) if declared is not None else created,
+        "updatedAt": said.get("updatedAt", created),
         "ownerName": said.get("owner", ANONYMOUS),
         "description": _DEFAULT_DESCRIPTION if name == DEFAULT and description is None else description,
         "isHidden": hidden,

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from graph.api.errors import ApiError, not_found
 from graph.api.marquez import names
-from graph.api.marquez.times import instant, instant_in, zoned
+from graph.api.marquez.times import instant, instant_in, shortened
 from graph.nodes import Node
 from graph.records import RunState
 from graph.store.base import LineageStore
@@ -161,7 +161,7 @@ def _arguments(facets: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for key, name in (("nominal_start_time", "nominalStartTime"), ("nominal_end_time", "nominalEndTime")):
         if isinstance(text := nominal.get(name), str):
-            found[key] = zoned(text)
+            found[key] = shortened(text)
     if parent:
         run, job = (part if isinstance(part := parent.get(key), dict) else {} for key in ("run", "job"))
         above = {"run_id": run.get("runId"), "name": job.get("name"), "namespace": job.get("namespace")}

@@ -29,17 +29,14 @@ def instant_in(text: Any) -> str | None:
     return None if nanoseconds is None else instant(_EPOCH + timedelta(microseconds=nanoseconds // 1000))
 
 
-def zoned(text: str) -> str:
-    """Return a time with its zone as Marquez shows it among the arguments of a run: without empty seconds."""
+def shortened(text: str) -> str:
+    """Return a time as Marquez shows it among the arguments of a run: in UTC, without empty seconds."""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        plain = (time if time.tzinfo is None else time.astimezone(UTC)).replace(tzinfo=None)
+    except (ValueError, OverflowError):
         return text
-    plain = time.replace(tzinfo=None)
     shown = plain.isoformat(timespec="minutes" if not (plain.second or plain.microsecond) else "auto")
     if plain.microsecond and plain.microsecond % 1000 == 0:
         shown = plain.isoformat(timespec="milliseconds")
-    offset = time.utcoffset()
-    if offset is None:
-        return shown
-    return shown + ("Z" if not offset else time.isoformat()[-6:])
+    return shown if time.tzinfo is None else f"{shown}Z"
