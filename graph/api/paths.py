@@ -3,8 +3,8 @@
 ASGI servers decode a path before it is routed, and `a%2Fb` is two parts then. Here the path is routed as it
 was sent, and each part decoded after that: a route writes its parameters as `{namespace:name}`.
 
-Marquez takes a `/` at the end of any path, and a parameter without a value as one that is not there; so does
-what is answered in its place.
+Marquez takes a `/` at the end of any path, a parameter without a value as one that is not there, and of one
+that comes several times the first; so does what is answered in its place.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class NameConvertor(Convertor[str]):
 register_url_convertor("name", NameConvertor())
 
 _OF_MARQUEZ = "/api/v1/"
+_LISTED = b"lastRunStates"
+"""The one parameter that may be given several times."""
 
 
 class RawPaths:
@@ -56,10 +58,15 @@ class RawPaths:
             return
         if path.startswith(_OF_MARQUEZ):
             path = path.removesuffix("/")
-            scope["query_string"] = _with_values(scope["query_string"])
+            scope["query_string"] = _that_count(scope["query_string"])
         scope["path"] = path
         await self.app(scope, receive, send)
 
 
-def _with_values(query: bytes) -> bytes:
-    return b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[2])
+def _that_count(query: bytes) -> bytes:
+    counting: dict[bytes, bytes] = {}
+    for pair in query.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        if value:
+            counting.setdefault(pair if name == _LISTED else name, pair)
+    return b"&".join(counting.values())

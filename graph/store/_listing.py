@@ -213,14 +213,15 @@ def first_named(db: Database, type_: NodeType) -> list[datetime]:
     """See `Catalog.first_named`."""
     rows = db.execute(
         """
-        SELECT named.key, min(named.first_time) AS first FROM (
+        SELECT coalesce(o.stands_for, named.key) AS known, min(named.first_time) AS first FROM (
             SELECT n.key, f.first_time FROM node AS n
             CROSS JOIN form_entity AS m ON m.entity = n.key CROSS JOIN form AS f ON f.number = m.form
             WHERE n.type = :type
             UNION ALL
             SELECT n.key, p.first_time FROM node AS n CROSS JOIN job_parent AS p ON p.parent = n.key
             WHERE n.type = :type
-        ) AS named GROUP BY named.key ORDER BY first
+        ) AS named LEFT JOIN other_name AS o ON o.key = named.key
+        GROUP BY coalesce(o.stands_for, named.key) ORDER BY first
         """,
         {"type": TYPE_NUMBER[type_]},
     )

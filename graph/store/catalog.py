@@ -180,7 +180,10 @@ class Catalog(Protocol):
         """Return how many events of runs there are by quarter of an hour (its beginning) and event type."""
 
     def first_named(self, type: NodeType) -> list[datetime]:
-        """Return when events first named each dataset or job (also as a parent), in order of time."""
+        """Return when events first named each dataset or job (also as a parent), in order of time.
+
+        A dataset of several names counts once.
+        """
 
     def named_like(self, text: str, types: Collection[NodeType], namespace: str | None) -> list[Named]:
         """Return the datasets and jobs in whose name the text stands, whatever its case; by name."""

@@ -54,9 +54,15 @@ def test_a_path_that_is_not_utf_8_is_refused(serve_app: Any) -> None:
         ("/api/v1/jobs/?a=&b=1&c", ["/api/v1/jobs", "b=1"]),
         ("/api/v1/jobs%2F?b==", ["/api/v1/jobs%2F", "b=="]),
         ("/api/v1//", ["/api/v1/", ""]),
+        ("/api/v1/jobs?limit=&limit=1&limit=2", ["/api/v1/jobs", "limit=1"]),
+        (
+            "/api/v1/jobs?lastRunStates=A&limit=1&lastRunStates=B",
+            ["/api/v1/jobs", "lastRunStates=A&limit=1&lastRunStates=B"],
+        ),
+        ("/api/v2/search?text=&text=a/", ["/api/v2/search", "text=&text=a/"]),
     ],
 )
-def test_of_what_marquez_is_asked_the_last_slash_and_empty_parameters_go(
+def test_of_what_marquez_is_asked_the_last_slash_and_parameters_that_do_not_count_go(
     serve_app: Any, path: str, expected: list[str]
 ) -> None:
     app = FastAPI(middleware=[Middleware(RawPaths)])

@@ -87,4 +87,7 @@ def test_jobs_datasets_and_sources_are_counted_up(store: LineageStore) -> None:
     assert [one["count"] for one in stats.datasets(store, hours)][-3:] == [1, 2, 2]
     put(store, run_event("3", "START", "2026-01-08T12:10:00Z", job="new", parent="p"))
     assert [one["count"] for one in stats.jobs(store, hours)][-3:] == [1, 2, 3]
+    other = {"identifiers": [{"namespace": "ns", "name": "new", "type": "TABLE"}]}
+    put(store, run_event("4", "START", "2026-01-08T12:10:00Z", inputs=[dataset("old", symlinks=other)]))
+    assert [one["count"] for one in stats.datasets(store, hours)][-3:] == [1, 1, 1]
     assert [one["count"] for one in stats.named_sources(store, hours)][-3:] == [1, 2, 2]
