@@ -1,7 +1,8 @@
 """Runs of which no event was received: events of other runs named them as their parents.
 
 What is known of such a run is that it had begun when the first run under it began. Its job is the one under
-which the jobs of those runs stand now. Every function takes an open database.
+which the jobs of those runs stand now, or the same where they name no other. Every function takes an open
+database.
 """
 
 from __future__ import annotations
@@ -28,15 +29,14 @@ def untold_run(db: Database, run_id: str) -> ListedRun | None:
     """Return such a run, None where no event named it as a parent."""
     row = db.execute(
         "SELECT i.id, r.job, r.first_time FROM run_id AS i JOIN run AS r ON r.parent = i.number"
-        " WHERE i.key = ? ORDER BY r.first_time, r.number LIMIT 1",
+        " WHERE i.key = ? ORDER BY r.first_time, r.job LIMIT 1",
         (run_key(run_id),),
     ).fetchone()
     if row is None:
         return None
     kept, child, first = row
-    parents = told_parents(db, [child])
-    found = nodes(db, parents.values())
-    return _listed(bytes(kept), first, found[parents[child]]) if found else None
+    job = told_parents(db, [child]).get(child, child)
+    return _listed(bytes(kept), first, nodes(db, [job])[job])
 
 
 def latest_untold(db: Database, jobs: Collection[int], limit: int) -> dict[int, list[ListedRun]]:

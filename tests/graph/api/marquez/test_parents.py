@@ -31,6 +31,14 @@ def test_a_run_that_is_known_as_a_parent_runs_since_the_first_run_under_it(store
         runs.one(store, run_id("q"))
 
 
+def test_a_parent_of_the_same_job_is_a_run_of_it(store: LineageStore) -> None:
+    """Some producers name the job itself above its runs, with the run of the DAG."""
+    put(store, under("1", "START", 2, job="dag"))
+
+    assert runs.one(store, run_id("p"))["startedAt"] == "2026-01-01T00:00:02Z"
+    assert [run["id"] for run in jobs.one(store, "ns", "dag")["latestRuns"]] == [run_id("1")]
+
+
 def test_a_job_that_is_known_as_a_parent_has_the_runs_that_are(store: LineageStore) -> None:
     put(
         store,
