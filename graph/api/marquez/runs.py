@@ -44,17 +44,19 @@ def one(store: LineageStore, run_id: str) -> dict[str, Any]:
 
 def known(store: LineageStore, run_id: str) -> ListedRun:
     """Return the record of a run; 404 where there is none of this id."""
-    found = store.catalog.run(run_id) or store.catalog.run(_usual(run_id))
-    if found is None:
-        raise not_found(f"Run '{run_id}' not found.")
-    return found
+    for spelling in _spellings(run_id):
+        if (found := store.catalog.run(spelling)) is not None:
+            return found
+    raise not_found(f"Run '{run_id}' not found.")
 
 
-def _usual(run_id: str) -> str:
+def _spellings(run_id: str) -> list[str]:
+    """Return an id as it is asked for, and a UUID as it may have been sent."""
     try:
-        return str(UUID(run_id))
+        usual = str(UUID(run_id))
     except ValueError:
-        return run_id
+        return [run_id]
+    return list(dict.fromkeys((run_id, usual, usual.upper())))
 
 
 def facets(store: LineageStore, run_id: str, kind: str) -> dict[str, Any]:

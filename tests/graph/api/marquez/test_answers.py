@@ -117,6 +117,16 @@ def test_the_versions_of_a_dataset_that_is_read_and_of_one_that_is_written_tell_
     assert read["currentSchemaVersion"] == written["currentSchemaVersion"] is not None
 
 
+@pytest.mark.parametrize(
+    "sent", ["abcdef00-0000-4000-8000-000000000001", "ABCDEF00-0000-4000-8000-000000000001"]
+)
+def test_a_run_is_found_by_its_uuid_in_any_case(store: LineageStore, sent: str) -> None:
+    event = run_event("1", "START", 1)
+    put(store, {**event, "run": {"runId": sent}})
+
+    assert {runs.one(store, asked)["id"] for asked in (sent, sent.lower(), sent.upper())} == {sent}
+
+
 def test_a_dataset_is_found_under_the_names_it_was_sent_by(store: LineageStore) -> None:
     sent = {"namespace": "postgres://db", "name": "a.b.c"}
     put(store, job_event(1, inputs=[sent]), job_event(2, job="other", inputs=[dataset("x", "postgres://db")]))
