@@ -18,7 +18,7 @@ from lineage.config import current_config
 
 __all__ = ["import_dbt"]
 
-_EXECUTING = {"build", "run", "test", "seed", "snapshot", "retry", "clone"}
+_EXECUTING = {"build", "run", "test", "seed", "snapshot", "retry"}
 _SHOWN = 3
 
 
@@ -91,7 +91,7 @@ def _recent(metadata: Metadata, since: datetime | None) -> bool:
 
 
 def _nothing_ran(results: RunResults | None) -> str:
-    why = "is missing" if results is None else f"is that of `dbt {results.command}`, which runs nothing"
+    why = "is missing" if results is None else f"is that of `dbt {results.command}`, which builds nothing"
     return (
         f"run_results.json {why}: jobs are declared, without runs. Import right after `dbt build`;"
         " `dbt docs generate` overwrites its results unless it has --no-compile."

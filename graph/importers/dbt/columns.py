@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from graph.importers.dbt.artifacts import Node
 from graph.importers.dbt.project import Project
-from lineage.sql.facets import Made, made_by
+from lineage.sql.facets import InputField, Made, made_by
 from lineage.sql.named import NamedStatement, SqlText, named_statements
 from lineage.sql.naming import Name
 
@@ -58,15 +58,42 @@ def _origins(project: Project, node: Node, sql: str, listed: list[tuple[Name, Se
     problems = tuple(problem for one in statements for problem in one.problems)
     if made is None:
         return Origins(problems=problems)
-    # An incremental model asks its own table what is new: that is no origin.
-    made.fields = {
-        column: others
-        for column, sources in made.fields.items()
-        if (others := [one for one in sources if (one["namespace"], one["name"]) != own])
-    }
-    made.rows = [one for one in made.rows if (one["namespace"], one["name"]) != own]
+    spelling = _Spelling([*listed, (own, list(project.catalogued(node)))])
     certain = all(one.certain for one in statements)
-    return Origins(tuple(made.inputs), made, _columns(statements), certain, problems)
+    return Origins(tuple(made.inputs), _told(made, own, spelling), _columns(statements), certain, problems)
+
+
+class _Spelling:
+    """Columns as their tables spell them: Snowflake's catalog says ORDER_ID where SQL says order_id."""
+
+    def __init__(self, known: Iterable[tuple[Name, Sequence[str]]]) -> None:
+        self._known = {name: {column: column for column in columns} for name, columns in known}
+        self._folded = {
+            name: {column.casefold(): column for column in columns} for name, columns in self._known.items()
+        }
+
+    def of(self, dataset: Name, column: str) -> str:
+        """Return the table's own spelling of a column; where it has none, the column as it stands."""
+        if column in self._known.get(dataset, ()):
+            return column
+        return self._folded.get(dataset, {}).get(column.casefold(), column)
+
+
+def _told(made: Made, own: Name, spelling: _Spelling) -> Made:
+    """Return what a table is made from but for itself, which an incremental model asks what is new."""
+
+    def others(sources: Iterable[InputField]) -> list[InputField]:
+        return [
+            {**one, "field": spelling.of(name, one["field"])}
+            for one in sources
+            if (name := (one["namespace"], one["name"])) != own
+        ]
+
+    told = Made(made.inputs, {}, others(made.rows), made.complete)
+    for column, sources in made.fields.items():
+        if found := others(sources):
+            told.fields.setdefault(spelling.of(own, column), []).extend(found)
+    return told
 
 
 def _columns(statements: list[NamedStatement]) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def dataset_namespace(artifacts: Artifacts) -> str:
     project = Path(args.get("project_dir") or artifacts.folder.parent)
     if not (project / "dbt_project.yml").is_file():
         project = artifacts.folder.parent
-    profile = args.get("profile") or _mapping_of(project / "dbt_project.yml").get("profile")
+    profile = args.get("profile") or _value(_mapping_of(project / "dbt_project.yml"), "profile")
     output = _output(_profiles(args, project), str(profile), args.get("target"))
     adapter = str(output.get("type") or artifacts.manifest.metadata.adapter_type)
     if adapter == "duckdb":
@@ -129,7 +129,7 @@ def _value(output: Mapping[str, Any], *names: str, default: str | None = None) -
         if output.get(name) not in (None, ""):
             return _rendered(name, str(output[name]))
     if default is None:
-        raise InvalidSourceError(f"the profile has no {names[0]!r}: {_GIVE}")
+        raise InvalidSourceError(f"the profile, or the project, has no {names[0]!r}: {_GIVE}")
     return default
 
 
