@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from graph.nodes import Node
 from graph.store import _version_ids as ids
+from graph.store._history import shapes_that_write
 from graph.store._log import LogReader
 from graph.store._other_names import names_of
 from graph.store._reading import moment, nodes
 from graph.store._run_said import DatasetSaid, RunSaid, said_by
-from graph.store._writers import Known, WrittenBy, writing_runs
+from graph.store._writers import Known, Shapes, WrittenBy, count_writing_runs, writing_runs
 from graph.store.changes import Role
 from graph.store.form_facets import Slot
 from graph.store.texts import without_nul
@@ -33,27 +35,28 @@ class Declared:
 
 def versions_of(known: Known, log: LogReader, dataset: int, offset: int, limit: int) -> list[DatasetVersion]:
     """See `LineageReader.dataset_versions`."""
-    made = makers(known, log, dataset, known.until, offset + limit)
-    if not made[offset:]:
+    sources = sources_of(known, log, [dataset])[dataset]
+    page = makers(known, sources, known.until, offset + limit)[offset:]
+    if not page:
         return []
-    page = made[offset : offset + limit]
     node = nodes(known.db, [dataset])[dataset]
     found = [_version(node, dataset, each) for each in with_said(known, log, dataset, page)]
-    return _with_schemas(known, log, dataset, found, offset)
+    return _with_schemas(known, log, dataset, sources, found, offset)
 
 
 def count_versions(known: Known, log: LogReader, dataset: int) -> int:
     """See `LineageReader.count_dataset_versions`."""
-    return len(makers(known, log, dataset, known.until, 2**31))
+    sources = sources_of(known, log, [dataset])[dataset]
+    return count_writing_runs(known, sources.writers) + len(sources.declared)
 
 
 def version_called(known: Known, log: LogReader, dataset: int, id_: str) -> DatasetVersion | None:
     """See `LineageReader.dataset_version`."""
-    made = makers(known, log, dataset, known.until, 2**31)
+    made = makers(known, sources_of(known, log, [dataset])[dataset], known.until, 2**31)
     if not made:
         return None
     node = nodes(known.db, [dataset])[dataset]
-    named = has_named_versions(known, dataset)
+    named = bool(with_named_versions(known, [dataset]))
     for start in range(0, len(made), _PAGE):
         page = made[start : start + _PAGE]
         # Without names given by producers an id follows from the run alone: no event need be read.
@@ -67,49 +70,68 @@ def version_called(known: Known, log: LogReader, dataset: int, id_: str) -> Data
     return None
 
 
-def has_named_versions(known: Known, dataset: int) -> bool:
-    """Tell whether a producer ever gave a version of the dataset a name."""
-    row = known.db.execute(
-        "SELECT 1 FROM each_key(?) AS k CROSS JOIN facet AS f ON f.entity = k.value AND f.name = 'version'"
-        " LIMIT 1",
-        (list(names_of(known.db, [dataset])),),
-    ).fetchone()
-    return row is not None
+def with_named_versions(known: Known, datasets: Collection[int]) -> set[int]:
+    """Return those of the datasets of which a producer ever gave a version a name."""
+    names = names_of(known.db, datasets)
+    rows = known.db.execute(
+        "SELECT f.entity FROM each_key(?) AS k CROSS JOIN facet AS f ON f.entity = k.value"
+        " AND f.name = 'version'",
+        (list(names),),
+    )
+    return {names[name] for (name,) in rows}
 
 
 Maker = WrittenBy | Declared
 """What made a version."""
 
 
-def makers(known: Known, log: LogReader, dataset: int, until: int, limit: int) -> list[Maker]:
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the versions of a dataset come from: what writes it, and what DatasetEvents described."""
+
+    writers: Shapes
+    declared: list[Declared]
+
+
+def sources_of(known: Known, log: LogReader, datasets: Collection[int]) -> dict[int, Sources]:
+    """Return where the versions of datasets come from."""
+    writers = shapes_that_write(known.db, datasets)
+    declared = _declarations(known, log, datasets)
+    return {key: Sources(writers.get(key, ()), declared.get(key, [])) for key in datasets}
+
+
+def makers(known: Known, sources: Sources, until: int, limit: int) -> list[Maker]:
     """Return up to `limit` of what made versions by `until`, the latest first."""
-    declared = [one for one in declarations(known, log, dataset) if one.first_time <= until]
-    found: list[Maker] = [*writing_runs(known, dataset, until, limit), *declared]
-    return sorted(found, key=_order)[:limit]
+    declared = [one for one in sources.declared if one.first_time <= until]
+    found: list[Maker] = [*writing_runs(known, sources.writers, until, limit), *declared]
+    return sorted(found, key=place_of)[:limit]
 
 
-def _order(made: Maker) -> tuple[int, int, bytes]:
+def place_of(made: Maker) -> tuple[int, int, bytes]:
+    """Return where a version stands among others of its dataset, the latest first."""
     if isinstance(made, Declared):
         return -made.first_time, 1, made.id.encode()
     return made.place[0], 0, made.place[1]
 
 
-def declarations(known: Known, log: LogReader, dataset: int) -> list[Declared]:
-    """Return the versions of a dataset that DatasetEvents described."""
-    names = names_of(known.db, [dataset])
-    node = nodes(known.db, [dataset])[dataset]
-    first: dict[str, Declared] = {}
-    for form, owner, time in known.db.execute(
+def _declarations(known: Known, log: LogReader, datasets: Collection[int]) -> dict[int, list[Declared]]:
+    """Return the versions of datasets that DatasetEvents described."""
+    names = names_of(known.db, datasets)
+    rows = known.db.execute(
         "SELECT f.number, f.owner, f.first_time FROM each_key(?) AS k"
         " CROSS JOIN form AS f ON f.owner = k.value AND f.first_time <= ?",
         ([-name for name in names], known.until),
-    ).fetchall():
+    ).fetchall()
+    whole = nodes(known.db, {names[-owner] for _, owner, _ in rows})
+    first: dict[int, dict[str, Declared]] = defaultdict(dict)
+    for form, owner, time in rows:
+        dataset = names[-owner]
         contents = _contents_of(log.facets_in(form), -owner)
-        id_ = ids.declared(node, contents)
-        before = first.get(id_)
+        id_ = ids.declared(whole[dataset], contents)
+        before = first[dataset].get(id_)
         if before is None or time < before.first_time:
-            first[id_] = Declared(id_, time, contents)
-    return list(first.values())
+            first[dataset][id_] = Declared(id_, time, contents)
+    return {dataset: list(each.values()) for dataset, each in first.items()}
 
 
 def _contents_of(facets: Mapping[Slot, int], entity: int) -> dict[str, int]:
@@ -177,12 +199,17 @@ def id_of(dataset: Node, run_id: str, told: str | None) -> str:
 
 
 def _with_schemas(
-    known: Known, log: LogReader, dataset: int, found: Sequence[DatasetVersion], offset: int
+    known: Known,
+    log: LogReader,
+    dataset: int,
+    sources: Sources,
+    found: Sequence[DatasetVersion],
+    offset: int,
 ) -> list[DatasetVersion]:
     """Give the versions of which nobody told the schema that of the version before."""
     behind = found[-1].schema
     if behind is None and _has_schema(known, dataset):
-        behind = _schema_behind(known, log, dataset, offset + len(found))
+        behind = _schema_behind(known, log, dataset, sources, offset + len(found))
     told = []
     for version in reversed(found):
         behind = version.schema or behind
@@ -200,8 +227,10 @@ def _has_schema(known: Known, dataset: int) -> bool:
     return row is not None
 
 
-def _schema_behind(known: Known, log: LogReader, dataset: int, offset: int) -> FacetsByName | None:
-    while page := makers(known, log, dataset, known.until, offset + _PAGE)[offset:]:
+def _schema_behind(
+    known: Known, log: LogReader, dataset: int, sources: Sources, offset: int
+) -> FacetsByName | None:
+    while page := makers(known, sources, known.until, offset + _PAGE)[offset:]:
         offset += len(page)
         for _, said in with_said(known, log, dataset, page):
             schema: FacetsByName | None = said.facets.get("schema")

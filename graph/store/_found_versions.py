@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from graph.nodes import Node
 from graph.store import _version_ids as ids
-from graph.store._dataset_versions import Declared, Maker, has_named_versions, id_of, makers, with_said
+from graph.store._dataset_versions import (
+    Declared,
+    Maker,
+    Sources,
+    id_of,
+    makers,
+    sources_of,
+    with_named_versions,
+    with_said,
+)
 from graph.store._log import LogReader
 from graph.store._other_names import names_of
 from graph.store._reading import nodes
@@ -18,6 +27,9 @@ from graph.store.runs import Run
 
 _LOOKED_AT = 50
 """In so many versions the one that a run names is looked for."""
+
+_FEW = 4
+"""So many are looked at first where the latest will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +65,13 @@ def found_by(known: Known, log: LogReader, readers: Iterable[Reader]) -> dict[tu
     for reader in readers:
         of_dataset[reader.dataset].append(reader)
     names = nodes(known.db, of_dataset)
+    sources = sources_of(known, log, of_dataset)
+    named = with_named_versions(known, of_dataset)
+    drops = _runs_that_dropped(known, of_dataset)
     found = {}
     for dataset, group in of_dataset.items():
-        candidates = _candidates(known, log, dataset, group)
-        told = _told_by(known, log, dataset, candidates)
+        candidates = _candidates(known, log, dataset, sources[dataset], drops.get(dataset, ()), group)
+        told = _told_by(known, log, dataset, candidates) if dataset in named else {}
         for reader, makers_ in zip(group, candidates, strict=True):
             version = _chosen(names[dataset], reader, makers_, told)
             if version is not None:
@@ -64,27 +79,43 @@ def found_by(known: Known, log: LogReader, readers: Iterable[Reader]) -> dict[tu
     return found
 
 
-def _candidates(known: Known, log: LogReader, dataset: int, readers: Sequence[Reader]) -> list[list[Maker]]:
+def _candidates(
+    known: Known,
+    log: LogReader,
+    dataset: int,
+    sources: Sources,
+    dropping: Collection[int],
+    readers: Sequence[Reader],
+) -> list[list[Maker]]:
     """Return for each reader the versions that were there, the latest first: several where it names one."""
     last = max(reader.run.first_time for reader in readers)
-    limit = _LOOKED_AT
+    limit = _LOOKED_AT if any(reader.told for reader in readers) else _FEW
     while True:
-        made = makers(known, log, dataset, last, limit)
-        there = _without_drops(known, log, dataset, made)
+        made = makers(known, sources, last, limit)
+        there = _without_drops(known, log, dataset, dropping, made)
         found = [[one for one in there if reader.may_find(one)][:_LOOKED_AT] for reader in readers]
         if len(made) < limit or all(found):
             return [each if reader.told else each[:1] for reader, each in zip(readers, found, strict=True)]
         limit *= 4
 
 
-def _without_drops(known: Known, log: LogReader, dataset: int, made: Sequence[Maker]) -> list[Maker]:
+def _runs_that_dropped(known: Known, datasets: Collection[int]) -> dict[int, set[int]]:
+    """Return by dataset the runs of which an event says that it was dropped; 0 for one without a run."""
+    names = names_of(known.db, datasets)
+    found: dict[int, set[int]] = defaultdict(set)
+    for name, run in known.db.execute(
+        "SELECT d.dataset, d.run FROM each_key(?) AS k CROSS JOIN drop_said AS d ON d.dataset = k.value",
+        (list(names),),
+    ):
+        found[names[name]].add(run)
+    return found
+
+
+def _without_drops(
+    known: Known, log: LogReader, dataset: int, dropping: Collection[int], made: Sequence[Maker]
+) -> list[Maker]:
     """Return what made versions, without what dropped the dataset: there is nothing to be read of that."""
-    rows = known.db.execute(
-        "SELECT DISTINCT d.run FROM each_key(?) AS k CROSS JOIN drop_said AS d ON d.dataset = k.value",
-        (list(names_of(known.db, [dataset])),),
-    )
-    runs = {run for (run,) in rows}
-    doubtful = [one for one in made if (one.run.number if isinstance(one, WrittenBy) else 0) in runs]
+    doubtful = [one for one in made if (one.run.number if isinstance(one, WrittenBy) else 0) in dropping]
     drops = {one for one, said in with_said(known, log, dataset, doubtful) if said.lifecycle == "DROP"}
     return [one for one in made if one not in drops]
 
@@ -93,8 +124,6 @@ def _told_by(
     known: Known, log: LogReader, dataset: int, candidates: Sequence[Sequence[Maker]]
 ) -> dict[str, str]:
     """Return the versions that producers gave the dataset, by the id of the run."""
-    if not has_named_versions(known, dataset):
-        return {}
     runs = {made.run.number for each in candidates for made in each if isinstance(made, WrittenBy)}
     said = said_by(known.db, log, runs, known.until)
     return {

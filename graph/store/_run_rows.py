@@ -169,15 +169,19 @@ def _remember_sets(db: Database, keys: Collection[int], memory: Memory) -> None:
 
 def load_sets(db: Database, keys: Collection[int], memory: Memory) -> None:
     """Have `memory` know these sets of shapes."""
-    if not keys:
-        return
+    if keys:
+        memory.shape_sets.update(shapes_in(db, keys))
+
+
+def shapes_in(db: Database, sets: Collection[int]) -> dict[int, frozenset[int]]:
+    """Return the shapes in each of these sets."""
     found: dict[int, set[int]] = {}
     for key, shape in db.execute(
         "SELECT s.shapes, s.shape FROM each_key(?) AS k CROSS JOIN shape_set AS s ON s.shapes = k.value",
-        (list(keys),),
+        (list(sets),),
     ):
         found.setdefault(key, set()).add(shape)
-    memory.shape_sets.update((key, frozenset(shapes)) for key, shapes in found.items())
+    return {key: frozenset(shapes) for key, shapes in found.items()}
 
 
 def _put_sets(db: Database, sets: Iterable[Collection[int]], memory: Memory) -> list[int]:

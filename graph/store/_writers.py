@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from graph.store._history import shapes_that_write
 from graph.store._past_runs import PastRuns
 from graph.store._projecting import LATEST_TIME
-from graph.store._run_rows import COLUMNS, run_of
+from graph.store._run_rows import COLUMNS, run_of, shapes_in
 from graph.store._run_said import EVER
 from graph.store.database import Database
 from graph.store.log_format import packed_run_id, run_id_of
@@ -42,26 +41,101 @@ class WrittenBy:
         return self.run.first_time <= time and (end is None or end <= time)
 
 
-def writing_runs(known: Known, dataset: int, until: int, limit: int) -> list[WrittenBy]:
-    """Return up to `limit` runs, begun by `until`, that named a dataset as output and did not fail."""
+Shapes = Collection[tuple[int, int, int]]
+"""What `shapes_that_write` gives for a dataset: jobs, shapes and owners."""
+
+
+def writing_runs(known: Known, writers: Shapes, until: int, limit: int) -> list[WrittenBy]:
+    """Return up to `limit` runs, begun by `until`, that named a dataset as output and did not fail.
+
+    `writers` are the shapes that write the dataset.
+    """
     until = min(until, known.until)
-    writers = shapes_that_write(known.db, [dataset]).get(dataset, ())
-    shapes, jobs = {shape for _, shape, _ in writers}, {owner for _, _, owner in writers if owner > 0}
+    shapes, jobs = _parts(writers)
+    crossing = _crossing(known, jobs, shapes, until)
+    found = _kept(known, jobs, shapes, until, limit + len(crossing)) + crossing
+    return sorted(found, key=lambda each: each.place)[:limit]
+
+
+def count_writing_runs(known: Known, writers: Shapes) -> int:
+    """Return how many runs there are that `writing_runs` would give."""
+    shapes, jobs = _parts(writers)
+    if not shapes:
+        return 0
+    (kept,) = known.db.execute(
+        f"""
+        SELECT count(DISTINCT j.run) FROM each_key(:jobs) AS k
+        CROSS JOIN job_run AS j ON j.job = k.value AND j.claims_outputs = 1 AND j.first_time <= :known
+        CROSS JOIN run AS r ON r.number = j.run AND {LATEST_TIME} <= :known
+        WHERE EXISTS ({_WRITES} AND s.shapes = j.shapes)
+        """,
+        {"jobs": list(jobs), "shapes": list(shapes), "known": known.until},
+    ).fetchone()
+    return int(kept) + len(_crossing(known, jobs, shapes, known.until))
+
+
+@dataclass(frozen=True, slots=True)
+class LatestOfJob:
+    """A run of a job with which it wrote something last, and the shapes that it gave."""
+
+    job: int
+    made: WrittenBy
+    shapes: frozenset[int]
+
+
+def latest_by_job(known: Known, writers: Shapes) -> list[LatestOfJob]:
+    """Return the latest run of each job that gave one of these shapes and did not fail.
+
+    Of several that began at the same time all are given.
+    """
+    shapes, jobs = _parts(writers)
+    if not shapes:
+        return []
+    rows = known.db.execute(
+        f"""
+        SELECT j.job, j.shapes, i.id, {COLUMNS} FROM each_key(:jobs) AS k
+        CROSS JOIN job_run AS j ON j.job = k.value AND j.claims_outputs = 1 AND j.first_time = (
+            SELECT x.first_time FROM job_run AS x WHERE x.job = k.value AND x.claims_outputs = 1
+            AND EXISTS ({_WRITES} AND s.shapes = x.shapes) ORDER BY x.first_time DESC LIMIT 1)
+        CROSS JOIN run AS r ON r.number = j.run
+        JOIN run_id AS i ON i.number = r.number
+        WHERE EXISTS ({_WRITES} AND s.shapes = j.shapes)
+        """,
+        {"jobs": list(jobs), "shapes": list(shapes)},
+    ).fetchall()
+    sets = shapes_in(known.db, {row[1] for row in rows})
+    return [
+        LatestOfJob(row[0], WrittenBy(run_of(row[3:]), run_id_of(bytes(row[2]))), sets[row[1]])
+        for row in rows
+    ]
+
+
+_WRITES = "SELECT 1 FROM shape_set AS s WHERE s.shape IN (SELECT value FROM each_key(:shapes) AS w)"
+
+
+def _parts(writers: Shapes) -> tuple[set[int], set[int]]:
+    """Return the shapes, and the jobs that they are of."""
+    return {shape for _, shape, _ in writers}, {owner for _, _, owner in writers if owner > 0}
+
+
+def _crossing(known: Known, jobs: Collection[int], shapes: set[int], until: int) -> list[WrittenBy]:
+    """Return those of the runs that go on after the time that is known."""
     crossing = known.past.crossing(jobs) if known.past is not None else []
-    found = _kept(known, jobs, shapes, until, limit + len(crossing))
+    found = []
     for past in crossing:
         run = past.run
         said = {item.form.shape_key for item in past.events}
         if run.claims_outputs and run.first_time <= until and not shapes.isdisjoint(said):
             found.append(WrittenBy(run, past.run_id))
-    return sorted(found, key=lambda each: each.place)[:limit]
+    return found
 
 
 def _kept(
     known: Known, jobs: Collection[int], shapes: Collection[int], until: int, limit: int
 ) -> list[WrittenBy]:
     """Return the runs that are now what they were then."""
-    writes = "SELECT 1 FROM shape_set AS s WHERE s.shape IN (SELECT value FROM each_key(:shapes) AS w)"
+    if not shapes:
+        return []
     rows = known.db.execute(
         f"""
         SELECT DISTINCT i.id, {COLUMNS} FROM each_key(:jobs) AS k
@@ -69,11 +143,11 @@ def _kept(
             AND j.first_time >= coalesce((
                 SELECT x.first_time FROM job_run AS x
                 WHERE x.job = k.value AND x.claims_outputs = 1 AND x.first_time <= :until
-                AND EXISTS ({writes} AND s.shapes = x.shapes)
+                AND EXISTS ({_WRITES} AND s.shapes = x.shapes)
                 ORDER BY x.first_time DESC LIMIT 1 OFFSET :rest), -9223372036854775808)
         CROSS JOIN run AS r ON r.number = j.run AND {LATEST_TIME} <= :known
         JOIN run_id AS i ON i.number = r.number
-        WHERE EXISTS ({writes} AND s.shapes = j.shapes)
+        WHERE EXISTS ({_WRITES} AND s.shapes = j.shapes)
         """,
         {
             "jobs": list(jobs),

@@ -22,7 +22,14 @@ from graph.store.history import Assertions, JobRun, RunSaying, Version
 from graph.store.queries import QueryFilter, QueryRecord
 from graph.store.retention import Policy, Pruned, Removal
 from graph.store.search import SearchHit, SearchPlace
-from graph.store.versions import DatasetVersion, JobVersion, RunAbove, RunBelow, RunDetails
+from graph.store.versions import (
+    CurrentVersion,
+    DatasetVersion,
+    JobVersion,
+    RunAbove,
+    RunBelow,
+    RunDetails,
+)
 
 
 class LineageReader(Protocol):
@@ -102,6 +109,9 @@ class LineageReader(Protocol):
 
     def count_dataset_versions(self, dataset: int) -> int:
         """Return how many versions of a dataset there are."""
+
+    def current_versions(self, datasets: Collection[int]) -> dict[int, CurrentVersion]:
+        """Return the latest version of each of these datasets; those without one are left out."""
 
     def dataset_version(self, dataset: int, id_: str) -> DatasetVersion | None:
         """Return the version of a dataset that has this id, None where there is none."""

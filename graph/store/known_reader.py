@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 
 from graph.nodes import Node
+from graph.store import _current_versions as current
 from graph.store import _dataset_versions as of_datasets
 from graph.store import _hierarchy as hierarchy
 from graph.store import _job_versions as of_jobs
 from graph.store._log import LogReader
 from graph.store._run_details import details_of
 from graph.store._writers import Known
-from graph.store.versions import DatasetVersion, JobVersion, RunAbove, RunBelow, RunDetails
+from graph.store.versions import CurrentVersion, DatasetVersion, JobVersion, RunAbove, RunBelow, RunDetails
 
 
 class KnownReader:
@@ -67,6 +68,11 @@ class KnownReader:
         """See LineageReader."""
         with self._errors():
             return of_datasets.count_versions(self._known, self._log, dataset)
+
+    def current_versions(self, datasets: Collection[int]) -> dict[int, CurrentVersion]:
+        """See LineageReader."""
+        with self._errors():
+            return current.current_versions(self._known, self._log, datasets)
 
     def dataset_version(self, dataset: int, id_: str) -> DatasetVersion | None:
         """See LineageReader."""

@@ -47,6 +47,14 @@ class DatasetVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class CurrentVersion:
+    """The latest version of a dataset: its id, and the run that made it; None for DatasetEvents."""
+
+    id: str
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class JobVersion:
     """What a job read and wrote, and where its code was, over some of its runs (or as JobEvents declared it).
 

@@ -99,11 +99,8 @@ def shown(store: LineageStore, entries: Sequence[tuple[int, Node]]) -> list[dict
 
 def current_versions(store: LineageReader, datasets: Mapping[int, Node]) -> dict[int, str]:
     """Return the ids of the current versions of datasets by key."""
-    latest = {key: store.dataset_versions(key, limit=1) for key in datasets}
-    return {
-        key: versions[0].id if versions else unwritten_version(datasets[key])
-        for key, versions in latest.items()
-    }
+    known = store.current_versions(datasets)
+    return {key: known[key].id if key in known else unwritten_version(node) for key, node in datasets.items()}
 
 
 def data_of(

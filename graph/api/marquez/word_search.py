@@ -58,16 +58,17 @@ def jobs(store: LineageStore, text: str) -> dict[str, Any]:
 def datasets(store: LineageStore, text: str) -> dict[str, Any]:
     """Return the best datasets for some words, each with the run that wrote it last."""
     hits, _ = search(store, text, types=[NodeType.DATASET], limit=_MOST)
-    facets = store.catalog.facets([hit.node.key for hit in hits])
+    keys = [hit.node.key for hit in hits]
+    facets, versions = store.catalog.facets(keys), store.current_versions(keys)
     found = []
-    for hit in hits:
-        own = facets.get(hit.node.key, {})
-        latest = store.dataset_versions(hit.node.key, limit=1)
+    for hit, key in zip(hits, keys, strict=True):
+        own = facets.get(key, {})
+        run_id = versions[key].run_id if key in versions else None
         sides = _OF_INPUTS | _OF_OUTPUTS
         found.append(
             {
-                "run_id": latest[0].run_id if latest else None,
-                "eventType": "COMPLETE" if latest and latest[0].run_id else None,
+                "run_id": run_id,
+                "eventType": None if run_id is None else "COMPLETE",
                 "name": hit.node.name,
                 "namespace": hit.node.namespace,
                 "facets": _raw({name: own[name] for name in own if name not in sides}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from contextlib import closing
 from datetime import UTC, datetime
 from random import Random
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 from made_events import dataset, dataset_event, job_event, put, run_event, run_id, schema
+from random_events import some_event
 
 from graph import nodes, open_store
-from graph.ingest import as_of, rebuild
+from graph.ingest import as_of, ingest, rebuild
 from graph.nodes import NodeType
 from graph.store import LineageReader, LineageStore
+from graph.store.versions import CurrentVersion, DatasetVersion
 
 ORDERS = nodes.dataset("ns", "orders").key
 LOAD = nodes.job("ns", "load").key
@@ -278,10 +281,48 @@ def everything(store: LineageReader) -> Any:
     known = dict(store.all_nodes([NodeType.DATASET, NodeType.JOB]))
     runs = [run.run_id for run in store.runs()]
     return (
-        {node: store.dataset_versions(key) for key, node in known.items() if node.type is NodeType.DATASET},
+        {known[key]: each for key, each in versions_of_all(store).items()},
         {node: store.job_versions(key) for key, node in known.items() if node.type is NodeType.JOB},
         store.run_details(runs),
     )
+
+
+def versions_of_all(store: LineageReader) -> dict[int, list[DatasetVersion]]:
+    """The versions of all datasets, of which the count and the current ones tell the same."""
+    keys = [key for key, _ in store.all_nodes([NodeType.DATASET])]
+    versions = {key: store.dataset_versions(key, limit=1000) for key in keys}
+    assert {key: len(each) for key, each in versions.items()} == {
+        key: store.count_dataset_versions(key) for key in keys
+    }
+    latest = {key: CurrentVersion(each[0].id, each[0].run_id) for key, each in versions.items() if each}
+    assert store.current_versions(keys) == latest
+    return versions
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_current_versions_of_many_are_the_latest_of_each(store: LineageStore, seed: int) -> None:
+    random = Random(seed)
+    counts = ingest(store, [json.dumps(some_event(random)).encode() for _ in range(60)])
+    assert counts.accepted > 40
+    assert any(versions_of_all(store).values())
+    assert any(versions_of_all(as_of(store, second(20))).values())
+
+
+def test_a_job_that_wrote_something_else_last_has_made_the_current_versions_of_both(
+    store: LineageStore,
+) -> None:
+    other = [dataset("other", version=version("v7"))]
+    put(
+        store,
+        *wrote("1", 0, 5),
+        run_event("2", "COMPLETE", 10, job="load", outputs=other),
+        run_event("3", "FAIL", 20, job="load", outputs=[dataset("orders")]),
+        dataset_event(3, "other", documentation={"description": "told"}),
+        run_event("4", "COMPLETE", 10, job="also", outputs=other),
+    )
+    versions = versions_of_all(store)
+    assert store.current_versions([ORDERS])[ORDERS].run_id == run_id("1")
+    assert len(versions[nodes.dataset("ns", "other").key]) == 3
 
 
 def test_versions_depend_on_what_was_said_and_not_on_its_order(store: LineageStore) -> None:
