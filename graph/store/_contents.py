@@ -15,11 +15,16 @@ _PACK = 64_000
 def contents(db: Database, keys: Iterable[int]) -> dict[int, bytes]:
     """Return the texts of contents, of those that there are; DamagedError where one is another now."""
     rows = db.execute(
-        "SELECT c.key, c.place, p.body FROM each_key(?) AS k CROSS JOIN content AS c ON c.key = k.value"
-        " LEFT JOIN content_pack AS p ON p.number = c.pack",
+        "SELECT c.pack, c.place, c.key FROM each_key(?) AS k CROSS JOIN content AS c ON c.key = k.value",
         (list(keys),),
+    ).fetchall()
+    packs = db.execute(
+        "SELECT p.number, p.body FROM each_key(?) AS k CROSS JOIN content_pack AS p ON p.number = k.value",
+        (list({pack for pack, _, _ in rows}),),
     )
-    return {key: content_in(key, body, place) for key, place, body in rows}
+    bodies = dict(packs.fetchall())
+    # One pack behind the other: each is unpacked once.
+    return {key: content_in(key, bodies.get(pack), place) for pack, place, key in sorted(rows)}
 
 
 def put_contents(db: Database, batch: Sequence[Changes], wanted: Mapping[int, bytes]) -> None:

@@ -7,23 +7,29 @@ from typing import Any
 
 import msgspec
 
+from graph.store._contents import contents
 from graph.store._other_names import names_of, stands_for
 from graph.store.database import Database
-from graph.store.log_format import content_in
+from graph.store.log_format import DamagedError
 from graph.store.texts import may_have_nul, without_nul
 
 _texts: dict[int, bytes] = {}
 _REMEMBERED = 50_000
 
 
-def _text(key: int, kept: bytes, place: int) -> bytes:
-    """Return a facet's text from its content, whose key stands for it in every store."""
-    text = _texts.get(key)
-    if text is None:
-        if len(_texts) >= _REMEMBERED:
+def _texts_of(db: Database, keys: Collection[int]) -> dict[int, bytes]:
+    """Return facets' texts by their contents, whose keys stand for them in every store."""
+    known = {key: text for key in keys if (text := _texts.get(key)) is not None}
+    missing = [key for key in keys if key not in known]
+    if missing:
+        found = {key: _clean(text) for key, text in contents(db, missing).items()}
+        if len(found) < len(missing):
+            raise DamagedError("the content of a facet is not there")
+        if len(_texts) + len(found) > _REMEMBERED:
             _texts.clear()
-        text = _texts[key] = _clean(content_in(key, kept, place))
-    return text
+        _texts.update(found)
+        known |= found
+    return known
 
 
 def _clean(raw: bytes) -> bytes:
@@ -35,18 +41,17 @@ def facets(db: Database, keys: Collection[int], names: Collection[str] | None) -
     asked = names_of(db, keys)
     wanted = "" if names is None else " AND f.name IN (SELECT value FROM each_text(?) AS n)"
     rows = db.execute(
-        "SELECT f.entity, f.name, f.content, f.body, p.body, c.place FROM each_key(?) AS k"
-        f" CROSS JOIN facet AS f ON f.entity = k.value{wanted}"
-        " LEFT JOIN content AS c ON c.key = f.content LEFT JOIN content_pack AS p ON p.number = c.pack"
-        " WHERE f.gone = 0",
+        "SELECT f.entity, f.name, f.content, f.body FROM each_key(?) AS k"
+        f" CROSS JOIN facet AS f ON f.entity = k.value{wanted} WHERE f.gone = 0",
         (list(asked),) if names is None else (list(asked), list(names)),
     ).fetchall()
     if len(asked) > len(set(keys)):
         # What is said under the name that stands for a dataset comes before what is said under its others.
         rows.sort(key=lambda row: (asked[row[0]] != row[0], row[0]))
+    texts = _texts_of(db, {row[2] for row in rows if row[3] is None})
     found: dict[int, dict[str, bytes]] = {}
-    for entity, name, key, body, kept, place in rows:
-        text = _text(key, kept, place) if body is None else _clean(bytes(body))
+    for entity, name, key, body in rows:
+        text = texts[key] if body is None else _clean(bytes(body))
         if text.lstrip()[:1] == b"{":
             found.setdefault(asked[entity], {}).setdefault(name, text)
     return found
@@ -79,13 +84,12 @@ def sources(db: Database) -> dict[str, tuple[str, int]]:
 def _of_all(db: Database, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield each different facet of a name, with the least key of what has it."""
     rows = db.execute(
-        "SELECT s.entity, s.content, p.body, c.place FROM (SELECT min(entity) AS entity, content FROM facet"
-        " WHERE name = ? AND gone = 0 AND content IS NOT NULL GROUP BY content) AS s"
-        " CROSS JOIN content AS c ON c.key = s.content CROSS JOIN content_pack AS p ON p.number = c.pack"
-        " ORDER BY s.entity",
+        "SELECT min(entity) AS least, content FROM facet"
+        " WHERE name = ? AND gone = 0 AND content IS NOT NULL GROUP BY content ORDER BY least",
         (name,),
-    )
-    for entity, key, kept, place in rows:
-        facet = msgspec.json.decode(_text(key, kept, place))
+    ).fetchall()
+    texts = _texts_of(db, [key for _, key in rows])
+    for entity, key in rows:
+        facet = msgspec.json.decode(texts[key])
         if isinstance(facet, dict):
             yield entity, facet
