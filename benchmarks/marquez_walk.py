@@ -3,14 +3,15 @@
 The shape is that of a walk over jobs which share a dataset, whichever way: each call gathers what every job
 reads and writes into arrays, joins by their overlap, which no index helps, and a row is new again at every
 depth. Ours answers "upstream" and "downstream" to the same depth, and does the same undirected walk in the
-way `lineage serve` does it for Marquez's clients: its jobs and their hops have to be the same. All is CPU
-time, of the server and of this process together: neighbours on the machine count in neither side.
+way `lineage serve` does it for Marquez's clients: its jobs have to be the same. All is CPU time, of the
+server and of this process together: neighbours on the machine count in neither side.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from benchmarks.postgresql import Server
 from graph import open_store
 from graph.nodes import Node
 from graph.queries import downstream, upstream
-from graph.records import Direction, EdgeKind
+from graph.records import EdgeKind
 from graph.store import LineageStore
 
 if TYPE_CHECKING:
@@ -49,16 +50,12 @@ SELECT job_uuid, min(depth) FROM walked GROUP BY job_uuid
 """
 DEPTHS = (1, 2, 3, 5, 20)
 PATIENCE_SECONDS = 600
+_ALL = 2**31
 
 
 def compare(server: Server, graph: Graph, with_ours: bool, deepest: int) -> None:
     """Print what each takes by depth, from a job of the middle of the graph."""
-    import psycopg
-
-    url = server.new_database("marquez_walk")
-    with psycopg.connect(url, autocommit=True) as connection:
-        _load(connection, graph)
-        connection.execute(f"SET statement_timeout = '{PATIENCE_SECONDS}s'".encode())
+    with _loaded(server, graph, PATIENCE_SECONDS) as connection:
         store = _store(server, graph) if with_ours else None
         print(f"\nMarquez's shape on PostgreSQL: {len(graph.jobs):,} jobs; ms of CPU, server and client")
         print(f"  {'depth':<8}{'jobs':>8}{'its query':>12}", end="")
@@ -68,6 +65,37 @@ def compare(server: Server, graph: Graph, with_ours: bool, deepest: int) -> None
             _row(server, connection, store, graph.jobs[job], job, depth)
         if store is not None:
             store.close()
+
+
+@contextmanager
+def walking(server: Server, graph: Graph, patience: int) -> Iterator[Callable[[int, int], int | None]]:
+    """Give what asks the query for a job, by its key, and a depth, and returns how many jobs it finds.
+
+    None where it takes longer than `patience` seconds.
+    """
+    import psycopg
+
+    with _loaded(server, graph, patience) as connection:
+
+        def ask(job: int, depth: int) -> int | None:
+            try:
+                return len(connection.execute(QUERY, (UUID(int=job), depth)).fetchall())
+            except psycopg.errors.QueryCanceled:
+                return None
+
+        yield ask
+
+
+@contextmanager
+def _loaded(server: Server, graph: Graph, patience: int) -> Iterator[psycopg.Connection[Any]]:
+    """Give a connection to a database that has the graph, until it is dropped."""
+    import psycopg
+
+    with psycopg.connect(server.new_database("marquez_walk"), autocommit=True) as connection:
+        _load(connection, graph)
+        connection.execute(f"SET statement_timeout = '{patience}s'".encode())
+        yield connection
+    server.drop_database("marquez_walk")
 
 
 def _store(server: Server, graph: Graph) -> LineageStore:
@@ -114,7 +142,7 @@ def _row(
     line = f"  {depth:<8}{len(rows):>8,}{theirs:>12,.1f}"
     if store is not None:
         walk, jobs = _milliseconds(server, lambda: _same_walk(store, job, depth), 30)
-        assert jobs == {each.int: hops for each, hops in rows}, "the walks differ"
+        assert jobs == {each.int for each, _ in rows}, "the walks differ"
         ours, _ = _milliseconds(
             server, lambda: (upstream(store, node, depth=depth), downstream(store, node, depth=depth)), 30
         )
@@ -122,23 +150,13 @@ def _row(
     print(line, flush=True)
 
 
-def _same_walk(store: LineageStore, job: int, depth: int) -> dict[int, int]:
-    """Return by hops the jobs that share datasets with the job, or with others on the way.
+def _same_walk(store: LineageStore, job: int, depth: int) -> set[int]:
+    """Return the jobs that share datasets with the job, or with others on the way.
 
-    Other than the query it also gets which job reads and writes what, of all but the last.
+    Other than the query it also gets their names, their datasets, and which job reads and writes what.
     """
-    catalog = store.catalog
-    found, datasets, ahead = {job: 0}, set[int](), {job}
-    for hop in range(1, depth + 1):
-        touched = {source for source, _ in catalog.ends(ahead, EdgeKind.READS, Direction.UPSTREAM)}
-        touched |= {target for _, target in catalog.ends(ahead, EdgeKind.WRITES, Direction.DOWNSTREAM)}
-        touched -= datasets
-        if not touched:
-            break
-        datasets |= touched
-        ahead = catalog.jobs_at(touched) - found.keys()
-        found |= dict.fromkeys(ahead, hop)
-    return found
+    found = store.catalog.neighbourhood(job, depth=depth, limit=_ALL, counted=_ALL)
+    return set(found.jobs)
 
 
 def _milliseconds(server: Server, work: Callable[[], Any], repeats: int) -> tuple[float, Any]:

@@ -13,10 +13,21 @@ from graph.store import _edges as edges
 from graph.store import _event_pages as pages
 from graph.store import _facet_lists as facet_lists
 from graph.store import _listing as listing
+from graph.store import _neighbourhood as around
 from graph.store import _run_lists as run_lists
 from graph.store import _untold_runs as untold
 from graph.store._log import LogReader
-from graph.store.catalog import Declared, Given, Heard, ListedRun, ListedRuns, Named, Page, Subject
+from graph.store.catalog import (
+    Declared,
+    Given,
+    Heard,
+    ListedRun,
+    ListedRuns,
+    Named,
+    Neighbourhood,
+    Page,
+    Subject,
+)
 from graph.store.database import Database
 
 
@@ -99,10 +110,10 @@ class SqlCatalog:
         with self._errors():
             return edges.ends(self._db, keys, kind, direction)
 
-    def jobs_at(self, datasets: Collection[int]) -> set[int]:
+    def neighbourhood(self, start: int, *, depth: int, limit: int, counted: int) -> Neighbourhood:
         """See Catalog."""
         with self._errors():
-            return edges.jobs_at(self._db, datasets)
+            return around.neighbourhood(self._db, start, depth, limit, counted)
 
     def runs_of(self, job: int, *, limit: int, offset: int) -> ListedRuns:
         """See Catalog."""

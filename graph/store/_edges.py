@@ -92,20 +92,6 @@ def ends(db: Database, keys: Collection[int], kind: EdgeKind, direction: Directi
     return db.execute(sql, {"keys": list(set(keys)), "kind": int(kind)}).fetchall()
 
 
-def jobs_at(db: Database, datasets: Collection[int]) -> set[int]:
-    """See `Catalog.jobs_at`: a job comes over once, however many of the datasets it has to do with."""
-    sql = f"""
-        SELECT j.key FROM (
-            SELECT e.target AS job FROM each_key(:keys) AS k CROSS JOIN node AS n ON n.key = k.value
-            CROSS JOIN edge AS e ON e.kind = {EdgeKind.READS:d} AND e.source = n.number
-            UNION
-            SELECT e.source AS job FROM each_key(:keys) AS k CROSS JOIN node AS n ON n.key = k.value
-            CROSS JOIN edge AS e ON e.kind = {EdgeKind.WRITES:d} AND e.target = n.number
-        ) AS p CROSS JOIN node AS j ON j.number = p.job
-    """
-    return {key for (key,) in db.execute(sql, {"keys": list(datasets)}).fetchall()}
-
-
 def whole(db: Database, kind: EdgeKind) -> Iterator[Row]:
     """Yield the rows of all edges of a kind."""
     sql = f"""

@@ -5,7 +5,7 @@ Records in, records out, as in `graph.store.base`. Times are UTC. What is delete
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -72,6 +72,22 @@ class Given(NamedTuple):
     gone: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """Jobs and datasets around one of them, by key, and the edges between them as pairs of keys."""
+
+    jobs: Mapping[int, Node]
+    datasets: Mapping[int, Node]
+    reads: Sequence[tuple[int, int]]
+    """Dataset and job."""
+
+    writes: Sequence[tuple[int, int]]
+    """Job and dataset."""
+
+    beyond: int
+    """How many more were reached than are here."""
+
+
 class Named(NamedTuple):
     """A dataset or job that a name search found, and when events last named it."""
 
@@ -136,8 +152,13 @@ class Catalog(Protocol):
     def ends(self, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[tuple[int, int]]:
         """Return source and target of the edges of `LineageReader.incident`, each pair once."""
 
-    def jobs_at(self, datasets: Collection[int]) -> set[int]:
-        """Return the jobs that read or write any of these datasets."""
+    def neighbourhood(self, start: int, *, depth: int, limit: int, counted: int) -> Neighbourhood:
+        """Return the `limit` nearest jobs and datasets around a job or dataset, walking either way.
+
+        It is a walk over what jobs read and write, `depth` jobs far from the first: that at the start, or
+        those at the dataset. Of two that are equally near the one with the lesser key comes first. What is
+        beyond the limit is counted until there are `counted` in all, or with the hop that has more.
+        """
 
     def runs_of(self, job: int, *, limit: int, offset: int) -> ListedRuns:
         """Return runs of a job, the latest first event first.

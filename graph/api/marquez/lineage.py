@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -11,32 +10,14 @@ import msgspec
 from graph.api.errors import not_found
 from graph.api.marquez import datasets, jobs, names, runs
 from graph.nodes import Node, NodeType
-from graph.records import Direction, EdgeKind
 from graph.store.base import LineageStore
+from graph.store.catalog import Neighbourhood
 
 _WITH_RUN_FACETS = 100
 """The latest runs of more jobs than this are shown without what their events say."""
 
 _COUNTED = 10
 """How many times as many nodes as are shown are counted at most."""
-
-
-@dataclass(slots=True)
-class _Reach:
-    """The jobs and datasets that are reached, nearest first, with the edges between them."""
-
-    jobs: dict[int, None] = field(default_factory=dict)
-    datasets: dict[int, None] = field(default_factory=dict)
-    reads: list[tuple[int, int]] = field(default_factory=list)
-    writes: list[tuple[int, int]] = field(default_factory=list)
-    """Dataset and job, job and dataset."""
-
-    beyond: int = 0
-    """How many more nodes there are than the limit lets in."""
-
-    @property
-    def size(self) -> int:
-        return len(self.jobs) + len(self.datasets)
 
 
 def graph(store: LineageStore, node_id: str, depth: int, limit: int) -> dict[str, Any]:
@@ -50,71 +31,34 @@ def graph(store: LineageStore, node_id: str, depth: int, limit: int) -> dict[str
         raise not_found(f"Node '{node_id}' must be of type dataset or job!")
     if asked.version is not None:
         raise not_found(f"Node '{node_id}' not found: lineage is that of no version")
-    reach = _walk(store, asked.node, max(depth, 0), limit)
-    answer: dict[str, Any] = {"graph": _drawn(store, reach)}
-    if reach.beyond:
-        whole = reach.size + reach.beyond
+    near = store.catalog.neighbourhood(
+        asked.node.key, depth=max(depth, 0), limit=limit, counted=_COUNTED * limit
+    )
+    answer: dict[str, Any] = {"graph": _drawn(store, near)}
+    if near.beyond:
+        whole = len(near.jobs) + len(near.datasets) + near.beyond
         answer |= {"truncated": True, "nodeCount": whole}
         answer["nodeCountIsLower"] = whole >= _COUNTED * limit
     return answer
 
 
-def _walk(store: LineageStore, start: Node, depth: int, limit: int) -> _Reach:
-    reach = _Reach()
-    if start.type is NodeType.JOB:
-        frontier = {start.key}
-    else:
-        reach.datasets[start.key] = None
-        frontier = store.catalog.jobs_at([start.key])
-    seen_jobs, seen_datasets = set(frontier), {start.key}
-    for hop in range(depth + 1):
-        if not frontier:
-            break
-        kept = _take(reach.jobs, frontier, limit - reach.size)
-        reach.beyond += len(frontier) - len(kept)
-        reads = store.catalog.ends(frontier, EdgeKind.READS, Direction.UPSTREAM)
-        writes = store.catalog.ends(frontier, EdgeKind.WRITES, Direction.DOWNSTREAM)
-        reach.reads += reads
-        reach.writes += writes
-        near = {source for source, _ in reads} | {target for _, target in writes}
-        near -= seen_datasets
-        seen_datasets |= near
-        kept = _take(reach.datasets, near, limit - reach.size)
-        reach.beyond += len(near) - len(kept)
-        if hop == depth or reach.size + reach.beyond >= _COUNTED * limit:
-            break
-        frontier = store.catalog.jobs_at(near) - seen_jobs
-        seen_jobs |= frontier
-    return reach
-
-
-def _take(known: dict[int, None], new: Collection[int], room: int) -> Collection[int]:
-    kept = new if len(new) <= room else sorted(new)[: max(room, 0)]
-    known.update(dict.fromkeys(kept))
-    return kept
-
-
-def _drawn(store: LineageStore, reach: _Reach) -> list[msgspec.Raw]:
+def _drawn(store: LineageStore, near: Neighbourhood) -> list[msgspec.Raw]:
     """Return the nodes by id, each as its JSON text: of a large graph that is less to keep at once."""
-    nodes = store.nodes({*reach.jobs, *reach.datasets})
-    jobs_shown = [(key, nodes[key]) for key in reach.jobs if key in nodes]
-    datasets_shown = [(key, nodes[key]) for key in reach.datasets if key in nodes]
+    jobs_shown, datasets_shown = list(near.jobs.items()), list(near.datasets.items())
     ids = {key: _encode(node.id) for key, node in (*jobs_shown, *datasets_shown)}
     into: dict[int, list[bytes]] = {key: [] for key in ids}
     out: dict[int, list[bytes]] = {key: [] for key in ids}
-    ends: dict[int, tuple[list[int], list[int]]] = {key: ([], []) for key, _ in jobs_shown}
-    for source, target in reach.reads:
-        if source in ids and target in ids:
-            ends[target][0].append(source)
-            _join(ids, out, into, source, target)
-    for source, target in reach.writes:
-        if source in ids and target in ids:
-            ends[source][1].append(target)
-            _join(ids, out, into, source, target)
+    ends: dict[int, tuple[list[int], list[int]]] = {key: ([], []) for key in near.jobs}
+    for source, target in near.reads:
+        ends[target][0].append(source)
+        _join(ids, out, into, source, target)
+    for source, target in near.writes:
+        ends[source][1].append(target)
+        _join(ids, out, into, source, target)
     found = []
     drawn = (
         (b"DATASET", datasets_shown, datasets.data_of(store, datasets_shown)),
-        (b"JOB", jobs_shown, _job_data(store, jobs_shown, ends, nodes)),
+        (b"JOB", jobs_shown, _job_data(store, jobs_shown, ends, near.datasets)),
     )
     for kind, shown, all_data in drawn:
         for (key, node), data in zip(shown, all_data, strict=True):
