@@ -16,6 +16,7 @@ import msgspec
 
 from graph.store._claims import KeyCollisionError
 from graph.store._contents import contents, put_contents
+from graph.store._event_spans import note_spans
 from graph.store._form_texts import form_texts, put_texts
 from graph.store.changes import Changes, EventForm, Status
 from graph.store.database import Database
@@ -206,10 +207,11 @@ class LogBatch:
         self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
         self._db.executemany("INSERT INTO accepted VALUES (?, ?)", accepted)
         self._db.execute("INSERT INTO receipt VALUES (?, ?)", (first, self._now))
-        self._end(batch)
+        self._end(batch, range(first, self.seq + 1))
 
-    def _end(self, batch: Sequence[Changes]) -> None:
-        """Keep where the log ends now."""
+    def _end(self, batch: Sequence[Changes], numbers: Sequence[int]) -> None:
+        """Keep where the log ends now, and between which times the events with these numbers lie."""
+        note_spans(self._db, numbers, batch)
         times = [item.event_time for item in batch]
         latest = max(times) if self.latest is None else max(*times, self.latest)
         self._db.execute(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graph.store._dropping import note_drops
+from graph.store._event_spans import measure_spans
 from graph.store._log import LogBatch, LogReader, Memory
 from graph.store._naming import note_renames
 from graph.store._observing import write_observations
@@ -66,6 +67,7 @@ def remove(
     jobs = _jobs_of(db, runs)
     operations = _days_said(db, {(row[4], row[1] // _DAY) for row in rows})
     db.executemany("DELETE FROM event WHERE seq = ?", [(row[0],) for row in rows])
+    measure_spans(db, [row[0] for row in rows])
     db.execute("UPDATE log_end SET removals = removals + 1")
     _forget(db, runs, jobs, taken)
     _forget_states(db, runs, loose, understand, log, taken)

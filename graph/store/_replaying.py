@@ -152,7 +152,7 @@ class _ReplayBatch(LogBatch):
             "INSERT INTO accepted VALUES (?, ?) ON CONFLICT DO NOTHING",
             [(event_key(item.event_id), seq) for seq, item in zip(self._seqs, batch, strict=True)],
         )
-        self._end(batch)
+        self._end(batch, self._seqs)
 
 
 def _drop_unused(db: Database) -> None:
