@@ -120,7 +120,7 @@ def layered(total: int) -> Graph:
     pick = random.Random(total)
     count = max(LAYERS, total // EDGES_OF_A_JOB)
     graph = Graph(f"layered, {total:,}")
-    layers = [[_add_dataset(graph, f"raw.source_{n}") for n in range(max(4, count // 5))]]
+    layers = [[add_dataset(graph, f"raw.source_{n}") for n in range(max(4, count // 5))]]
     columns = {key: _add_fields(graph, key) for key in layers[0]}
     hubs = [layers[0][:1]]
     for place in range(count):
@@ -129,7 +129,7 @@ def layered(total: int) -> Graph:
             layers.append([])
             hubs.append([])
         inputs = _inputs(layer, layers, hubs, pick)
-        target = _add_dataset(graph, f"layer_{layer}.table_{place}")
+        target = add_dataset(graph, f"layer_{layer}.table_{place}")
         columns[target] = _add_fields(graph, target)
         layers[layer].append(target)
         if len(hubs[layer]) < max(1, count // 1600):
@@ -160,8 +160,9 @@ def _inputs(layer: int, layers: list[list[int]], hubs: list[list[int]], pick: ra
     return sorted(chosen)
 
 
-def _add_dataset(graph: Graph, name: str) -> int:
-    node = nodes.dataset(NAMESPACE, name)
+def add_dataset(graph: Graph, name: str, namespace: str = NAMESPACE) -> int:
+    """Add a dataset and return its key."""
+    node = nodes.dataset(namespace, name)
     graph.datasets[key := node.key] = node
     return key
 
@@ -190,7 +191,7 @@ def of_feeds(name: str, feeds: Iterable[tuple[int, int]]) -> Graph:
     """Return a graph of datasets without fields, given the numbers of sources and targets."""
     graph = Graph(name)
     for source, target in feeds:
-        ends = [_add_dataset(graph, f"table_{number}") for number in (source, target)]
+        ends = [add_dataset(graph, f"table_{number}") for number in (source, target)]
         add_job(graph, f"build_{source}_{target}", ends[:1], ends[1])
     return graph
 
