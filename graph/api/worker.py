@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 
@@ -16,4 +17,8 @@ VARIABLE = "LINEAGE_SERVER_SETTINGS"
 def app() -> FastAPI:
     """Return the application of this worker."""
     told = json.loads(os.environ[VARIABLE])
-    return create_app(ServerSettings(**{**told, "cors": tuple(told["cors"])}))
+    made = create_app(ServerSettings(**{**told, "cors": tuple(told["cors"])}))
+    # What is there now stays: it need not be looked through whenever a large answer makes many objects.
+    gc.collect()
+    gc.freeze()
+    return made

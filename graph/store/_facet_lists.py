@@ -39,7 +39,8 @@ def _clean(raw: bytes) -> bytes:
 def facets(db: Database, keys: Collection[int], names: Collection[str] | None) -> dict[int, dict[str, bytes]]:
     """See `Catalog.facets`."""
     asked = names_of(db, keys)
-    wanted = "" if names is None else " AND f.name IN (SELECT value FROM each_text(?) AS n)"
+    # With what is no column to the left the facets of each are read as they stand, not looked up one by one.
+    wanted = "" if names is None else " AND f.name || '' IN (SELECT value FROM each_text(?) AS n)"
     rows = db.execute(
         "SELECT f.entity, f.name, f.content, f.body FROM each_key(?) AS k"
         f" CROSS JOIN facet AS f ON f.entity = k.value{wanted} WHERE f.gone = 0",

@@ -21,6 +21,7 @@ def neighbourhood(db: Database, start: int, depth: int, limit: int, counted: int
     """See `Catalog.neighbourhood`."""
     number, type_ = db.execute("SELECT number, type FROM node WHERE key = ?", (start,)).fetchone()
     walk = _Walk(db, limit)
+    frontier: set[int]
     if type_ == _JOB:
         frontier = {number}
     else:
@@ -30,9 +31,11 @@ def neighbourhood(db: Database, start: int, depth: int, limit: int, counted: int
     for hop in range(depth + 1):
         if not frontier:
             break
-        walk.take(frontier)
-        reads, writes = _reads(db, frontier), _writes(db, frontier)
+        kept = walk.take(frontier)
+        reads, writes = _reads(db, kept), _writes(db, kept)
         near = {dataset for dataset, _ in reads} | {dataset for _, dataset in writes}
+        if walk.count < counted:
+            near |= _datasets_at(db, frontier - kept)
         near -= seen_datasets
         seen_datasets |= near
         walk.take(near)
@@ -55,19 +58,23 @@ class _Walk:
         self._writes: Pairs = set()
         self.count = 0
 
-    def take(self, new: Collection[int]) -> None:
-        """Take as many of these nodes as there is room for, those with the least keys first."""
+    def take(self, new: Collection[int]) -> set[int]:
+        """Take as many of these nodes as there is room for, those with the least keys first; return them."""
         self.count += len(new)
         room = self._limit - len(self._taken)
-        if len(new) <= room:
-            self._taken.update(new)
-        elif room > 0:
-            rows = self._db.execute(
-                "SELECT n.number FROM each_key(?) AS k CROSS JOIN node AS n ON n.number = k.value"
-                " ORDER BY n.key LIMIT ?",
-                (list(new), room),
-            )
-            self._taken.update(number for (number,) in rows)
+        kept = set(new) if len(new) <= room else self._least(new, room)
+        self._taken |= kept
+        return kept
+
+    def _least(self, new: Collection[int], room: int) -> set[int]:
+        if room <= 0:
+            return set()
+        rows = self._db.execute(
+            "SELECT n.number FROM each_key(?) AS k CROSS JOIN node AS n ON n.number = k.value"
+            " ORDER BY n.key LIMIT ?",
+            (list(new), room),
+        )
+        return {number for (number,) in rows.fetchall()}
 
     def join(self, reads: Pairs, writes: Pairs) -> None:
         """Take the edges of which both ends were taken."""
@@ -100,27 +107,31 @@ def _by_key(pairs: Iterable[tuple[int, int]], keys: dict[int, int]) -> list[tupl
 
 
 def _reads(db: Database, jobs: Collection[int]) -> Pairs:
-    sql = (
-        "SELECT e.source, e.target FROM each_key(?) AS k"
-        f" CROSS JOIN edge AS e ON e.target = k.value AND e.kind = {EdgeKind.READS:d}"
-    )
-    return set(db.execute(sql, (list(jobs),)).fetchall())
+    return set(db.execute(f"SELECT e.source, e.target {_READ_BY}", (list(jobs),)).fetchall())
 
 
 def _writes(db: Database, jobs: Collection[int]) -> Pairs:
-    sql = (
-        "SELECT e.source, e.target FROM each_key(?) AS k"
-        f" CROSS JOIN edge AS e ON e.source = k.value AND e.kind = {EdgeKind.WRITES:d}"
-    )
-    return set(db.execute(sql, (list(jobs),)).fetchall())
+    return set(db.execute(f"SELECT e.source, e.target {_WRITTEN_BY}", (list(jobs),)).fetchall())
+
+
+def _datasets_at(db: Database, jobs: Collection[int]) -> set[int]:
+    return _ends(db, f"SELECT e.source {_READ_BY} UNION ALL SELECT e.target {_WRITTEN_BY}", jobs)
 
 
 def _jobs_at(db: Database, datasets: Collection[int]) -> set[int]:
-    sql = f"""
-        SELECT e.target FROM each_key(:numbers) AS k
-        CROSS JOIN edge AS e ON e.source = k.value AND e.kind = {EdgeKind.READS:d}
-        UNION
-        SELECT e.source FROM each_key(:numbers) AS k
-        CROSS JOIN edge AS e ON e.target = k.value AND e.kind = {EdgeKind.WRITES:d}
-    """
-    return {job for (job,) in db.execute(sql, {"numbers": list(datasets)}).fetchall()}
+    return _ends(db, f"SELECT e.target {_READING} UNION ALL SELECT e.source {_WRITING}", datasets)
+
+
+def _ends(db: Database, sql: str, nodes: Collection[int]) -> set[int]:
+    """Return the other ends of edges, each once."""
+    if not nodes:
+        return set()
+    near = list(nodes)
+    return {end for (end,) in db.execute(sql, (near, near)).fetchall()}
+
+
+_FROM = "FROM each_key(?) AS k CROSS JOIN edge AS e ON"
+_READ_BY = f"{_FROM} e.target = k.value AND e.kind = {EdgeKind.READS:d}"
+_WRITTEN_BY = f"{_FROM} e.source = k.value AND e.kind = {EdgeKind.WRITES:d}"
+_READING = f"{_FROM} e.source = k.value AND e.kind = {EdgeKind.READS:d}"
+_WRITING = f"{_FROM} e.target = k.value AND e.kind = {EdgeKind.WRITES:d}"

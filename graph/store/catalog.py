@@ -157,7 +157,7 @@ class Catalog(Protocol):
 
         It is a walk over what jobs read and write, `depth` jobs far from the first: that at the start, or
         those at the dataset. Of two that are equally near the one with the lesser key comes first. What is
-        beyond the limit is counted until there are `counted` in all, or with the hop that has more.
+        beyond the limit is counted until there are `counted` in all or some more.
         """
 
     def runs_of(self, job: int, *, limit: int, offset: int) -> ListedRuns:

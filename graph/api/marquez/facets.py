@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -81,15 +82,21 @@ _SCHEMA = msgspec.json.Decoder(_Schema)
 _TAGS = msgspec.json.Decoder(_Tags)
 
 
+@cache
+def _decoder(kind: type[_Said]) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
 def said(texts: Texts, name: str, kind: type[_S]) -> _S:
     """Return what the facet of this name says, nothing where there is none."""
     text = texts.get(name)
     if text is None:
         return kind()
     try:
-        return msgspec.json.decode(text, type=kind)
+        found: _S = _decoder(kind).decode(text)
     except msgspec.ValidationError:
         return _usable(msgspec.json.decode(text), kind)
+    return found
 
 
 def columns(texts: Texts) -> list[Column]:

@@ -27,6 +27,7 @@ STATES = {
 
 NEW = "NEW"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _OURS = UUID("c0b6a3f1-7c3e-5f0e-9a4b-2d6a1f8e5b37")
 
 
@@ -129,15 +130,16 @@ def _run(
     # A run that failed made no version of what it names as its outputs.
     made = [one for one in said.outputs if one.id is not None] if said is not None else []
     version = said.job_version if said is not None and record.state is not RunState.RUNNING else None
+    began, ended = instant(run.began), instant(record.ended_at)
     return {
         "id": record.run_id,
-        "createdAt": instant(run.began),
-        "updatedAt": instant(record.latest_at),
+        "createdAt": began,
+        "updatedAt": ended if record.latest_at == record.ended_at else instant(record.latest_at),
         "nominalStartTime": instant_in(nominal.get("nominalStartTime")),
         "nominalEndTime": instant_in(nominal.get("nominalEndTime")),
         "state": STATES[record.state],
-        "startedAt": instant(started),
-        "endedAt": instant(record.ended_at),
+        "startedAt": began if started == run.began else instant(started),
+        "endedAt": ended,
         "durationMs": _milliseconds(started, record.ended_at),
         "args": _arguments(facets),
         "jobVersion": None
@@ -153,8 +155,7 @@ def _milliseconds(started: datetime | None, ended: datetime | None) -> int | Non
     """Return the whole milliseconds between two times, each cut to its own."""
     if started is None or ended is None:
         return None
-    begin, end = ((time - _EPOCH) // timedelta(milliseconds=1) for time in (started, ended))
-    return end - begin
+    return (ended - _EPOCH) // _MILLISECOND - (started - _EPOCH) // _MILLISECOND
 
 
 def _arguments(facets: Mapping[str, Any]) -> dict[str, str]:
