@@ -87,6 +87,10 @@ class Edge(NamedTuple):
     origin: Origin | None = None
 
 
+Link = tuple[int, int, Transformation | None]
+"""Of an edge between fields its source, its target and how the one is made from the other."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run, as the union of its events says. Times are UTC; `error` is the redacted message.

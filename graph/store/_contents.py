@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from graph.store.changes import Changes
 from graph.store.database import Database
-from graph.store.log_format import content_in, packed_contents
+from graph.store.log_format import DamagedError, content_in, packed_contents
 
 _PACK = 64_000
 """Contents are packed together until they have so many bytes."""
@@ -25,6 +25,14 @@ def contents(db: Database, keys: Iterable[int]) -> dict[int, bytes]:
     bodies = dict(packs.fetchall())
     # One pack behind the other: each is unpacked once.
     return {key: content_in(key, bodies.get(pack), place) for pack, place, key in sorted(rows)}
+
+
+def all_contents(db: Database, keys: Collection[int]) -> dict[int, bytes]:
+    """Return the texts of contents; DamagedError where one is not there."""
+    found = contents(db, keys) if keys else {}
+    if len(found) < len(keys):
+        raise DamagedError("the content of a facet is not there")
+    return found
 
 
 def put_contents(db: Database, batch: Sequence[Changes], wanted: Mapping[int, bytes]) -> None:

@@ -92,6 +92,18 @@ def ends(db: Database, keys: Collection[int], kind: EdgeKind, direction: Directi
     return db.execute(sql, {"keys": list(set(keys)), "kind": int(kind)}).fetchall()
 
 
+def links(db: Database, fields: Collection[int], direction: Direction) -> list[tuple[int, int, int]]:
+    """Return source, target and transformation of the edges between fields one hop away."""
+    here, there = _ends(direction)
+    sql = f"""
+        SELECT source.key, target.key, e.transformation FROM each_key(:keys) AS k
+        CROSS JOIN node AS {here} ON {here}.key = k.value
+        CROSS JOIN edge AS e ON e.kind = {EdgeKind.FIELD:d} AND e.{here} = {here}.number
+        CROSS JOIN node AS {there} ON {there}.number = e.{there}
+    """
+    return db.execute(sql, {"keys": list(fields)}).fetchall()
+
+
 def whole(db: Database, kind: EdgeKind) -> Iterator[Row]:
     """Yield the rows of all edges of a kind."""
     sql = f"""

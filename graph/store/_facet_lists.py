@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
-from graph.store._contents import contents
+from graph.store._contents import all_contents
 from graph.store._other_names import names_of, stands_for
 from graph.store.database import Database
-from graph.store.log_format import DamagedError
 from graph.store.texts import may_have_nul, without_nul
 
 _texts: dict[int, bytes] = {}
@@ -20,11 +19,9 @@ _REMEMBERED = 50_000
 def _texts_of(db: Database, keys: Collection[int]) -> dict[int, bytes]:
     """Return facets' texts by their contents, whose keys stand for them in every store."""
     known = {key: text for key in keys if (text := _texts.get(key)) is not None}
-    missing = [key for key in keys if key not in known]
+    missing = {key for key in keys if key not in known}
     if missing:
-        found = {key: _clean(text) for key, text in contents(db, missing).items()}
-        if len(found) < len(missing):
-            raise DamagedError("the content of a facet is not there")
+        found = {key: _clean(text) for key, text in all_contents(db, missing).items()}
         if len(_texts) + len(found) > _REMEMBERED:
             _texts.clear()
         _texts.update(found)

@@ -14,11 +14,11 @@ from graph.records import (
     EdgeKind,
     StoreCounts,
 )
+from graph.store._contents import all_contents
 from graph.store._hidden import SHOWN, shown
 from graph.store._other_names import names_of, stands_for
 from graph.store.database import Database
 from graph.store.field_names import field_names
-from graph.store.log_format import content_in
 from graph.store.texts import may_have_nul, without_nul
 
 TYPE_NUMBER = {NodeType.DATASET: 1, NodeType.FIELD: 2, NodeType.JOB: 3}
@@ -47,8 +47,22 @@ def _keyed(rows: Iterable[tuple[Any, ...]]) -> list[tuple[int, Node]]:
 
 def nodes(db: Database, keys: Collection[int]) -> dict[int, Node]:
     """See `LineageReader.nodes`."""
-    sql = f"SELECT {_NODE} WHERE n.key IN (SELECT value FROM each_key(?) AS k)"
-    return dict(_keyed(db.execute(sql, (list(keys),)).fetchall()))
+    rows = db.execute(
+        "SELECT n.key, n.type, n.namespace, n.name, n.dataset, n.field FROM each_key(?) AS k"
+        " CROSS JOIN node AS n ON n.key = k.value",
+        (list(keys),),
+    ).fetchall()
+    # The names of a dataset come once, however many of its fields there are.
+    of_fields = {row[4] for row in rows if row[4] is not None}
+    holders = nodes(db, of_fields) if of_fields else {}
+    found = {}
+    for key, type_, namespace, name, of, field in rows:
+        if of is None:
+            found[key] = Node(_TYPE[type_], namespace, name)
+        elif of in holders:
+            _, namespace, name, _ = holders[of]
+            found[key] = Node(NodeType.FIELD, namespace, name, field)
+    return found
 
 
 def all_nodes(db: Database, types: Collection[NodeType], after: int, limit: int) -> list[tuple[int, Node]]:
@@ -182,14 +196,14 @@ def under_one_name(
 def own_facets(db: Database, keys: Collection[int], name: str) -> dict[int, Mapping[str, Any]]:
     """Return facets that are said under these names themselves; an empty one where it was deleted."""
     rows = db.execute(
-        "SELECT f.entity, f.gone, f.body, f.content, p.body, c.place FROM each_key(?) AS k"
-        " CROSS JOIN facet AS f ON f.entity = k.value AND f.name = ?"
-        " LEFT JOIN content AS c ON c.key = f.content LEFT JOIN content_pack AS p ON p.number = c.pack",
+        "SELECT f.entity, f.gone, f.body, f.content FROM each_key(?) AS k"
+        " CROSS JOIN facet AS f ON f.entity = k.value AND f.name = ?",
         (list(set(keys)), name),
-    )
+    ).fetchall()
+    texts = all_contents(db, {key for _, gone, body, key in rows if not gone and body is None})
     return {
-        entity: {} if gone else _facet(content_in(key, kept, place) if body is None else bytes(body))
-        for entity, gone, body, key, kept, place in rows
+        entity: {} if gone else _facet(texts[key] if body is None else bytes(body))
+        for entity, gone, body, key in rows
     }
 
 

@@ -15,7 +15,16 @@ from typing import Any
 
 from graph.errors import InvalidQueryError
 from graph.nodes import Node, NodeType
-from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
+from graph.records import (
+    Direction,
+    Edge,
+    EdgeKind,
+    Link,
+    RunRecord,
+    RunState,
+    StoreCounts,
+    Transformation,
+)
 from graph.store import _commands as commanding
 from graph.store import _dropped as drops
 from graph.store import _history as history
@@ -143,6 +152,11 @@ class AsOfReader(KnownReader):
         with self._errors():
             rows = self._edges.incident(keys, kind, direction)
             return list(to_edges(kind, rows, self._transformation))
+
+    def links(self, fields: Collection[int], direction: Direction) -> list[Link]:
+        """See LineageReader."""
+        found = self.incident(fields, EdgeKind.FIELD, direction)
+        return [(edge.source, edge.target, edge.transformation) for edge in found]
 
     def edges(self, kind: EdgeKind) -> Iterable[Edge]:
         """See LineageReader."""

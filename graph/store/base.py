@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from graph.nodes import Node, NodeType
-from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts
+from graph.records import Direction, Edge, EdgeKind, Link, RunRecord, RunState, StoreCounts
 from graph.store.access import Access
 from graph.store.catalog import Catalog
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
@@ -72,6 +72,9 @@ class LineageReader(Protocol):
 
     def incident(self, keys: Collection[int], kind: EdgeKind, direction: Direction) -> list[Edge]:
         """Return the edges of `kind` that leave the keys (DOWNSTREAM) or enter them (UPSTREAM)."""
+
+    def links(self, fields: Collection[int], direction: Direction) -> list[Link]:
+        """Return what `incident` does of edges between fields, without who says so; some may come twice."""
 
     def edges(self, kind: EdgeKind) -> Iterable[Edge]:
         """Yield every current edge of a kind, for whole-graph exports."""

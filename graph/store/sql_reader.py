@@ -13,7 +13,16 @@ import msgspec
 
 from graph.errors import StoreError
 from graph.nodes import Node, NodeType
-from graph.records import Direction, Edge, EdgeKind, RunRecord, RunState, StoreCounts, Transformation
+from graph.records import (
+    Direction,
+    Edge,
+    EdgeKind,
+    Link,
+    RunRecord,
+    RunState,
+    StoreCounts,
+    Transformation,
+)
 from graph.store import _commands as commanding
 from graph.store import _deletions as deletions
 from graph.store import _dropped as drops
@@ -96,6 +105,13 @@ class SqlReader(KnownReader):
         with self._errors():
             rows = edges.incident(self._db, keys, kind, direction)
             return list(edges.to_edges(kind, rows, self._made))
+
+    def links(self, fields: Collection[int], direction: Direction) -> list[Link]:
+        """See LineageReader."""
+        with self._errors():
+            rows = edges.links(self._db, fields, direction)
+            made = {said: self._made(said) if said else None for said in {row[2] for row in rows}}
+            return [(source, target, made[said]) for source, target, said in rows]
 
     def edges(self, kind: EdgeKind) -> Iterable[Edge]:
         """See LineageReader."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from operator import itemgetter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from graph.api.errors import ApiError, not_found
 from graph.api.marquez import datasets, names
-from graph.api.marquez.column_sources import by_target, input_fields
+from graph.api.marquez.column_sources import Sources, add, in_order, told
 from graph.api.marquez.runs import unwritten_version
 from graph.ingest import as_of
 from graph.nodes import Node, NodeType, dataset
-from graph.records import Direction, Edge, EdgeKind
+from graph.records import Direction, EdgeKind, Link, Transformation
 from graph.store.base import LineageReader, LineageStore
 from graph.store.field_names import named_fields
 
@@ -36,8 +39,8 @@ def graph(store: LineageStore, node_id: str, depth: int, with_downstream: bool, 
     start = _columns_of(reader, asked.node)
     if not start:
         raise not_found("Could not find node")
-    edges, is_whole = _walk(reader, start, max(depth, 1), with_downstream, limit)
-    answer: dict[str, Any] = {"graph": _drawn(reader, edges, with_versions=asked.version is not None)}
+    sources, is_whole = _walk(reader, start, max(depth, 1), with_downstream, limit)
+    answer: dict[str, Any] = {"graph": _drawn(reader, sources, with_versions=asked.version is not None)}
     return answer if is_whole else {**answer, "truncated": True}
 
 
@@ -68,101 +71,138 @@ def _columns_of(store: LineageReader, node: Node) -> set[int]:
 
 def _walk(
     store: LineageReader, start: Collection[int], depth: int, with_downstream: bool, limit: int
-) -> tuple[list[Edge], bool]:
-    """Return the edges reached, nearest first, and whether these are all.
+) -> tuple[Sources, bool]:
+    """Return what the columns reached are made from, the nearest, and whether these are all.
 
     Marquez counts edges: first those into the columns asked for, then with each step those into their
     sources and, downstream, those out of what they lead to.
     """
-    found: dict[Edge, None] = {}
+    found: Sources = {}
     known, up, down = set[int](), set(start), set[int]()
     seen_up, seen_down = set(up), set[int]()
     for step in range(depth):
-        new = store.incident(up, EdgeKind.FIELD, Direction.UPSTREAM) if up else []
+        new = store.links(up, Direction.UPSTREAM) if up else []
         if down:
-            new += store.incident(down, EdgeKind.FIELD, Direction.DOWNSTREAM)
-        near = {end for edge in new for end in (edge.source, edge.target)}
-        if len(known | near) > limit:
-            return [*found, *_nearest(new, known, limit)], False
+            new += store.links(down, Direction.DOWNSTREAM)
+        sources, targets = {link[0] for link in new}, {link[1] for link in new}
+        near = (sources | targets) - known
+        if len(known) + len(near) > limit:
+            add(found, _nearest(new, known, limit))
+            return found, False
         known |= near
-        found.update(dict.fromkeys(new))
-        up = {edge.source for edge in new} - seen_up
+        add(found, new)
+        up = sources - seen_up
         if with_downstream:
             # What is made of the columns asked for is one step away from what these are made from.
-            down = ({edge.target for edge in new} | (set(start) if step == 0 else set())) - seen_down
+            down = (targets | (set(start) if step == 0 else set())) - seen_down
         seen_up |= up
         seen_down |= down
         if not up and not down:
             break
-    return list(found), True
+    return found, True
 
 
-def _nearest(new: Collection[Edge], before: Collection[int], limit: int) -> list[Edge]:
-    """Return those of the edges that fit in."""
+def _nearest(new: Collection[Link], before: Collection[int], limit: int) -> list[Link]:
+    """Return those of the links that fit in."""
     kept, known = [], set(before)
-    for edge in sorted(new, key=lambda edge: (edge.target, edge.source)):
-        ends = {edge.source, edge.target} - known
+    for link in sorted(new, key=lambda link: (link[1], link[0])):
+        ends = {link[0], link[1]} - known
         if len(known) + len(ends) <= limit:
             known |= ends
-            kept.append(edge)
+            kept.append(link)
     return kept
 
 
-def _drawn(store: LineageReader, edges: Collection[Edge], *, with_versions: bool) -> list[dict[str, Any]]:
-    sources = by_target(edges)
-    nodes = store.nodes({end for edge in edges for end in (edge.source, edge.target)})
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """A dataset whose columns are shown."""
+
+    key: int
+    version: str | None
+    names: bytes
+    """The beginning of an object that has its names."""
+
+    shown_version: bytes
+
+
+def _drawn(store: LineageReader, sources: Sources, *, with_versions: bool) -> list[msgspec.Raw]:
+    """Return the columns by id, each as its JSON text: of a large graph that is less to keep at once."""
+    nodes = store.nodes({*sources, *(source for of in sources.values() for source in of)})
     nodes = {key: node for key, node in nodes.items() if node.type is NodeType.FIELD}
-    whole = {key: dataset(node.namespace, node.name).key for key, node in nodes.items()}
-    entities = {whole[key]: dataset(node.namespace, node.name) for key, node in nodes.items()}
-    versions = datasets.current_versions(store, entities) if len(entities) <= _WITH_VERSIONS else {}
-    types = _types(store, {whole[key] for key in sources if key in whole})
-    ids = {
-        key: f"{node.id}#{versions[whole[key]]}" if with_versions and whole[key] in versions else node.id
-        for key, node in nodes.items()
-    }
-    into: dict[int, list[dict[str, str]]] = {key: [] for key in ids}
-    out: dict[int, list[dict[str, str]]] = {key: [] for key in ids}
-    for target, of in sources.items():
-        for source in of:
-            if source in ids and target in ids:
-                # Marquez has them so, and its web UI turns them round.
-                into[target].append({"origin": ids[target], "destination": ids[source]})
-                out[source].append({"origin": ids[source], "destination": ids[target]})
-    by_name = {(node.namespace, node.name): versions.get(whole[key]) for key, node in nodes.items()}
-    found: list[dict[str, Any]] = []
+    holders = _holders(store, nodes.values())
+    of = {key: holders[node.namespace, node.name] for key, node in nodes.items()}
+    types = _types(store, {of[key].key for key in sources if key in of})
+    ids = {key: node.id for key, node in nodes.items()}
+    if with_versions:
+        ids = {key: f"{id_}#{of[key].version}" if of[key].version else id_ for key, id_ in ids.items()}
+    quoted = {key: _encode(id_) for key, id_ in ids.items()}
+    targets: dict[int, list[int]] = {key: [] for key in ids}
+    for target, made in sources.items():
+        if target in ids:
+            for source in made:
+                if source in ids:
+                    targets[source].append(target)
+    fields = {key: b'%b"field":%b,' % (of[key].names, _encode(node.field)) for key, node in nodes.items()}
+
+    def edges(key: int, ends: Collection[int]) -> bytes:
+        # Marquez has them so, and its web UI turns them round.
+        near = sorted(ends, key=ids.__getitem__) if len(ends) > 1 else ends
+        return b",".join([_EDGE % (quoted[key], quoted[end]) for end in near])
+
+    found = []
     for key in sorted(ids, key=ids.__getitem__):
-        inputs = [_versioned(one, by_name) for one in input_fields(sources.get(key, {}), nodes)]
-        kind = types.get((whole[key], nodes[key].field), "")
-        found.append(
-            {
-                "id": ids[key],
-                "type": "DATASET_FIELD",
-                "data": _data(nodes[key], versions.get(whole[key]), kind, inputs),
-                "inEdges": sorted(into[key], key=itemgetter("destination")),
-                "outEdges": sorted(out[key], key=itemgetter("destination")),
-            }
+        node, holder, made = nodes[key], of[key], sources.get(key, {})
+        inputs = [(source, tuple(made[source])) for source in in_order(made, nodes)]
+        data = _DATA % (
+            *(holder.names, holder.shown_version, _encode(node.field)),
+            _encode(types.get((holder.key, node.field), "")),
+            *_first([told(ways) for _, ways in inputs]),
+            b",".join([fields[source] + _ways(ways) % of[source].shown_version for source, ways in inputs]),
         )
+        into = edges(key, [source for source in made if source in ids])
+        found.append(msgspec.Raw(_NODE % (quoted[key], data, into, edges(key, targets[key]))))
     return found
 
 
-def _versioned(one: Mapping[str, Any], versions: Mapping[tuple[str, str], str | None]) -> dict[str, Any]:
-    return {**one, "datasetVersion": versions.get((one["namespace"], one["dataset"]))}
+_encode = msgspec.json.Encoder().encode
+_NODE = b'{"id":%b,"type":"DATASET_FIELD","data":%b,"inEdges":[%b],"outEdges":[%b]}'
+_EDGE = b'{"origin":%b,"destination":%b}'
+_DATA = (
+    b'%b"datasetVersion":%b,"field":%b,"fieldType":%b,'
+    b'"transformationDescription":%b,"transformationType":%b,"inputFields":[%b]}'
+)
 
 
-def _data(node: Node, version: str | None, kind: str, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+def _first(told_of: Collection[Mapping[str, Any]]) -> tuple[bytes, bytes]:
+    """Return the first description and the first old word of the ways in which a column is made."""
     described, word = (
-        next((one[key] for one in inputs if one[key]), None)
+        next((one[key] for one in told_of if one[key]), None)
         for key in ("transformationDescription", "transformationType")
     )
+    return _encode(described), _encode(word)
+
+
+@lru_cache(maxsize=10_000)
+def _ways(ways: tuple[Transformation, ...]) -> bytes:
+    """Return the end of an input field: a template that takes the version of its dataset."""
+    return _encode(told(ways))[1:-1].replace(b"%", b"%%") + b',"datasetVersion":%b}'
+
+
+def _holders(store: LineageReader, fields: Iterable[Node]) -> dict[tuple[str, str], _Holder]:
+    """Return the datasets of fields by namespace and name."""
+    entities = {(node.namespace, node.name): dataset(node.namespace, node.name) for node in fields}
+    keys = {names: node.key for names, node in entities.items()}
+    versions: Mapping[int, str] = {}
+    if len(entities) <= _WITH_VERSIONS:
+        versions = datasets.current_versions(store, {keys[names]: node for names, node in entities.items()})
     return {
-        "namespace": node.namespace,
-        "dataset": node.name,
-        "datasetVersion": version,
-        "field": node.field,
-        "fieldType": kind,
-        "transformationDescription": described,
-        "transformationType": word,
-        "inputFields": inputs,
+        (namespace, name): _Holder(
+            key,
+            versions.get(key),
+            b'{"namespace":%b,"dataset":%b,' % (_encode(namespace), _encode(name)),
+            _encode(versions.get(key)),
+        )
+        for (namespace, name), key in keys.items()
     }
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from graph.nodes import Node, NodeType
-from graph.records import Edge, Transformation
+from graph.records import Link, Transformation
 
-_OLD_WORDS = {"IDENTITY", "MASKED"}
+Sources = dict[int, dict[int, list[Transformation]]]
+"""By key of a column those that it is made from, with every way in which it is."""
 
 
-def by_target(edges: Iterable[Edge]) -> dict[int, dict[int, list[Transformation]]]:
-    """Return by key of each column those that it is made from, with every way in which it is."""
-    found: dict[int, dict[int, list[Transformation]]] = defaultdict(dict)
-    for edge in edges:
-        ways = found[edge.target].setdefault(edge.source, [])
-        if edge.transformation is not None and edge.transformation not in ways:
-            ways.append(edge.transformation)
-    return dict(found)
+def add(sources: Sources, links: Iterable[Link]) -> None:
+    """Add links to what is known of them."""
+    for source, target, way in links:
+        of = sources.get(target)
+        if of is None:
+            of = sources[target] = {}
+        ways = of.get(source)
+        if ways is None:
+            of[source] = [] if way is None else [way]
+        elif way is not None and way not in ways:
+            ways.append(way)
 
 
 def input_fields(
@@ -29,18 +33,30 @@ def input_fields(
 
     `transformationType` is what Marquez has: the old word IDENTITY or MASKED, where a producer wrote it.
     """
-    ordered = sorted((names[key], key) for key in sources if key in names)
-    return [_input_field(node, sources[key]) for node, key in ordered if node.type is NodeType.FIELD]
+    return [
+        {
+            "namespace": names[key].namespace,
+            "dataset": names[key].name,
+            "field": names[key].field,
+            **told(tuple(sources[key])),
+        }
+        for key in in_order(sources, names)
+    ]
 
 
-def _input_field(node: Node, ways: Sequence[Transformation]) -> dict[str, Any]:
-    text, word = described(ways)
+def in_order(sources: Iterable[int], names: Mapping[int, Node]) -> list[int]:
+    """Return those of the sources that are columns, by their names."""
+    known = [key for key in sources if key in names and names[key].type is NodeType.FIELD]
+    return sorted(known, key=lambda key: (names[key], key)) if len(known) > 1 else known
+
+
+@lru_cache(maxsize=10_000)
+def told(ways: tuple[Transformation, ...]) -> Mapping[str, Any]:
+    """Return what an answer tells of the ways in which a column is made from another."""
+    ordered = sorted(ways)
     shown: dict[str, Any] = {
-        "namespace": node.namespace,
-        "dataset": node.name,
-        "field": node.field,
-        "transformationDescription": text,
-        "transformationType": word,
+        "transformationDescription": next((way.description for way in ordered if way.description), None),
+        "transformationType": next((way.subtype for way in ordered if way.subtype in _OLD_WORDS), None),
     }
     if ways:
         shown["transformations"] = [
@@ -50,13 +66,9 @@ def _input_field(node: Node, ways: Sequence[Transformation]) -> dict[str, Any]:
                 "description": way.description or None,
                 "masking": way.masking,
             }
-            for way in sorted(ways)
+            for way in ordered
         ]
     return shown
 
 
-def described(ways: Iterable[Transformation]) -> tuple[str | None, str | None]:
-    """Return the description and the old word of the first of these transformations that has them."""
-    ordered = sorted(ways)
-    text = next((way.description for way in ordered if way.description), None)
-    return text, next((way.subtype for way in ordered if way.subtype in _OLD_WORDS), None)
+_OLD_WORDS = {"IDENTITY", "MASKED"}

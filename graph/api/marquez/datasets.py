@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from graph.api.marquez import changing, names, namespaces
-from graph.api.marquez.column_sources import by_target, input_fields
+from graph.api.marquez.column_sources import Sources, add, input_fields
 from graph.api.marquez.facets import (
     DatasetType,
     DataSource,
@@ -26,7 +26,7 @@ from graph.api.marquez.tags import tags_by_field
 from graph.api.marquez.times import instant
 from graph.ingest import give
 from graph.nodes import Node
-from graph.records import Direction, EdgeKind
+from graph.records import Direction
 from graph.store.base import LineageReader, LineageStore
 from graph.store.catalog import Heard
 from graph.store.commands import CommandKind
@@ -200,7 +200,8 @@ def _untagged(schema: bytes | None) -> msgspec.Raw:
 def _column_lineage(store: LineageStore, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     """Return by dataset the columns of which is known what they are made from."""
     of = store.columns(keys)
-    sources = by_target(store.incident(of, EdgeKind.FIELD, Direction.UPSTREAM))
+    sources: Sources = {}
+    add(sources, store.links(of, Direction.UPSTREAM))
     nodes = store.nodes({key for target, made in sources.items() for key in (target, *made)})
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for target in sorted(sources, key=lambda key: nodes[key]):
