@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graph.nodes import Node
@@ -68,12 +68,15 @@ def found_by(known: Known, log: LogReader, readers: Iterable[Reader]) -> dict[tu
     sources = sources_of(known, log, of_dataset)
     named = with_named_versions(known, of_dataset)
     drops = _runs_that_dropped(known, of_dataset)
+    candidates = {
+        dataset: _candidates(known, log, dataset, sources[dataset], drops.get(dataset, ()), group)
+        for dataset, group in of_dataset.items()
+    }
+    told = _told_by(known, log, {dataset: candidates[dataset] for dataset in named})
     found = {}
     for dataset, group in of_dataset.items():
-        candidates = _candidates(known, log, dataset, sources[dataset], drops.get(dataset, ()), group)
-        told = _told_by(known, log, dataset, candidates) if dataset in named else {}
-        for reader, makers_ in zip(group, candidates, strict=True):
-            version = _chosen(names[dataset], reader, makers_, told)
+        for reader, makers_ in zip(group, candidates[dataset], strict=True):
+            version = _chosen(names[dataset], reader, makers_, told.get(dataset, {}))
             if version is not None:
                 found[dataset, reader.run_id] = version
     return found
@@ -121,16 +124,21 @@ def _without_drops(
 
 
 def _told_by(
-    known: Known, log: LogReader, dataset: int, candidates: Sequence[Sequence[Maker]]
-) -> dict[str, str]:
-    """Return the versions that producers gave the dataset, by the id of the run."""
-    runs = {made.run.number for each in candidates for made in each if isinstance(made, WrittenBy)}
-    said = said_by(known.db, log, runs, known.until)
-    return {
-        run_id: version
-        for run_id, one in said.items()
-        if dataset in one.outputs and (version := one.outputs[dataset].version) is not None
+    known: Known, log: LogReader, candidates: Mapping[int, Sequence[Sequence[Maker]]]
+) -> dict[int, dict[str, str]]:
+    """Return by dataset the versions that producers gave it, by the id of the run."""
+    runs = {
+        dataset: {made.run_id: made.run.number for one in each for made in one if isinstance(made, WrittenBy)}
+        for dataset, each in candidates.items()
     }
+    said = said_by(known.db, log, {number for each in runs.values() for number in each.values()}, known.until)
+    found: dict[int, dict[str, str]] = defaultdict(dict)
+    for dataset, each in runs.items():
+        for run_id in each:
+            output = said[run_id].outputs.get(dataset) if run_id in said else None
+            if output is not None and output.version is not None:
+                found[dataset][run_id] = output.version
+    return found
 
 
 def _chosen(
