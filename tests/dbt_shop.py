@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from graph.records import EdgeKind
 from graph.store import LineageStore
 
 PROJECT = Path(__file__).resolve().parent / "fixtures" / "dbt" / "shop"
+
+NAMESPACE = "duckdb:///srv/shop/shop.duckdb"
 
 FEEDS = {
     "shop.main.raw_customers -> shop.main.stg_customers",
@@ -160,3 +162,9 @@ def made_from(store: LineageStore, how: str) -> dict[str, dict[str, set[str]]]:
         table = found.setdefault(target.name.rpartition(".")[2], {})
         table.setdefault(target.field or "", set()).add(f"{source.name.rpartition('.')[2]}.{source.field}")
     return found
+
+
+def changed(path: Path, change: Callable[[Any], object]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))

@@ -52,7 +52,9 @@ def _judged(project: Project, test: Node) -> Node | None:
 def _run(project: Project, key: str, job: str, tables: list[Node], ran: list[tuple[Node, Result]]) -> NodeRun:
     statuses = {result.status for _, result in ran}
     state = ABORT if statuses == {"skipped"} else FAIL if statuses & set(_TROUBLE) else COMPLETE
-    facet = _assertions([_assertion(test, result) for test, result in ran if result.status in _PASSED])
+    facet = _assertions(
+        [_assertion(project, test, result) for test, result in ran if result.status in _PASSED]
+    )
     inputs = [
         InputDataset(*project.dataset(table), facets=dataset_facets(project, table), inputFacets=dict(facet))
         for table in tables
@@ -68,14 +70,15 @@ def _run(project: Project, key: str, job: str, tables: list[Node], ran: list[tup
     return NodeRun(key, job, state, facets, inputs, times=times, messages=messages)
 
 
-def _assertion(test: Node, result: Result) -> Assertion:
+def _assertion(project: Project, test: Node, result: Result) -> Assertion:
+    table = _judged(project, test)
     severity = (test.settings.severity or "error").lower()
     counted = result.failures is not None
     return {
         "assertion": test.test_metadata.name if test.test_metadata else test.name,
         "name": test.name,
         "success": _PASSED[result.status],
-        "column": test.column_name,
+        "column": project.spelled(table, test.column_name) if table else test.column_name,
         "severity": severity,
         "expected": _expected(test, severity) if counted else None,
         "actual": str(result.failures) if counted else None,
@@ -98,7 +101,7 @@ def freshness_runs(project: Project, sources: Sources) -> Iterator[NodeRun]:
         inputs = InputDataset(
             *project.dataset(source),
             facets=dataset_facets(project, source),
-            inputFacets=_freshness_facets(source, result) if judged else {},
+            inputFacets=_freshness_facets(project, source, result) if judged else {},
         )
         failed = result.status not in ("pass", "warn")
         yield NodeRun(
@@ -112,12 +115,12 @@ def freshness_runs(project: Project, sources: Sources) -> Iterator[NodeRun]:
         )
 
 
-def _freshness_facets(source: Node, result: Freshness) -> Facets:
+def _freshness_facets(project: Project, source: Node, result: Freshness) -> Facets:
     assertion = {
         "assertion": "freshness",
         "name": f"freshness of {source.name}",
         "success": result.status == "pass",
-        "column": source.loaded_at_field,
+        "column": project.spelled(source, source.loaded_at_field),
         "severity": "error" if result.status == "error" else "warn",
         "expected": _allowed(result),
         "actual": result.max_loaded_at,

@@ -31,7 +31,7 @@ def dataset_facets(project: Project, node: Node, origins: Origins | None = None)
         facets["ownership"] = facet_v2.ownership_dataset.OwnershipDatasetFacet(
             owners=owners, producer=IMPORTER
         )
-    if tags := list(_tags(node)):
+    if tags := list(_tags(project, node)):
         facets["tags"] = facet_v2.tags_dataset.TagsDatasetFacet(tags=tags, producer=IMPORTER)
     kind = "DASHBOARD" if node.resource_type == "exposure" else _TYPES.get(node.settings.materialized or "")
     facets["datasetType"] = facet_v2.dataset_type_dataset.DatasetTypeDatasetFacet(
@@ -82,13 +82,13 @@ def _meta(node: Node) -> Mapping[str, Any]:
     return {**(node.meta or {}), **(node.settings.meta or {})}
 
 
-def _tags(node: Node) -> Iterator[Any]:
+def _tags(project: Project, node: Node) -> Iterator[Any]:
     yield from _labelled(_all(node.tags, node.settings.tags), _meta(node), None)
     for column in node.columns.values():
         config = column.config
         tags = _all(column.tags, config.tags if config else None)
         meta = {**(column.meta or {}), **((config.meta or {}) if config else {})}
-        yield from _labelled(tags, meta, column.name)
+        yield from _labelled(tags, meta, project.spelled(node, column.name))
 
 
 def _all(*said: list[str] | str | None) -> list[str]:

@@ -78,6 +78,13 @@ class Project:
         columns = sorted(table.columns.values(), key=lambda column: column.index) if table else []
         return {column.name: column.type for column in columns}
 
+    def spelled(self, node: Node, column: str | None) -> str | None:
+        """Return a column's name as the database has it, where the project writes it in another case."""
+        known = self.catalogued(node)
+        if column is None or column in known:
+            return column
+        return next((name for name in known if name.casefold() == column.casefold()), column)
+
     def before(self, nodes: Iterable[Node]) -> Iterator[Node]:
         """Yield these nodes and, each before its readers, the tables of unknown columns that they read."""
         done: set[str] = set()

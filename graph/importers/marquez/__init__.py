@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
+from graph.errors import InvalidSourceError
 from graph.importers.marquez.connection import Connection
 from graph.importers.marquez.declared import IMPORTER
 from graph.importers.marquez.history import event_pages
@@ -32,9 +33,11 @@ def import_marquez(
 
     Raises:
         MissingDependencyError: marquez-python is not installed.
-        InvalidSourceError: the URL is none, or what answers there is no Marquez.
+        InvalidSourceError: the URL is none, a namespace is given, or what answers there is no Marquez.
         ImportSourceError: it cannot be reached, refuses the token, or stops answering.
     """
+    if namespace is not None:
+        raise InvalidSourceError("Marquez says by itself what the namespaces are: leave out --namespace")
     with Connection(source, token=token, ca_file=ca_file, timeout=timeout) as marquez:
         marquez.check()
         told = Told()

@@ -87,6 +87,7 @@ def test_what_marquez_no_longer_shows_is_told_to_people(lineage: Lineage, marque
     ("arguments", "code", "said"),
     [
         (["nothing", "x"], 2, "known are: dbt, marquez"),
+        (["marquez", "http://localhost:5000", "--namespace", "x"], 2, "leave out --namespace"),
         (["marquez", "nowhere"], 2, "http://localhost:5000"),
         (["marquez", "http://localhost:1"], 3, "cannot be reached"),
         (["marquez", "http://localhost:1", "--since", "soon"], 2, "'soon' is no time"),
