@@ -13,6 +13,7 @@ from graph.api.errors import ApiError
 from graph.api.marquez import (
     datasets,
     jobs,
+    names,
     namespaces,
     runs,
     search,
@@ -135,6 +136,7 @@ def test_a_dataset_is_found_under_the_names_it_was_sent_by(store: LineageStore) 
     assert (listed["totalCount"], [one["name"] for one in listed["datasets"]]) == (2, ["a.b.c"])
     assert datasets.one(store, "postgres://db", "a.b.c")["id"]["namespace"] == "postgres://db:5432"
     assert namespaces.one(store, "postgres://db")["name"] == "postgres://db"
+    assert names.node_of(store, "dataset:postgres://db:a.b.c").node.namespace == "postgres://db:5432"
     assert jobs.one(store, "ns", "job")["inputs"] == [{"namespace": "postgres://db:5432", "name": "a.b.c"}]
 
 
