@@ -41,6 +41,7 @@ class Keeper:
         self._tokens: dict[str, Token] = {}
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
+        self._guards = False
         self._waiting: deque[AuditRecord] = deque()
         self._writing: asyncio.Task[None] | None = None
 
@@ -53,6 +54,13 @@ class Keeper:
         await self._read(_KNOWN_SECONDS if id_ in self._tokens else 0)
         found = self._tokens.get(id_)
         return found if found is not None and is_of(text, found) and found.is_valid(time.time_ns()) else None
+
+    async def guards(self) -> bool:
+        """Tell whether there is a valid token, or was; StoreError where that is open."""
+        if not self._guards:
+            await self._read(_KNOWN_SECONDS)
+            self._guards = any(token.is_valid(time.time_ns()) for token in self._tokens.values())
+        return self._guards
 
     def record(self, record: AuditRecord) -> None:
         """Have something recorded, with all else that comes until it is."""
@@ -107,16 +115,16 @@ class Gate:
         headers = Headers(scope=scope)
         need = need_of(scope["method"], scope["path"])
         scope["caller"] = None
-        if need.role is not None and self.settings.access:
-            try:
-                token = await _keeper(scope).token(_bearer(headers))
-            except StoreError:
-                await unavailable()(scope, receive, send)
-                return
-            refusal = _refusal(need, token)
-            scope["caller"] = token
-        else:
-            refusal = _foreign(headers, self.settings)
+        try:
+            # Whether the process lives is told without the store.
+            if need.role is not None and await self._is_guarded(scope):
+                scope["caller"] = await _keeper(scope).token(_bearer(headers))
+                refusal = _refusal(need, scope["caller"])
+            else:
+                refusal = _foreign(headers, self.settings)
+        except StoreError:
+            await unavailable()(scope, receive, send)
+            return
         if refusal is not None:
             status, reason = refusal
             _record(scope, headers, status, reason)
@@ -129,6 +137,10 @@ class Gate:
                 await self._recorded(scope, receive, send, headers)
             else:
                 await self.app(scope, receive, send)
+
+    async def _is_guarded(self, scope: Scope) -> bool:
+        access = self.settings.access
+        return await _keeper(scope).guards() if access is None else access
 
     async def _recorded(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         status = 500

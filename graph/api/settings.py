@@ -14,8 +14,11 @@ class ServerSettings:
     store: str
     """The file of the store, or its PostgreSQL URL."""
 
-    access: bool = True
-    """Whether a token is needed (`lineage token`); without, everybody who reaches the server is an admin."""
+    access: bool | None = True
+    """Whether a token is needed (`lineage token`); without, everybody who reaches the server is an admin.
+
+    None: as soon as there is a token, and from then on.
+    """
 
     local: bool = False
     """Whether the server is reached from this machine only: pages of other sites are kept away, then."""

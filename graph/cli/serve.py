@@ -140,8 +140,8 @@ def _is_local(host: str) -> bool:
     return all(ip_address(address).is_loopback for address in found)
 
 
-def _access(wanted: AccessMode | None, location: str, *, local: bool) -> bool:
-    """Return whether tokens are needed; refuse to serve others without."""
+def _access(wanted: AccessMode | None, location: str, *, local: bool) -> bool | None:
+    """Return whether tokens are needed, None once there are some; refuse to serve others without."""
     if wanted is AccessMode.NONE:
         if not local:
             print_note("Everybody who reaches this server may read, write and delete.")
@@ -154,7 +154,7 @@ def _access(wanted: AccessMode | None, location: str, *, local: bool) -> bool:
             " or say --access none for a server that is open to everybody who reaches it",
             param_hint="--access",
         )
-    return has_tokens
+    return True if has_tokens else None
 
 
 def _listening(host: str, port: int) -> socket.socket:

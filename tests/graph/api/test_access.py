@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from graph import open_store
 from graph.actions import ACTIONS
-from graph.api import ServerSettings, create_app
+from graph.api import ServerSettings, create_app, gate
 from graph.api.routes import ROUTERS
 from graph.api.rules import need_of
 from graph.nodes import dataset
@@ -170,7 +170,11 @@ def test_a_writer_gives_no_commands_and_deletes_nothing_by_one(guarded: Any, tok
     assert guarded.post("/api/v1/lineage", data=line, headers=token("admin")).status_code == 201
 
 
-def test_what_was_revoked_or_has_expired_is_refused(guarded: Any, token: Any, place: str) -> None:
+def test_what_was_revoked_or_has_expired_is_refused(
+    guarded: Any, token: Any, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert gate._KNOWN_SECONDS <= 5, "as is documented"
+    monkeypatch.setattr(gate, "_KNOWN_SECONDS", 0.5)
     revoked, expired = token("admin"), token("admin", expires_at=time.time_ns() - 1)
     assert guarded.get("/metrics", headers=revoked).status_code == 200
     with closing(open_store(place)) as store:
@@ -182,6 +186,30 @@ def test_what_was_revoked_or_has_expired_is_refused(guarded: Any, token: Any, pl
         assert time.monotonic() < deadline, "a revoked token goes on working"
         time.sleep(0.2)
     assert guarded.get("/metrics", headers=expired).status_code == 401
+
+
+def test_a_server_of_this_machine_is_open_until_there_is_a_token(
+    place: str, serve: Any, token: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PV-22: also while it runs, and not open again when the token is revoked."""
+    monkeypatch.setattr(gate, "_KNOWN_SECONDS", 0.2)
+    served = serve(place, access=None, local=True)
+    assert served.get("/metrics").status_code == 200
+    assert served.get("/metrics", headers={"Origin": "https://evil.example.com"}).status_code == 403
+    assert served.get("/ping", headers={"Origin": "https://evil.example.com"}).status_code == 403
+
+    headers = token("reader")
+    deadline = time.monotonic() + 10
+    while served.get("/metrics").status_code == 200:
+        assert time.monotonic() < deadline, "it stays open"
+        time.sleep(0.05)
+    assert served.get("/metrics").status_code == 401
+    assert served.get("/metrics", headers=headers).status_code == 200
+    assert served.get("/ping").status_code == 200
+    with closing(open_store(place)) as store:
+        store.access.revoke([one.id for one in store.access.tokens()], time.time_ns())
+    time.sleep(0.3)
+    assert [served.get("/metrics").status_code for _ in range(2)] == [401, 401]
 
 
 def test_refused_and_administrative_calls_are_recorded(guarded: Any, token: Any, place: str) -> None:
