@@ -193,7 +193,7 @@ def test_python_is_not_read_as_sql() -> None:
 
 
 def test_what_is_not_understood_is_said_and_claims_nothing() -> None:
-    found = origins("select frm {raw} whre")
+    found = origins("select ( from {raw} group")
 
     assert found.problems
     assert not found.made.fields
