@@ -28,25 +28,42 @@ _MANY = 100
 
 
 class Claim:
-    """Whether anything that the queries of one kind wrote stands."""
+    """Whether anything that the queries of one kind wrote stands, and how many rows of it."""
 
-    __slots__ = ("_fell", "_open", "_stands")
+    __slots__ = ("_fell", "_many", "_open", "_rows", "_stands")
 
     def __init__(self) -> None:
         self._stands = self._fell = False
-        self._open: list[Work] = []
+        self._rows: int | None = 0
+        self._open: dict[Work, int | None] = {}
+        self._many = _MANY
 
     def add(self, query: Query) -> None:
         """Take note of one of the queries, which has ended."""
-        if self._stands or query.status != "ok":
+        if query.status != "ok":
             return
         work = query.transaction
         if work is None:
-            self._stands = True
-        elif not self._open or self._open[-1] is not work:
-            self._open.append(work)
-            if len(self._open) > _MANY:
-                self._settle()
+            self._take(query.rows)
+            return
+        self._open[work] = _sum(self._open.get(work, 0), query.rows)
+        if len(self._open) > self._many:
+            self._settle()
+            self._many = max(_MANY, 2 * len(self._open))
+
+    def _take(self, rows: int | None) -> None:
+        self._stands = True
+        self._rows = _sum(self._rows, rows)
+
+    def _settle(self) -> None:
+        for work, rows in list(self._open.items()):
+            stands = work.stands
+            if stands is not None:
+                del self._open[work]
+            if stands:
+                self._take(rows)
+            elif stands is False:
+                self._fell = True
 
     @property
     def stands(self) -> bool | None:
@@ -54,11 +71,11 @@ class Claim:
         self._settle()
         return True if self._stands else None if self._open else False
 
-    def _settle(self) -> None:
-        known = [(work, work.stands) for work in self._open]
-        self._stands = self._stands or any(stands for _, stands in known)
-        self._fell = self._fell or any(stands is False for _, stands in known)
-        self._open = [] if self._stands else [work for work, stands in known if stands is None]
+    @property
+    def rows(self) -> int | None:
+        """The rows of all that stands, as the drivers told them; None where that is not known."""
+        self._settle()
+        return None if self._open else self._rows
 
     @property
     def why_not(self) -> str | None:
@@ -67,11 +84,17 @@ class Claim:
         return "open" if stands is None else "rolled back" if self._fell and not stands else None
 
 
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
 @dataclass
 class Withheld:
     """The statements that a run was not told of, as nobody knows yet whether what they wrote stands."""
 
     claims: list[tuple[Statement, Claim]] = field(default_factory=list)
+    written: dict[int, int | None] = field(default_factory=dict)
+    """By the place of a statement that the run was told of: the rows that it wrote, None where not known."""
 
     def take(self, shape: str, statement: Statement, claim: Claim) -> bool:
         """Return whether lineage is read from a statement now; keeps it where that is not known yet."""
@@ -80,12 +103,18 @@ class Withheld:
             self.claims.append((statement, claim))
         return bool(stands)
 
+    def placed(self, place: int, shape: str, claim: Claim) -> None:
+        """Take note of where a statement stands in the run; one that was run at two places wrote both."""
+        if _WRITES_ROWS.match(shape) is not None and not only_reads(shape):
+            self.written[place] = _sum(self.written.get(place, 0), claim.rows)
+
 
 _READS = frozenset(
     ["select", "with", "values", "table", "show", "explain", "describe", "desc", "pragma", "fetch", "declare"]
 )
 _WRITES = re.compile(r"\b(?:insert|delete|merge|into|(?<!for )(?<!key )update)\b")
 _FIRST = re.compile(r"[( ]*(\w+)")
+_WRITES_ROWS = re.compile(r"(?:insert|update|merge|replace|create|copy)\b")
 _COPY_FROM = re.compile(r"\bfrom (?:stdin|program|\?)")
 
 

@@ -118,24 +118,29 @@ def _mark_ended(run: RunIdentity, root: RunIdentity | None) -> None:
 
 
 def complete(facts: RunFacts) -> None:
-    """Give a run that ends what its queries come to: the facet, and their statements for lineage."""
+    """Give a run that ends what its queries come to: the facet, their statements for lineage, and rows."""
+    from lineage.facets import StatementStatistics
+
     with _counts.lock:
         _mark_ended(facts.identity, facts.root)
         found = _counts.runs.pop(facts.identity.run_id, None)
     if found is not None:
-        _put(found.counted, facts)
+        for place, rows in _put(found.counted, facts).written.items():
+            if rows is not None:  # what the run says itself stands
+                facts.statement_statistics.setdefault(place, StatementStatistics(place, rows))
 
 
-def _put(counted: QueryStatistics, facts: RunFacts) -> None:
+def _put(counted: QueryStatistics, facts: RunFacts) -> Withheld:
+    """Tell a run of its queries; returns what is not told yet, and the rows that its statements wrote."""
     from openlineage.client.facet_v2 import external_query_run
 
     from lineage.version import PRODUCER
 
     for part in counted.others.values():
         part.put(facts)
-    if not counted.has_queries:
-        return
     withheld = Withheld()
+    if not counted.has_queries:
+        return withheld
     facet = counted.facet(facts.statements, withheld, PRODUCER)
     facts.run_facets["lineageGraph_queryAttribution"] = facet
     await_commits(facts, withheld)
@@ -143,6 +148,7 @@ def _put(counted: QueryStatistics, facts: RunFacts) -> None:
         facts.run_facets["externalQuery"] = external_query_run.ExternalQueryRunFacet(
             externalQueryId=external[0], source=external[1], producer=PRODUCER
         )
+    return withheld
 
 
 def tell_implicit_runs() -> None:

@@ -320,6 +320,7 @@ class QueryStatistics:
             place, statement = None, entry.statement
             if statement is not None and withheld.take(entry.shape or "", statement, entry.claim):
                 place = _placed(statement, statements)
+                withheld.placed(place, entry.shape or "", entry.claim)
             entries.append(entry.wire(place))
         total = self._total().wire()
         return own.LineageGraphQueryAttributionRunFacet(

@@ -333,3 +333,20 @@ def test_the_facet_says_why_a_statement_is_not_claimed(way: Way) -> None:
     queries = events[-1]["run"]["facets"]["lineageGraph_queryAttribution"]["queries"]
     assert [one.get("attributes") for one in queries] == [["transaction=rolled back"], ["transaction=open"]]
     assert all("statement" not in one for one in queries)
+
+
+def test_rows_are_those_that_were_committed(way: Way) -> None:
+    """DC-17: what an output got is what the driver told of its statements; a rolled-back row is none."""
+    with capture() as events, track_run("load"):
+        for end in (way.commit, way.rollback, way.commit):
+            way.text("INSERT INTO t1 SELECT a + (SELECT count(*) FROM t1) FROM s")
+            end()
+        way.text("INSERT INTO t2 SELECT a FROM s WHERE false")
+        way.commit()
+        way.text("COPY s TO '/dev/null'")
+        way.text("SELECT a FROM s")
+        way.commit()
+
+    run = events[-1]["run"]["facets"]
+    told = [(one["statement"], one["rowCount"]) for one in run["lineageGraph_outputStatistics"]["statistics"]]
+    assert told == [(0, 2), (1, 0)]
