@@ -5,6 +5,7 @@ Names are loaded when they are first used, so importing this package costs next 
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -117,3 +118,9 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if "LINEAGE_INSTRUMENT" in os.environ:
+    from lineage.imported import instrument_when_imported
+
+    instrument_when_imported(os.environ["LINEAGE_INSTRUMENT"])

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from lineage import config
 from lineage._guard import guard, logger
-from lineage.errors import InstrumentError, LineageError
-
-GROUP = "lineage.instruments"
-"""The entry-point group of integrations: each loads as a function that installs it.
-
-It is called without arguments, or with what a name gives after a colon: `dbapi:pymysql`.
-"""
+from lineage.errors import LineageError
+from lineage.instruments import instruments as known_instruments
+from lineage.instruments import unknown
 
 
 class Installable(Protocol):
@@ -47,9 +42,9 @@ def _install(one: str | Installable) -> None:
     if not isinstance(one, str):
         one.apply()
         return
-    known = {entry.name: entry for entry in entry_points(group=GROUP)}
+    known = known_instruments()
     name, _, target = one.partition(":")
     if name not in known:
-        raise InstrumentError(one, f"known are: {', '.join(sorted(known)) or 'none'}")
+        raise unknown(one, known)
     install = known[name].load()
     install(target) if target else install()

@@ -14,11 +14,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # the modules of shared test code beside this file
 
 import event_schemas
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A gate tries the same examples each time. `HYPOTHESIS_SEARCH=1 make test-slow` looks for new ones.
-settings.register_profile("repeatable", derandomize=True)
-settings.register_profile("search", derandomize=False)
+# How long examples take to make says only how busy the machine is.
+_BUSY = [HealthCheck.too_slow]
+settings.register_profile("repeatable", derandomize=True, suppress_health_check=_BUSY)
+settings.register_profile("search", derandomize=False, suppress_health_check=_BUSY)
 settings.load_profile("search" if os.environ.get("HYPOTHESIS_SEARCH") else "repeatable")
 
 ROOT = Path(__file__).resolve().parent.parent

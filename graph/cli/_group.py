@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.metadata import entry_points
 from keyword import iskeyword
 from typing import Any
 
@@ -33,6 +34,7 @@ COMMANDS = {
     "sql": "Show the tables and columns that a SQL text reads and writes.",
     "serve": "Answer over HTTP, as Marquez does and beyond it, and take events in.",
     "token": "Create, list and revoke the tokens by which a server is used.",
+    "run": "Run a program with its libraries instrumented, as one run of a job.",
     "ship": "Deliver the events in the outbox to the configured backend.",
     "deadletters": "Show, retry or drop events that were rejected or refused.",
     "export": "Write the graph, or the events, as text for other programs.",
@@ -48,6 +50,9 @@ COMMANDS = {
 
 A name that is a word of Python's has an underscore behind it there.
 """
+
+_ELSEWHERE = {"run"}
+"""Commands that are no part of the graph: entry points of the group `lineage.commands`."""
 
 _UNREACHABLE = 3
 _WRONG = 2
@@ -84,8 +89,7 @@ class LazyGroup(SuggestingGroup):
         """Import and return a command; None when there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
-        found = getattr(import_module(f"graph.cli.{name}"), name)
+        found = _command(cmd_name)
         if isinstance(found, typer.Typer):
             return typer.main.get_command(found)
         single = typer.Typer(
@@ -114,6 +118,14 @@ class LazyGroup(SuggestingGroup):
         """Run the command; an error of ours becomes a message and an exit code."""
         with _told_errors():
             return super().invoke(ctx)
+
+
+def _command(name: str) -> Any:
+    if name in _ELSEWHERE:
+        (found,) = entry_points(group="lineage.commands", name=name)
+        return found.load()
+    word = f"{name}_" if iskeyword(name) else name
+    return getattr(import_module(f"graph.cli.{word}"), word)
 
 
 @contextmanager

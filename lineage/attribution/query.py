@@ -21,7 +21,7 @@ from lineage.attribution.plan import Plan, active_plan
 from lineage.attribution.source import Source as Source
 from lineage.attribution.tracing import Trace, attached_trace, may_be_in_span, trace_of
 from lineage.config import Config
-from lineage.context import RunIdentity, Scope, active_run, current_scope
+from lineage.context import RunIdentity, Scope, active_run, current_scope, process_runs
 from lineage.context.carriers import Remote, active_remote
 from lineage.context.scopes import active_scope
 from lineage.context.traces import current_span
@@ -313,7 +313,12 @@ def begin_query(
                 begun.outer = outer
                 return begun
             begun.parent = outer
-        if active_scope.get() is not None or active_run.get() is not None or active_remote.get() is not None:
+        if (
+            active_scope.get() is not None
+            or active_run.get() is not None
+            or active_remote.get() is not None
+            or process_runs
+        ):
             attribute(begun)
         begun.spots = application_spots(frame, plan.application) or _spot_of(plan, function)
         in_span = _OPENTELEMETRY in sys.modules and may_be_in_span()
@@ -355,6 +360,8 @@ def attribute(query: Query) -> None:
     query.scope = current_scope()
     query.remote = active_remote.get()
     run: Any = active_run.get()
+    if run is None and process_runs:
+        run = process_runs[0]
     # A run that has ended, or that a parent process began, tells no more of what happens here.
     if run is not None and not getattr(run, "ended", False):
         pid = getattr(run, "pid", None)

@@ -13,6 +13,7 @@ from lineage.context.runs import (
     active_run,
     completions,
     innermost_run,
+    process_runs,
 )
 from lineage.context.scopes import Attribution, Block, Scope, Use, current, current_scope, nobody, use
 from lineage.context.threads import ContextThreadPoolExecutor, bind, run_with_context
@@ -37,6 +38,7 @@ __all__ = [
     "innermost_run",
     "nobody",
     "process_parent",
+    "process_runs",
     "run_with_context",
     "use",
 ]

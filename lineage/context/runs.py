@@ -71,6 +71,10 @@ class RemoteRun:
 active_run: ContextVar[ActiveRun | None] = ContextVar("lineage_active_run", default=None)
 """The innermost run that the current thread or task is inside of."""
 
+process_runs: list[ActiveRun] = []
+"""The run that all code of this process is inside of where it is in no other; empty where there is none."""
+
+
 completions: list[Callable[[Any], None]] = []
 """What else is known of a run of this process when it ends: each is given its facts and puts more to them.
 
@@ -84,10 +88,13 @@ def innermost_run() -> ActiveRun | None:
 
     A run that was closed in another thread or task stays behind in the context that it was opened in, and is
     cleared away there; so is what a forked child has of its parent's. In a task that it started, a run that
-    has ended is still what the task belongs to.
+    has ended is still what the task belongs to. Code inside of no run belongs to that of its whole process,
+    if that is part of one.
     """
     run = active_run.get()
     while run is not None and run.left:
         run = run.around
         active_run.set(run)
+    if run is None and process_runs and not process_runs[0].left:
+        return process_runs[0]
     return run

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from lineage import capture_query, configure, setup, trace_query
+from lineage import capture_query, configure, instruments, trace_query
 from lineage.attribution import flush_queries, functions
 from lineage.attribution.functions import Instrument
 from lineage.config import configured
 from lineage.errors import ConfigError, InstrumentError, MissingDependencyError
+from lineage.instruments import GROUP
 
 Event = dict[str, Any]
 Told = Callable[[], list[Event]]
@@ -69,7 +70,7 @@ def test_an_instrument_that_fails_stops_neither_the_settings_nor_the_others(
         def apply(self) -> None:
             raise RuntimeError("mine")
 
-    monkeypatch.setattr(setup, "entry_points", lambda group: [_entry("explode"), _entry("absent")])
+    monkeypatch.setattr(instruments, "entry_points", lambda group: [_entry("explode"), _entry("absent")])
     monkeypatch.setattr(sys.modules[__name__], "explode", explode, raising=False)
     monkeypatch.setattr(sys.modules[__name__], "absent", absent, raising=False)
     configure(
@@ -94,13 +95,13 @@ def test_an_instrument_that_fails_stops_neither_the_settings_nor_the_others(
 
 
 def _entry(name: str) -> EntryPoint:
-    return EntryPoint(name, f"{__name__}:{name}", setup.GROUP)
+    return EntryPoint(name, f"{__name__}:{name}", GROUP)
 
 
 def test_an_instrument_is_installed_by_its_name(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """DC-02: names are those of the entry points that installed packages bring."""
     installed = []
-    monkeypatch.setattr(setup, "entry_points", lambda group: [_entry("install_mine")])
+    monkeypatch.setattr(instruments, "entry_points", lambda group: [_entry("install_mine")])
     monkeypatch.setattr(sys.modules[__name__], "install_mine", lambda: installed.append(True), raising=False)
     configure(instruments=["install_mine"])
     assert installed == [True]
