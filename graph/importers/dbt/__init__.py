@@ -13,7 +13,7 @@ from graph.importers.dbt.facets import job_facets
 from graph.importers.dbt.namespace import dataset_namespace
 from graph.importers.dbt.nodes import declared_jobs, exposures, node_runs
 from graph.importers.dbt.project import BUILT, Project
-from graph.importers.dbt.runs import Invocation
+from graph.importers.dbt.runs import Invocation, time_of
 from lineage.config import current_config
 
 __all__ = ["import_dbt"]
@@ -72,7 +72,11 @@ def _built(project: Project, artifacts: Artifacts, note: Callable[[str], None]) 
         yield from declared_jobs(project, origins, manifest.metadata.generated_at)
         return
     _tell_gone(project, results, note)
-    ran = [project.nodes[one.unique_id] for one in results.results if one.unique_id in project.nodes]
+    ran = [
+        project.nodes[one.unique_id]
+        for one in results.results
+        if one.unique_id in project.nodes and one.status != "skipped"
+    ]
     compiled = {one.unique_id: one.compiled_code for one in results.results if one.compiled_code}
     origins = origins_of(project, ran, compiled)
     _tell_unknown(origins, note)
@@ -87,7 +91,7 @@ def _job_namespace() -> str:
 
 
 def _recent(metadata: Metadata, since: datetime | None) -> bool:
-    return since is None or datetime.fromisoformat(metadata.generated_at.replace("Z", "+00:00")) >= since
+    return since is None or time_of(metadata.generated_at) >= since.timestamp() * 1e9
 
 
 def _nothing_ran(results: RunResults | None) -> str:

@@ -36,8 +36,12 @@ def origins_of(project: Project, nodes: Iterable[Node], compiled: dict[str, str]
     """
     found: dict[str, Origins] = {}
     for node in project.before(nodes):
+        if node.language == "python" or node.resource_type not in ("model", "snapshot"):
+            continue
         sql = compiled.get(node.unique_id) or node.compiled_code
-        if sql and node.language != "python" and node.resource_type in ("model", "snapshot"):
+        if sql is None:
+            found[node.unique_id] = Origins(problems=("its compiled SQL is not there",))
+        else:
             listed = [
                 (project.dataset(one), list(project.catalogued(one)) or _known(found, one))
                 for one in project.read_by(node)

@@ -58,7 +58,8 @@ class Invocation:
         runs = list(runs)
         times = [one.times[0] for one in runs if one.times]
         end = self._metadata.generated_at
-        start = self._metadata.invocation_started_at or min(times, default=end, key=parse_time_of)
+        began = self._metadata.invocation_started_at
+        start = began if began and time_of(began) else min(times, default=end, key=time_of)
         failed = [one.job for one in runs if one.state is FAIL]
         job = Job(self._project.job_namespace, self._job, facets=job_facets)
         run = Run(str(self._id), facets=self._engine())
@@ -112,15 +113,14 @@ def span(timings: Iterable[Sequence[Timing]]) -> tuple[str, str] | None:
         for part in timing
         if part.name == "execute" and part.started_at and part.completed_at
     ]
+    spans = [one for one in spans if time_of(one[0]) and time_of(one[1])]
     if not spans:
         return None
-    return min((one[0] for one in spans), key=parse_time_of), max(
-        (one[1] for one in spans), key=parse_time_of
-    )
+    return min((one[0] for one in spans), key=time_of), max((one[1] for one in spans), key=time_of)
 
 
-def parse_time_of(text: str) -> int:
-    """Return a time of an artifact for comparison."""
+def time_of(text: str) -> int:
+    """Return a time of an artifact in nanoseconds since 1970; 0 for what is none."""
     return parse_time(text) or 0
 
 

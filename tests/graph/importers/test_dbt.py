@@ -158,8 +158,8 @@ def test_without_results_jobs_are_declared(store: LineageStore, project: Path) -
 
     assert generated == missing
     assert not any("run" in one for one in generated)
-    assert "dbt generate" in notes[0]
-    assert "is missing" in notes[1]
+    assert any("dbt generate" in note for note in notes)
+    assert any("run_results.json is missing" in note for note in notes)
     put(store, generated)
     assert edges(store, EdgeKind.FEEDS) == FEEDS | {
         "shop.main.orders -> shop.main.broken",
@@ -252,3 +252,37 @@ def test_a_project_without_a_name_is_called_as_most_of_its_models_are(project: P
     changed(project / "target" / "manifest.json", lambda content: content["metadata"].pop("project_name"))
 
     assert "dbt-run-shop" in ends(imported(project / "target"))
+
+
+def test_without_the_compiled_sql_datasets_are_told_and_columns_said_to_be_unknown(
+    store: LineageStore, project: Path
+) -> None:
+    """In dbt 1.6 only the manifest has it, until another command writes the manifest anew."""
+
+    def forget(content: Any) -> None:
+        for node in content["nodes"].values():
+            node.pop("compiled_code", None)
+
+    notes: list[str] = []
+    changed(project / "target-v10" / "manifest.json", forget)
+    put(store, imported(project / "target-v10", notes=notes))
+
+    assert edges(store, EdgeKind.FEEDS) == FEEDS
+    assert made_from(store, "DIRECT") == {}
+    assert any("its compiled SQL is not there" in note and "and 6 more" in note for note in notes)
+
+
+def test_times_that_are_none_are_those_of_the_invocation(project: Path) -> None:
+    def spoil(content: Any) -> None:
+        content["metadata"]["invocation_started_at"] = "yesterday"
+        for result in content["results"]:
+            result["timing"] = [{"name": "execute", "started_at": "soon", "completed_at": "later"}]
+
+    changed(project / "target" / "run_results.json", spoil)
+    results = json.loads((project / "target" / "run_results.json").read_text())
+    (project / "target" / "sources.json").unlink()
+
+    events = [one for one in imported(project / "target") if one.get("run")]
+
+    assert {one["eventTime"] for one in events} == {results["metadata"]["generated_at"]}
+    assert {name: one["eventType"] for name, one in ends(events).items()} == STATES
