@@ -131,7 +131,8 @@ class _Awaited:
     """Withheld statements of runs that have ended."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        # Reentrant: a signal handler may end runs wherever the thread stands.
+        self.lock = threading.RLock()
         self.waiting: deque[tuple[RunFacts, Statement, Claim]] = deque(maxlen=MAX_AWAITED)
 
 
@@ -140,7 +141,7 @@ _awaited = _Awaited()
 
 def await_commits(facts: RunFacts, withheld: Withheld) -> None:
     """Tell of a run's withheld statements once they are committed."""
-    if withheld.claims:
+    if withheld.claims and not facts.failed:
         bare = replace(
             facts, inputs={}, outputs={}, statements=[], filling=[], statement_statistics={}, run_facets={}
         )

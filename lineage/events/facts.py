@@ -45,5 +45,7 @@ class RunFacts:
     tags: dict[str, str] = field(default_factory=dict)
     run_facets: dict[str, Any] = field(default_factory=dict)
     job_facets: dict[str, Any] = field(default_factory=dict)
+    failed: bool = False
+    """Whether it ends otherwise than complete: then it claims no outputs, later ones neither."""
     emitter: Any = None
     """The OpenLineage client or transport that gets the run's events; None for the outbox."""

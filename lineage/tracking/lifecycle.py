@@ -123,6 +123,7 @@ class TrackedRun(Run):
             if state == "COMPLETE":
                 for one in self._outputs():
                     self.output(one)
+            self.facts.failed = state != "COMPLETE"
             for complete in completions:
                 with guard("completing a run"):
                     complete(self.facts)

@@ -278,6 +278,18 @@ def test_a_commit_after_the_run_has_ended_is_told_then(way: Way) -> None:
     assert late["run"]["runId"] == run.run_id
 
 
+def test_a_failed_run_claims_nothing_afterwards_either(way: Way) -> None:
+    with capture() as events:
+        with suppress(ZeroDivisionError), track_run("load"):
+            way.write(1)
+            raise ZeroDivisionError
+        way.commit()
+        assert flush_queries(10)
+
+    assert claimed(events) == []
+    assert events.types == ["START", "FAIL"]
+
+
 def test_queries_outside_a_run_claim_what_is_committed_later(way: Way) -> None:
     """The window they are counted in may be told while their transaction is open."""
     with capture() as events:
