@@ -43,6 +43,9 @@ _SYSTEMS = {
 }
 """What the modules of drivers are for, where their names do not say so."""
 
+_TRANSACTIONAL = frozenset(
+    ["db2", "mssql", "mysql", "oracle", "postgresql", "redshift", "sqlite", "teradata", "vertica"]
+)
 _HOSTS = ("host", "server", "hostname", "server_hostname")
 _DATABASES = ("database", "db", "dbname", "catalog")
 _FIXED = 1 << 8
@@ -195,8 +198,10 @@ def _connecting(module: ModuleType, connect: Callable[..., Any]) -> Callable[...
 
 
 def _note(connection: Any, module: ModuleType, arguments: dict[str, Any]) -> _Session:
+    known_by_itself = getattr(connection, "__dict__", {})
+
     def told(names: tuple[str, ...]) -> Any:
-        known = (arguments.get(name, getattr(connection, name, None)) for name in names)
+        known = (arguments.get(name, known_by_itself.get(name)) for name in names)
         return next((value for value in known if isinstance(value, str | bytes | int) and value), None)
 
     session = _sources[connection] = _Session(module, source_of(module.__name__, told))
@@ -252,16 +257,29 @@ def _captured(text: Callable[..., object], method: Callable[..., Any]) -> Callab
 
 
 def _standing(cursor: Any) -> tuple[Transactions, bool | None]:
-    """Return a connection's transactions, and whether it is in one, as far as the driver says by itself."""
+    """Return a connection's transactions, and whether it is in one, as far as the driver says by itself.
+
+    Properties may ask the server (`autocommit` and `database` of MySQL's own driver do): attributes alone are
+    read, and the property that drivers answer from what the server told with its last result.
+    """
     session = _sources[cursor]
     connection = _connections[cursor]()
-    status = getattr(connection, "server_status", None)  # of PyMySQL
+    status = getattr(connection, "__dict__", {}).get("server_status")  # of PyMySQL
     if isinstance(status, int):
         return session.transactions, bool(status & 1)
     for name in ("in_transaction", "_in_transaction"):
         if isinstance(inside := getattr(connection, name, None), bool):
             return session.transactions, inside
-    return session.transactions, None if getattr(connection, "autocommit", False) is True else True
+    return session.transactions, True if _begins_by_itself(session, connection) else None
+
+
+def _begins_by_itself(session: _Session, connection: Any) -> bool:
+    """Whether a statement begins a transaction, as PEP 249 has it: warehouses commit each by itself."""
+    if session.source.db_system not in _TRANSACTIONAL:
+        return False
+    if session.module.__name__ == "MySQLdb":  # where it is no question to the server
+        return not connection.get_autocommit()
+    return getattr(connection, "__dict__", {}).get("autocommit") is not True
 
 
 def _begun(connection: Any, done: bool) -> None:

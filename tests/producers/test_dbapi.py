@@ -205,6 +205,46 @@ def test_pymysql_s_tables_are_named_by_server_and_database(maria: Any, mariadb_p
     assert f"dataset:{namespace}:shop.s" in {one.node.id for one in answer.nodes}
 
 
+class Asking:
+    """A connection whose properties ask its server, as those of some drivers do."""
+
+    def __init__(self) -> None:
+        self.host, self.asked = "warehouse", 0
+
+    @property
+    def database(self) -> str:
+        self.asked += 1
+        return "shop"
+
+    autocommit = port = db = database
+
+    def cursor(self) -> Any:
+        return Rowless()
+
+    def commit(self) -> None: ...
+
+
+class Rowless:
+    def execute(self, statement: str) -> None: ...
+
+
+@pytest.mark.parametrize("name", ["warehouse_driver", "MySQLdb_like", "oracledb"])
+def test_what_a_driver_would_ask_its_server_is_not_asked(name: str) -> None:
+    """No query of our own; and of a warehouse, which commits each statement by itself, all are claimed."""
+    module = ModuleType(name)
+    module.apilevel, module.connect = "2.0", lambda: Asking()  # type: ignore[attr-defined]
+    producers.install("dbapi", module)
+    with capture() as events, track_run("load"):
+        connection = module.connect()
+        connection.cursor().execute("INSERT INTO t SELECT a FROM s")
+        before = inserted(events)
+    producers.uninstall("dbapi", module)
+
+    assert connection.asked == 0
+    assert before == []
+    assert inserted(events) == ([] if name == "oracledb" else ["INSERT INTO t SELECT a FROM s"])
+
+
 @pytest.mark.parametrize(
     ("target", "problem"),
     [
