@@ -89,8 +89,8 @@ class Subclasses:
         made = self._made.get(id(base))
         if made is None:
             named = {name: getattr(base, name) for name in ("__module__", "__qualname__", "__doc__")}
-            made = type(base.__name__, (base,), named | methods(base))
-            self._made[id(base)] = made
+            # Of two threads that make one at once, both get the first.
+            made = self._made.setdefault(id(base), type(base.__name__, (base,), named | methods(base)))
         return made
 
     def _methods_of_connection(self, base: Any) -> dict[str, Any]:

@@ -64,9 +64,11 @@ class PsycopgProducer(Producer):
             for method in _METHODS:
                 if method in vars(kind):
                     replace(kind, method, _captured(vars(kind)[method]), undo)
-        for kind in psycopg.Connection.__mro__:
-            if _CONTROL in vars(kind):
-                replace(kind, _CONTROL, _controlled(vars(kind)[_CONTROL]), undo)
+        holders = [kind for kind in psycopg.Connection.__mro__ if _CONTROL in vars(kind)]
+        if not holders:  # a commit that is not seen would leave all that was written unclaimed
+            raise InstrumentError(self.name, f"how version {self.version()} commits is not known")
+        for kind in holders:
+            replace(kind, _CONTROL, _controlled(vars(kind)[_CONTROL]), undo)
 
     def subject(self, target: Any) -> Any:
         """Return the connection itself."""

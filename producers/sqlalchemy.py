@@ -67,6 +67,8 @@ class SQLAlchemyProducer(Producer):
         ):
             event.listen(Engine, moment, handler, **options)
             undo.callback(event.remove, Engine, moment, handler)
+        if not _ENDINGS.keys() <= vars(Connection).keys():  # what is not seen to be committed is not claimed
+            raise InstrumentError(self.name, f"how version {self.version()} commits is not known")
         for name, ended in _ENDINGS.items():
             replace(Connection, name, ending(vars(Connection)[name], ended), undo)
 

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from postgres_server import PostgresServer
 from sqlalchemy.pool import NullPool
 
-import producers
+import producers.psycopg
+import producers.sqlalchemy
 from graph import open_store
 from graph.errors import UnknownNameError
 from graph.ingest import derive, drain
@@ -362,3 +363,14 @@ def test_rows_are_those_that_were_committed(way: Way) -> None:
     run = events[-1]["run"]["facets"]
     told = [(one["statement"], one["rowCount"]) for one in run["lineageGraph_outputStatistics"]["statistics"]]
     assert told == [(0, 2), (1, 0)]
+
+
+def test_a_version_whose_commits_would_not_be_seen_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else all that it writes would stay unclaimed for ever, and nobody would be told."""
+    monkeypatch.setattr(producers.psycopg, "_CONTROL", "gone")
+    monkeypatch.setitem(producers.sqlalchemy._ENDINGS, "gone", lambda connection, done: None)
+
+    for name in ("psycopg", "sqlalchemy"):
+        with pytest.raises(producers.InstrumentError, match="how version .* commits is not known"):
+            producers.install(name)
+        assert not any(one.everywhere for one in producers.status())
