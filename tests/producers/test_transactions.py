@@ -371,6 +371,6 @@ def test_a_version_whose_commits_would_not_be_seen_is_refused(monkeypatch: pytes
     monkeypatch.setitem(producers.sqlalchemy._ENDINGS, "gone", lambda connection, done: None)
 
     for name in ("psycopg", "sqlalchemy"):
-        with pytest.raises(producers.InstrumentError, match="how version .* commits is not known"):
+        with pytest.raises(producers.InstrumentError, match=r"how version .* commits is not known"):
             producers.install(name)
         assert not any(one.everywhere for one in producers.status())
