@@ -91,7 +91,6 @@ def ask(path: Path, made: Sequence[Job], seconds: float) -> None:
             for told, limit in LIMITS.items():
                 asked = [columns_path(job, depth, limit) for job in jobs]
                 _row(f"columns, depth {depth}, {told}", client, asked, seconds)
-        client.close()
 
 
 def lineage_path(job: Job, depth: int, limit: int | None) -> str:
@@ -111,17 +110,18 @@ def _path(kind: str, node_id: str, depth: int, limit: int | None) -> str:
 
 
 class Client:
-    """One connection to a server, and the CPU time of the server's process."""
+    """Asks a server, over a connection for each question, and tells the CPU time of its process."""
 
     def __init__(self, url: str, process: int) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc)
+        self._address = urlsplit(url).netloc
         self._threads = Path(f"/proc/{process}/task")
 
     def get(self, path: str) -> bytes:
         """Return the body of an answer, which must be a 200."""
-        self._connection.request("GET", path)
-        answer = self._connection.getresponse()
-        body = answer.read()
+        with closing(http.client.HTTPConnection(self._address)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read()
         assert answer.status == 200, body[:1000]
         return body
 
@@ -129,10 +129,6 @@ class Client:
         """Return the milliseconds that the server's threads have used."""
         ran = (file.read_text().split()[0] for file in self._threads.glob("*/schedstat"))
         return sum(map(int, ran)) / 1e6
-
-    def close(self) -> None:
-        """End the connection."""
-        self._connection.close()
 
 
 @dataclass(frozen=True, slots=True)
