@@ -10,7 +10,6 @@ that makes it ends with its making, and rows fetched later are not known.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -25,14 +24,13 @@ from lineage.datasets import database_namespace
 from lineage.errors import InstrumentError
 from producers._base import Producer, missing, module_version, replace
 from producers._dbapi import captured, ending
+from producers._duckdb_statements import TEXTS, WRITES, Text
 
 try:
     import duckdb
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 except ImportError as error:
     raise missing("duckdb", "duckdb", error) from error
-
-Text = Callable[[Any, tuple[Any, ...], dict[str, Any]], "str | None"]
 
 
 def source_of(database: Any) -> Source:
@@ -58,11 +56,11 @@ class DuckDBProducer(Producer):
     def hook(self, undo: ExitStack) -> None:
         """Replace the methods and functions that run statements, and those that make connections."""
         for holder in (DuckDBPyConnection, duckdb):
-            for name, text in _TEXTS.items():
+            for name, text in TEXTS.items():
                 _put(holder, name, partial(_captured, text=text, connection_of=_itself), undo)
             for name, ended in _ENDINGS.items():
                 _put(holder, name, partial(ending, ended=ended), undo)
-        for name, text in _WRITES.items():
+        for name, text in WRITES.items():
             hooked = partial(_captured, text=text, connection_of=_connection_of)
             _put(DuckDBPyRelation, name, hooked, undo)
         if not hasattr(DuckDBPyRelation, "_con"):
@@ -104,7 +102,6 @@ _UNKNOWN = Source("duckdb", "duckdb", dialect="duckdb")
 
 _BEGINNING = guard("beginning a DuckDB query")
 _CONNECTING = guard("connecting to DuckDB")
-_NAMING = guard("naming a file")
 
 
 def _itself(connection: Any) -> Any:
@@ -140,97 +137,6 @@ def _default_connection() -> Any:
         _sources[found] = _Session(source_of(":memory:"))
     return found
 
-
-def _first(subject: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-    text = args[0] if args else kwargs.get("query")
-    if not isinstance(text, str):  # what `extract_statements` gives
-        text = getattr(text, "query", text)
-    return with_whole_paths(text) if isinstance(text, str) else None
-
-
-_PATH = re.compile(
-    r"'((?![/\\]|[A-Za-z][\w+.-]*:)[^'\n]+\.(?:parquet|csv|tsv|txt|json|jsonl|ndjson|arrow|xlsx)(?:\.\w+)?)'",
-    re.I,
-)
-
-
-def with_whole_paths(text: str) -> str:
-    """Return a statement with the relative paths of files in it made absolute: lineage knows no others."""
-    with _NAMING:
-        return _PATH.sub(lambda found: f"'{os.path.abspath(found[1])}'", text)
-    return text
-
-
-_OPTION = re.compile(r",\s*\(\w+ = [^()]*\)")
-
-
-def _sql_of(relation: Any) -> str:
-    """Return the SQL of a relation, without options in a form of older versions that no parser knows."""
-    return with_whole_paths(_OPTION.sub("", relation.sql_query()))
-
-
-def _reading(function: str) -> Text:
-    def text(subject: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-        given = args[0] if args else next(iter(kwargs.values()), None)
-        paths = given if isinstance(given, list) else [given]
-        if not all(isinstance(path, str | os.PathLike) for path in paths):
-            return None
-        quoted = ", ".join(_quoted_path(path) for path in paths)
-        return f"SELECT * FROM {function}([{quoted}])"
-
-    return text
-
-
-def _quoted_path(path: Any) -> str:
-    name = os.fsdecode(path)
-    name = name if re.match(r"[A-Za-z][\w+.-]+:", name) else os.path.abspath(name)
-    return "'{}'".format(name.replace("'", "''"))
-
-
-def _quoted(name: object) -> str:
-    return ".".join('"{}"'.format(part.strip('"').replace('"', '""')) for part in str(name).split("."))
-
-
-def _naming(statement: str) -> Text:
-    """Return the text of a method whose first argument is the name of a table."""
-
-    def text(subject: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-        name = args[0] if args else next(iter(kwargs.values()))
-        sql = _sql_of(subject) if "{sql}" in statement else ""
-        return statement.format(name=_quoted(name), sql=sql)
-
-    return text
-
-
-def _writing_file(kind: str) -> Text:
-    def text(relation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-        path = args[0] if args else kwargs["file_name"]
-        return f"COPY ({_sql_of(relation)}) TO {_quoted_path(path)} (FORMAT {kind})"
-
-    return text
-
-
-def _changing(statement: str) -> Text:
-    return lambda relation, args, kwargs: statement.format(_quoted(relation.alias))
-
-
-_TEXTS: dict[str, Text] = {
-    **dict.fromkeys(("execute", "executemany", "sql", "query", "from_query"), _first),
-    "append": _naming("INSERT INTO {name} VALUES (?)"),
-    **dict.fromkeys(("table", "view"), _naming("SELECT * FROM {name}")),
-    **dict.fromkeys(("read_parquet", "from_parquet"), _reading("read_parquet")),
-    **dict.fromkeys(("read_csv", "from_csv_auto"), _reading("read_csv_auto")),
-    "read_json": _reading("read_json_auto"),
-}
-_WRITES: dict[str, Text] = {
-    **dict.fromkeys(("create", "to_table"), _naming("CREATE TABLE {name} AS {sql}")),
-    **dict.fromkeys(("create_view", "to_view"), _naming("CREATE VIEW {name} AS {sql}")),
-    "insert_into": _naming("INSERT INTO {name} {sql}"),
-    "insert": _changing("INSERT INTO {} VALUES (?)"),
-    "update": _changing("UPDATE {} SET changed = ?"),
-    **dict.fromkeys(("write_parquet", "to_parquet"), _writing_file("parquet")),
-    **dict.fromkeys(("write_csv", "to_csv"), _writing_file("csv")),
-}
 
 _CHAINS = (
     *(

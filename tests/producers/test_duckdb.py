@@ -155,6 +155,18 @@ def test_files_that_are_read_are_inputs(shop: Any, tmp_path: Path) -> None:
     ]
 
 
+def test_relations_change_their_tables(shop: Any) -> None:
+    with capture() as events, track_run("load"):
+        shop.table("t").insert([7])
+        if hasattr(duckdb.DuckDBPyRelation, "update"):
+            shop.table("t").update({"a": duckdb.ConstantExpression(8)})
+        assert shop.table("t").fetchall() in ([(7,)], [(8,)])
+
+    changes = [one for one in written(events) if "SELECT" not in one]
+    assert changes == ['INSERT INTO "t" VALUES (?)', 'UPDATE "t" SET "a" = ?'][: len(changes)]
+    assert len(changes) == 1 + hasattr(duckdb.DuckDBPyRelation, "update")
+
+
 def test_what_is_committed_is_claimed(shop: Any) -> None:
     """Autocommit, BEGIN as text and as a call, rollback, a failed commit by a closed connection."""
     write = "INSERT INTO t SELECT {} FROM s"
