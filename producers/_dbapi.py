@@ -86,3 +86,24 @@ def ending(method: Callable[..., Any], ended: Callable[[Any, bool], None]) -> Ca
         return result
 
     return call
+
+
+def endings(transactions_of: Callable[[Any], Transactions | None]) -> dict[str, Callable[[Any, bool], None]]:
+    """Return for `ending` what the methods of a connection mean for its transactions, by their names."""
+
+    def begun(connection: Any, done: bool) -> None:
+        transactions = transactions_of(connection)
+        if transactions is not None and done:
+            transactions.begin()
+
+    def committed(connection: Any, done: bool) -> None:
+        transactions = transactions_of(connection)
+        if transactions is not None:
+            transactions.commit() if done else transactions.rollback()
+
+    def rolled_back(connection: Any, done: bool) -> None:
+        transactions = transactions_of(connection)
+        if transactions is not None:
+            transactions.rollback()
+
+    return {"begin": begun, "commit": committed, "rollback": rolled_back, "close": rolled_back}

@@ -23,7 +23,7 @@ from lineage.datasets import database_namespace
 from lineage.errors import InstrumentError
 from lineage.sql.dialects import dialect_of
 from producers._base import Producer, replace
-from producers._dbapi import captured, ending
+from producers._dbapi import captured, ending, endings
 
 _SYSTEMS = {
     "MySQLdb": "mysql",
@@ -282,22 +282,9 @@ def _begins_by_itself(session: _Session, connection: Any) -> bool:
     return getattr(connection, "__dict__", {}).get("autocommit") is not True
 
 
-def _begun(connection: Any, done: bool) -> None:
+def _transactions_of(connection: Any) -> Transactions | None:
     session = _sources.get(connection)
-    if session is not None and done:
-        session.transactions.begin()
+    return session.transactions if session is not None else None
 
 
-def _committed(connection: Any, done: bool) -> None:
-    session = _sources.get(connection)
-    if session is not None:
-        session.transactions.commit() if done else session.transactions.rollback()
-
-
-def _rolled_back(connection: Any, done: bool) -> None:
-    session = _sources.get(connection)
-    if session is not None:
-        session.transactions.rollback()
-
-
-_ENDINGS = {"begin": _begun, "commit": _committed, "rollback": _rolled_back, "close": _rolled_back}
+_ENDINGS = endings(_transactions_of)

@@ -23,7 +23,7 @@ from lineage.attribution import UNRECORDED, Query, Source, Transactions, begin_q
 from lineage.datasets import database_namespace
 from lineage.errors import InstrumentError
 from producers._base import Producer, missing, module_version, replace
-from producers._dbapi import captured, ending
+from producers._dbapi import captured, ending, endings
 from producers._duckdb_statements import TEXTS, WRITES, Text
 
 try:
@@ -204,25 +204,12 @@ def _captured(method: Any, *, text: Text, connection_of: Callable[[Any], Any]) -
     return asks if hasattr(DuckDBPyRelation, "_con") else _inheriting(asks, connection_of)
 
 
-def _begun(connection: Any, done: bool) -> None:
+def _transactions_of(connection: Any) -> Transactions | None:
     session = _sources.get(connection)
-    if session is not None and done:
-        session.transactions.begin()
+    return session.transactions if session is not None else None
 
 
-def _committed(connection: Any, done: bool) -> None:
-    session = _sources.get(connection)
-    if session is not None:
-        session.transactions.commit() if done else session.transactions.rollback()
-
-
-def _rolled_back(connection: Any, done: bool) -> None:
-    session = _sources.get(connection)
-    if session is not None:
-        session.transactions.rollback()
-
-
-_ENDINGS = {"begin": _begun, "commit": _committed, "rollback": _rolled_back, "close": _rolled_back}
+_ENDINGS = endings(_transactions_of)
 
 
 def _connecting(connect: Callable[..., Any]) -> Callable[..., Any]:
