@@ -183,16 +183,17 @@ def test_a_server_with_a_certificate_is_asked_where_that_is_trusted(tmp_path: Pa
     )
     store = ("--store", str(tmp_path / "lineage.db"))
 
-    with serving(*store, "--certificate", str(certificate), "--key", str(key)) as served:
+    secure = ("--certificate", str(certificate), "--key", str(key))
+    with requests.Session() as kept, serving(*store, *secure) as served:
         assert served.url.startswith("https://")
-        answer = requests.post(
-            f"{served.url}/api/v1/lineage", json=event(), verify=str(certificate), timeout=20
-        )
+        answer = kept.post(f"{served.url}/api/v1/lineage", json=event(), verify=str(certificate), timeout=20)
         assert answer.status_code == 201
         words = [*LINEAGE, "upstream", "gold.load", "--json", "--store", served.url]
         refused = subprocess.run(words, capture_output=True, text=True, timeout=60)
         trusted = {**os.environ, "LINEAGE_CA": str(certificate)}
         done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=trusted)
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(20) in (0, -signal.SIGTERM), "an idle connection keeps it from stopping"
 
     assert (refused.returncode, "cannot be reached" in refused.stderr) == (3, True)
     assert done.returncode == 0, done.stderr

@@ -388,7 +388,7 @@ def test_both_engines_find_the_same_in_the_same_order(
         job_event(0, job=f"{text(3, '.')}{number}", job_facets={"sql": {"query": text(9, " ")}})
         for number in range(50)
     ]
-    asked = [text(pick.randint(1, 3), " ")[: pick.randint(1, 20)] for _ in range(60)]
+    asked = [text(pick.randint(1, 3), " ")[: pick.randint(1, 20)] for _ in range(24)]
     found = []
     for location in (tmp_path / "lineage.db", fresh_postgresql()):
         with closing(open_store(location)) as opened:
