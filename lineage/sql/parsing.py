@@ -197,7 +197,9 @@ def _own_function(piece: Piece, fault: ParseError) -> Piece | None:
         brackets += (tokens[at].text == ")") - (tokens[at].text == "(")
         if not brackets:
             name = tokens[at - 1]
-            if tokens[at].text == "(" and name.token_type in (TokenType.VAR, TokenType.IDENTIFIER):
+            is_name = name.token_type in (TokenType.VAR, TokenType.IDENTIFIER)
+            # One that was renamed before is not what the parser objects to.
+            if tokens[at].text == "(" and is_name and not name.text.endswith("_"):
                 renamed = Token(name.token_type, f"{name.text}_", name.line, name.col, name.start, name.end)
                 return replace(piece, tokens=[*tokens[: at - 1], renamed, *tokens[at:]])
             return None

@@ -243,3 +243,12 @@ def test_words_that_older_parsers_of_oracle_never_come_back_from_are_a_problem(e
     assert not result.statements[0].certain
     kept = extract("CREATE VIEW v AS SELECT a FROM t WITH READ ONLY", dialect="oracle")
     assert [table.name for table in kept.inputs] == ["t"]
+
+
+def test_a_merge_without_its_source_is_refused_at_once() -> None:
+    sql = "MERGE INTO mart.visits AS d (SELECT max(visited_at) FROM mart.visits)"
+
+    assert costs_less_than(2, lambda: read_again(sql, None))
+
+    (problem,) = extract(sql).problems
+    assert problem.startswith("the parser does not understand it")
