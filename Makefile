@@ -11,7 +11,7 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test test-slow test-oldest test-dbt check bench
+.PHONY: help demo test test-slow test-oldest test-dbt test-cloud check bench
 
 help: ## show this list (default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,9 @@ test-oldest: .venv-oldest/.all ## run the tests with the oldest dependencies we 
 
 test-dbt: .venv/.all .venv-dbt/.all ## run the tests that need a real dbt
 	DBT_BIN=$(CURDIR)/.venv-dbt/bin $(BIN)/python -m pytest -q -m dbt $(ARGS)
+
+test-cloud: .venv-cloud/.all ## run the tests that need the clients of clouds
+	.venv-cloud/bin/python -m pytest -q -m cloud $(ARGS)
 
 check: .venv/.all ## lint, formatting, types, import layers, spelling
 	$(BIN)/ruff check
@@ -62,6 +65,14 @@ DBT ?= 'dbt-core<1.12' dbt-duckdb openlineage-dbt
 .venv-dbt/.all: pyproject.toml
 	$(PYTHON) -m venv --clear .venv-dbt
 	.venv-dbt/bin/python -m pip --disable-pip-version-check install --quiet --editable . $(DBT)
+	touch $@
+
+CLOUD ?= azure-storage-blob google-cloud-pubsub google-cloud-storage
+
+.venv-cloud/.all: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-cloud
+	.venv-cloud/bin/python -m pip --disable-pip-version-check install --quiet --upgrade 'pip>=25.1'
+	.venv-cloud/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[all]' --group tests $(CLOUD)
 	touch $@
 
 # A peer that the benchmarks leave out where it cannot be installed.

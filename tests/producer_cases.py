@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -15,11 +16,13 @@ import duckdb
 import pg8000.dbapi
 import psycopg
 import psycopg2.extensions
+import pytest
 import sqlalchemy
 from postgres_server import PostgresServer
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+import producers
 import producers._postgresql
 import producers._subclasses
 import producers.asyncpg
@@ -30,6 +33,13 @@ import producers.psycopg2
 import producers.sqlalchemy
 import producers.sqlite3
 
+_ROWS = {
+    "select 1 as one, 'x' as two": [(1, "x")],
+    "select 1": [(1,)],
+    "select 17": [(17,)],
+    "select 18": [(18,)],
+}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -37,7 +47,10 @@ class Case:
 
     `opened` gives a target; `run` runs a statement with it and returns its rows; `raising` runs one during
     which the library meets this exception of somebody else's; `traces` is all that installing may change.
-    `version` is where the library says its own; `everything` is what to name to instrument all of it.
+    `version` is where the library says its own, `library` the module that does if it is called otherwise than
+    the integration; `everything` is what to name to instrument all of it. A library that takes other things
+    than statements takes the texts of these as such, gives for each what `answer` says, and fails with
+    `refusal` for one with `nowhere` in it.
     """
 
     name: str
@@ -48,6 +61,9 @@ class Case:
     traces: Callable[[Any], dict[str, Any]]
     version: str | None = "__version__"
     everything: Callable[[Any], Any] = lambda target: None
+    answer: Callable[[str], Any] = _ROWS.__getitem__
+    refusal: str = "nowhere"
+    library: Any = None
 
 
 @contextmanager
@@ -307,3 +323,23 @@ CASES = {
         "psycopg", producers.psycopg, _connection, _run_on_connection, _raise_on_connection, _methods
     ),
 }
+
+ELSEWHERE: dict[str, str] = {}
+"""Integrations whose libraries have a venv of their own: by name, the marker of their tests.
+
+Their cases are in the module of shared test code `MARKER_cases`.
+"""
+
+NAMES = [
+    pytest.param(name, marks=getattr(pytest.mark, ELSEWHERE[name])) if name in ELSEWHERE else name
+    for name in sorted(producers.REGISTRY)
+]
+"""Every integration, for `parametrize`; those of a venv of their own with their marker."""
+
+
+def case_of(name: str) -> Case:
+    """Return the case of an integration, whose library is loaded then."""
+    marker = ELSEWHERE.get(name)
+    cases = CASES if marker is None else import_module(f"{marker}_cases").CASES
+    found: Case = cases[name]
+    return found
