@@ -24,6 +24,7 @@ __all__ = [
 
 REGISTRY = {
     "asyncpg": "producers.asyncpg:PRODUCER",
+    "boto3": "producers.boto3:PRODUCER",
     "dbapi": "producers.dbapi:PRODUCER",
     "duckdb": "producers.duckdb:PRODUCER",
     "psycopg": "producers.psycopg:PRODUCER",

@@ -7,25 +7,37 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
+from hashlib import md5
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import asyncpg
+import boto3
+import botocore
+import botocore.client
 import duckdb
 import pg8000.dbapi
 import psycopg
 import psycopg2.extensions
 import pytest
+import s3transfer.futures
+import s3transfer.manager
+import s3transfer.tasks
 import sqlalchemy
+from moto import mock_aws
 from postgres_server import PostgresServer
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 import producers
+import producers._aws_messages
+import producers._operations
 import producers._postgresql
 import producers._subclasses
 import producers.asyncpg
+import producers.boto3
 import producers.dbapi
 import producers.duckdb
 import producers.psycopg
@@ -50,7 +62,7 @@ class Case:
     `version` is where the library says its own, `library` the module that does if it is called otherwise than
     the integration; `everything` is what to name to instrument all of it. A library that takes other things
     than statements takes the texts of these as such, gives for each what `answer` says, and fails with
-    `refusal` for one with `nowhere` in it.
+    `refusal` for one with `nowhere` in it. `steps` are functions of ours that only this integration has.
     """
 
     name: str
@@ -64,6 +76,7 @@ class Case:
     answer: Callable[[str], Any] = _ROWS.__getitem__
     refusal: str = "nowhere"
     library: Any = None
+    steps: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -274,10 +287,66 @@ def _traces_of_module(module: Any) -> dict[str, Any]:
     return _attributes(module, pg8000.dbapi.Connection, pg8000.dbapi.Cursor)
 
 
-SHARED = (producers._postgresql, producers._subclasses)
+@cache
+def aws() -> boto3.Session:
+    """Return the one session of all tests, as it is slow to load what it knows of AWS."""
+    return boto3.Session("testing", "testing", region_name="eu-central-1")
+
+
+@contextmanager
+def _sqs(postgres: PostgresServer) -> Iterator[Any]:
+    with mock_aws():
+        client = aws().client("sqs")
+        client.create_queue(QueueName="orders")
+        yield client
+
+
+def _send(client: Any, text: str) -> Any:
+    queue = "nowhere" if "nowhere" in text else "orders"
+    url = f"https://sqs.eu-central-1.amazonaws.com/123456789012/{queue}"
+    return [client.send_message(QueueUrl=url, MessageBody=text)["MD5OfMessageBody"]]
+
+
+def _raise_in_boto3(client: Any, error: BaseException) -> Any:
+    def fail(**kwargs: Any) -> None:
+        raise error
+
+    client.meta.events.register("before-parameter-build.sqs.SendMessage", fail)
+    try:
+        _send(client, "select 2")
+    finally:
+        client.meta.events.unregister("before-parameter-build.sqs.SendMessage", fail)
+
+
+def _traces_of_boto3(client: Any) -> dict[str, Any]:
+    return _attributes(
+        botocore.client.BaseClient,
+        s3transfer.manager.TransferManager,
+        s3transfer.futures.TransferCoordinator,
+        s3transfer.tasks.Task,
+    )
+
+
+def _digest(text: str) -> list[str]:
+    return [md5(text.encode(), usedforsecurity=False).hexdigest()]
+
+
+SHARED = (producers._aws_messages, producers._operations, producers._postgresql, producers._subclasses)
 """The modules that hold what several integrations do."""
 
 CASES = {
+    "boto3": Case(
+        "boto3",
+        producers.boto3,
+        _sqs,
+        _send,
+        _raise_in_boto3,
+        _traces_of_boto3,
+        answer=_digest,
+        refusal="queue does not exist",
+        library=botocore,
+        steps=("begin", "call_of", "answered", "code_of", "recorded_config", "sending", "is_refused"),
+    ),
     "dbapi": Case(
         "dbapi",
         producers.dbapi,

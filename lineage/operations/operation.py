@@ -63,6 +63,12 @@ class Operation(Record):
     database: str | None = None
     namespace: str | None = None
     dataset: Dataset | None = None
+    copied_from: Dataset | None = None
+    """What it reads besides what it writes: the source of a copy."""
+    found = False
+    """Whether an integration found its dataset, an object; many of these are told as their folder."""
+    requests = 1
+    """How many requests to the system it took, for their price."""
     inside_on_span = False
     inner_ns = 0
     inner: Mapping[str, int] = _NOTHING

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import facets as own
 from lineage._guard import guard, logger
+from lineage.datasets import Dataset
 from lineage.operations.datasets import dataset_of
 from lineage.operations.names import reads, writes
+from lineage.operations.objects import Objects
 from lineage.operations.operation import MEASURES, Operation
 
 if TYPE_CHECKING:
@@ -128,6 +130,7 @@ class OperationStatistics:
         self._in_queries: dict[str, int] = {}
         self._said: dict[str, dict[str, Any]] = {}
         self._naming: dict[tuple[Any, ...], Operation] = {}
+        self._objects: dict[tuple[bool, str], Objects] = {}
         self._cost_in_queries: float | None = None
         self._too_many = False
 
@@ -173,6 +176,9 @@ class OperationStatistics:
 
     def _keep_named(self, operation: Operation) -> None:
         """Keep one operation of those that name the same dataset, until the run's other ones are known."""
+        if operation.found:
+            self._keep_found(operation)
+            return
         names = tuple(getattr(operation, name, None) for name in _NAMING)
         if names in self._naming:
             return
@@ -182,10 +188,20 @@ class OperationStatistics:
             self._too_many = True
             logger.warning("A run names over %s datasets in operations; the rest is left out.", MAX_DATASETS)
 
+    def _keep_found(self, operation: Operation) -> None:
+        """Keep the objects that an integration has seen, as few names as are needed."""
+        written = writes(operation.kind, operation.operation_name)
+        for is_output, dataset in ((written, operation.dataset), (False, operation.copied_from)):
+            if dataset is None:
+                continue
+            place = (is_output, dataset.namespace)
+            if place in self._objects or len(self._objects) < MAX_DATASETS:
+                self._objects.setdefault(place, Objects()).add(dataset.name)
+
     def _cost(self, operation: Operation, measures: dict[str, int]) -> float | None:
         within = tuple(filter(None, (operation.target, operation.operation_name)))
         own_ns = max(0, operation.duration_ns - operation.inner_ns)
-        priced = {**measures, "count": 1, "duration_ns": own_ns}
+        priced = {**measures, "count": operation.requests, "duration_ns": own_ns}
         path, vendor, system = operation.config.prices, operation.vendor, operation.system
         return self._run.prices.cost(path, vendor, system, within, priced)
 
@@ -215,6 +231,10 @@ class OperationStatistics:
                 continue
             side = facts.outputs if writes(operation.kind, operation.operation_name) else facts.inputs
             side.setdefault((dataset.namespace, dataset.name), DatasetFacts(dataset))
+        for (is_output, namespace), objects in self._objects.items():
+            side = facts.outputs if is_output else facts.inputs
+            for name in objects.names:
+                side.setdefault((namespace, name), DatasetFacts(Dataset(namespace, name)))
 
     def _facet(self) -> own.LineageGraphOperationsRunFacet:
         from lineage.version import PRODUCER
@@ -257,9 +277,8 @@ def _of(table: dict[Any, _Counted], key: Any, limit: int) -> _Counted | None:
 
 def _moved_data(operation: Operation) -> bool:
     """Whether it makes lineage: one that failed does when it tells of what it moved nevertheless."""
-    if not (
-        reads(operation.kind, operation.operation_name) or writes(operation.kind, operation.operation_name)
-    ):
+    kind, name = operation.kind, operation.operation_name
+    if not (reads(kind, name) or writes(kind, name) or operation.copied_from is not None):
         return False
     return operation.status == "ok" or any(operation.measures.values())
 

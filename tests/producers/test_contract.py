@@ -16,6 +16,7 @@ from producer_cases import NAMES, SHARED, Case, case_of
 import producers
 from lineage import configure
 from lineage.attribution import Query, Transactions, flush_queries
+from lineage.operations import Operation
 
 Told = Callable[[], list[dict[str, Any]]]
 
@@ -108,25 +109,42 @@ def test_a_fault_of_ours_changes_nothing(
     case: Case, target: Any, told: Told, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """DC-07: whatever breaks inside an integration, the library's call goes on as without it."""
+    install(case, target)
+
+    goes_on_without(step, case, target, monkeypatch)
+
+
+@pytest.mark.usefixtures("faults_expected")
+def test_a_fault_in_a_step_of_its_own_changes_nothing(
+    case: Case, target: Any, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DC-07: the same for what only this integration does."""
+    install(case, target)
+
+    for step in case.steps:
+        goes_on_without(step, case, target, monkeypatch)
+
+
+def goes_on_without(step: str, case: Case, target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a step of ours fail, and see that the host's calls do not, nor later ones of ours."""
 
     def broken(*args: Any, **kwargs: Any) -> Any:
         raise ValueError("a fault of ours")
 
-    install(case, target)
-    held = [one for one in (Query, Transactions, case.module, *SHARED) if hasattr(one, step)]
+    held = [one for one in (Query, Operation, Transactions, case.module, *SHARED) if hasattr(one, step)]
     assert held, "there is no such step"
-    if hasattr(case.module, "_sources"):
-        monkeypatch.setattr(case.module, "_sources", {})
-    for one in held:
-        monkeypatch.setattr(one, step, broken)
+    with monkeypatch.context() as planted:
+        if hasattr(case.module, "_sources"):
+            planted.setattr(case.module, "_sources", {})
+        for one in held:
+            planted.setattr(one, step, broken)
 
-    assert case.run(target, "select 1") == case.answer("select 1")
-    with pytest.raises(Exception, match=case.refusal):
-        case.run(target, "select * from nowhere")
-    boom = ZeroDivisionError()
-    assert raised_by(lambda: case.raising(target, boom)) is boom
+        assert case.run(target, "select 1") == case.answer("select 1")
+        with pytest.raises(Exception, match=case.refusal):
+            case.run(target, "select * from nowhere")
+        boom = ZeroDivisionError()
+        assert raised_by(lambda: case.raising(target, boom)) is boom
 
-    monkeypatch.undo()
     assert case.run(target, "select 17") == case.answer("select 17")
     configure(sink=(events := []).append)
     assert case.run(target, "select 18") == case.answer("select 18")

@@ -31,6 +31,9 @@ HERE = [name for name in producers.REGISTRY if name not in ELSEWHERE]
 PACKAGES: dict[str, str] = {}
 """What pip calls a library that it does not call by its import name with `-` for `.`."""
 
+IMPORTS = {"boto3": "botocore"}
+"""What an integration imports, where that is not what it is named after."""
+
 
 def run_without(library: str, code: str) -> str:
     """Run code in a Python where a library cannot be imported, and return what it prints."""
@@ -47,7 +50,7 @@ def test_a_library_that_is_not_there_is_named_with_the_pip_line(name: str) -> No
     """DC-01: importing works without it; asking for it says what to install, and leaves nothing behind."""
     package = PACKAGES.get(name, name.replace(".", "-"))
     told = run_without(
-        name,
+        IMPORTS.get(name, name),
         f"""
         import logging
         import lineage, lineage.attribution, producers
