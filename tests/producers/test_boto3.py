@@ -188,7 +188,7 @@ def test_many_keys_of_a_folder_are_one_dataset(s3: Any, lineage_events: Captured
 
 
 def test_neither_contents_nor_keys_of_signatures_are_told(s3: Any, told: Told) -> None:
-    """DC-46: a presigned URL is made without a call, and what boto3 quotes of a wrong value stays here."""
+    """A presigned URL is made without a call, and what boto3 quotes of a wrong value stays here."""
     url = s3.generate_presigned_url("get_object", Params={"Bucket": "lake", "Key": "raw/orders.csv"})
     assert "Signature" in url
     assert told() == []

@@ -115,7 +115,7 @@ def test_a_stream_is_known_also_by_what_its_iterators_say(lineage_events: Captur
 
 
 def test_context_goes_with_a_message_and_comes_with_it(sqs: Any, queue: str) -> None:
-    """DC-18: what the sender said of itself holds where the message is handled."""
+    """What the sender said of itself holds where the message is handled."""
     with context.use(actor="ada", request_id="r-1"), track_run("sender") as run:
         sqs.send_message(QueueUrl=queue, MessageBody="x")
     (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
@@ -127,7 +127,7 @@ def test_context_goes_with_a_message_and_comes_with_it(sqs: Any, queue: str) -> 
 
 
 def test_a_receiver_gets_what_it_asked_for_and_no_more(sqs: Any, queue: str) -> None:
-    """DC-05: what only lineage asked for is taken out again, and the digest fits what is left."""
+    """What only lineage asked for is taken out again, and the digest fits what is left."""
     own = {"kind": text("order"), "size": {"DataType": "Number", "StringValue": "3"}}
 
     def received(**asked: Any) -> dict[str, Any]:

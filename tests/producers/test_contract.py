@@ -118,7 +118,7 @@ def test_a_fault_of_ours_changes_nothing(
 def test_a_fault_in_a_step_of_its_own_changes_nothing(
     case: Case, target: Any, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DC-07: the same for what only this integration does."""
+    """The same for what only this integration does."""
     install(case, target)
 
     for step in case.steps:
