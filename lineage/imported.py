@@ -16,6 +16,9 @@ VARIABLE = "LINEAGE_INSTRUMENT"
 
 ALL = "all"
 
+_MODULES = {"bigquery": "google.cloud.bigquery", "snowflake": "snowflake.connector"}
+"""What programs import of libraries whose integrations are called otherwise."""
+
 
 def instrument_when_imported(names: str) -> None:
     """Have the libraries that a text names (`sqlalchemy,psycopg`, or `all`) instrumented once imported.
@@ -31,7 +34,8 @@ def instrument_when_imported(names: str) -> None:
         for name in sorted(wanted):
             integration, _, module = name.partition(":")
             if integration in known:
-                register_post_import_hook(partial(_imported, name), module or integration)
+                imported = module or _MODULES.get(integration, integration)
+                register_post_import_hook(partial(_imported, name), imported)
             else:
                 logger.warning("Not instrumented: %s", unknown(name, known))
 

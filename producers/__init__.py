@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -24,11 +25,13 @@ __all__ = [
 
 REGISTRY = {
     "asyncpg": "producers.asyncpg:PRODUCER",
+    "bigquery": "producers.bigquery:PRODUCER",
     "boto3": "producers.boto3:PRODUCER",
     "dbapi": "producers.dbapi:PRODUCER",
     "duckdb": "producers.duckdb:PRODUCER",
     "psycopg": "producers.psycopg:PRODUCER",
     "psycopg2": "producers.psycopg2:PRODUCER",
+    "snowflake": "producers.snowflake:PRODUCER",
     "sqlalchemy": "producers.sqlalchemy:PRODUCER",
     "sqlite3": "producers.sqlite3:PRODUCER",
 }
@@ -50,13 +53,18 @@ class Status:
     problem: str | None = None
 
 
-def install(name: str, target: Any = None) -> None:
+def install(name: str, target: Any = None, **options: Any) -> None:
     """Instrument a library, or only `target` of it (an engine, a connection), from now on.
 
-    A second call changes nothing. Raises InstrumentError for an unknown name or a library that is too old,
-    MissingDependencyError with the pip line for one that is not installed.
+    A second call changes nothing. `options` are what the integration of a library takes: `bigquery` takes
+    `labels` and `job_id_prefix`, the others nothing. Raises InstrumentError for an unknown name or option or
+    a library that is too old, MissingDependencyError with the pip line for one that is not installed.
     """
-    _producer(name).install(target)
+    producer = _producer(name)
+    for unknown in options.keys() - set(producer.options):
+        takes = ", ".join(producer.options) or "none"
+        raise InstrumentError(name, f"it takes no option {unknown}: known are {takes}")
+    producer.install(target, **options)
 
 
 def uninstall(name: str, target: Any = None) -> None:
@@ -64,11 +72,9 @@ def uninstall(name: str, target: Any = None) -> None:
 
     What was not installed needs no undoing: that is no error. Raises InstrumentError for an unknown name.
     """
-    try:
-        producer = _producer(name)
-    except MissingDependencyError:
-        return
-    producer.uninstall(target)
+    module = _place(name)[0]
+    if module in sys.modules:  # what was never loaded was never installed
+        _producer(name).uninstall(target)
 
 
 def status() -> list[Status]:
@@ -90,8 +96,13 @@ def _status(name: str) -> Status:
 
 
 def _producer(name: str) -> Producer:
+    module, attribute = _place(name)
+    producer: Producer = getattr(import_module(module), attribute)
+    return producer
+
+
+def _place(name: str) -> tuple[str, str]:
     if name not in REGISTRY:
         raise InstrumentError(name, f"known are: {', '.join(sorted(REGISTRY))}")
     module, _, attribute = REGISTRY[name].partition(":")
-    producer: Producer = getattr(import_module(module), attribute)
-    return producer
+    return module, attribute

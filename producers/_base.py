@@ -24,6 +24,8 @@ class Producer:
     name: str
     minimum: str
     """The oldest version of the library that this was run with."""
+    options: tuple[str, ...] = ()
+    """What `install` takes besides a target."""
 
     def __init__(self) -> None:
         self.everywhere = False

@@ -63,6 +63,7 @@ class Case:
     the integration; `everything` is what to name to instrument all of it. A library that takes other things
     than statements takes the texts of these as such, gives for each what `answer` says, and fails with
     `refusal` for one with `nowhere` in it. `steps` are functions of ours that only this integration has.
+    `message` is what an error says, without ids that differ.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Case:
     everything: Callable[[Any], Any] = lambda target: None
     answer: Callable[[str], Any] = _ROWS.__getitem__
     refusal: str = "nowhere"
+    message: Callable[[BaseException], str] = str
     library: Any = None
     steps: tuple[str, ...] = ()
 
@@ -393,7 +395,7 @@ CASES = {
     ),
 }
 
-ELSEWHERE: dict[str, str] = {}
+ELSEWHERE: dict[str, str] = {"bigquery": "cloud", "snowflake": "cloud"}
 """Integrations whose libraries have a venv of their own: by name, the marker of their tests.
 
 Their cases are in the module of shared test code `MARKER_cases`.

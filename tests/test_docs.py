@@ -8,7 +8,9 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +22,10 @@ from lineage.settings import SETTINGS
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"docs/dbt.md": ROOT / "tests" / "fixtures" / "dbt" / "shop"}
 """Where the reader of a page stands; of the others, in an empty folder."""
+ELSEWHERE = {"docs/warehouses.md": "cloud"}
+"""Pages whose examples need libraries of a venv of its own: the marker that its tests have."""
+SURROUNDINGS = {"docs/warehouses.md": "warehouse_surroundings"}
+"""Modules of shared test code whose `surrounded` gives what the examples of a page take from their reader."""
 TAUGHT = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WRITTEN = [*TAUGHT, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md"]
 
@@ -126,8 +132,13 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("graph.cli._store.SECONDS", 60)  # a busy machine gives the same answers, later
 
 
+def marked(path: Path) -> Any:
+    marker = ELSEWHERE.get(named(path))
+    return path if marker is None else pytest.param(path, marks=getattr(pytest.mark, marker))
+
+
 @pytest.mark.parametrize(
-    "path", [path for path in TAUGHT if any(block.runs for block in blocks(path))], ids=named
+    "path", [marked(path) for path in TAUGHT if any(block.runs for block in blocks(path))], ids=named
 )
 @pytest.mark.usefixtures("newcomer")
 def test_every_example_runs_and_prints_what_it_shows(
@@ -138,15 +149,18 @@ def test_every_example_runs_and_prints_what_it_shows(
         monkeypatch.setenv("SHOP_HOME", str(Path.cwd()))
     module = ModuleType(path.stem.lower().replace("-", "_"))
     monkeypatch.setitem(sys.modules, module.__name__, module)
-
-    for block in blocks(path):
-        if not block.runs:
-            continue
-        if block.language == "python":
-            padding = "\n" * (block.line - 1)
-            exec(compile(padding + block.text, str(path), "exec"), module.__dict__)
-        else:
-            run_console(block, named(path), monkeypatch, capsys)
+    with ExitStack() as around:
+        if named(path) in SURROUNDINGS:
+            surrounded = import_module(SURROUNDINGS[named(path)]).surrounded
+            module.__dict__.update(around.enter_context(surrounded(monkeypatch)))
+        for block in blocks(path):
+            if not block.runs:
+                continue
+            if block.language == "python":
+                padding = "\n" * (block.line - 1)
+                exec(compile(padding + block.text, str(path), "exec"), module.__dict__)
+            else:
+                run_console(block, named(path), monkeypatch, capsys)
 
 
 def test_the_readme_has_an_example_that_is_run() -> None:

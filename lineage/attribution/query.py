@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lineage.attribution.transactions import Work
 
 MAX_ATTRIBUTES = 32
+_MEASURES = ("rows", "bytes_read", "bytes_written", "bytes_scanned")
 
 # A fence has no state of its own: made once, it costs the host less.
 _BEGINNING = guard("beginning a query")
@@ -57,6 +58,8 @@ class Query:
     rows: int | None = None
     bytes_read: int | None = None
     bytes_written: int | None = None
+    bytes_scanned: int | None = None
+    """What a warehouse charges for, by which it is priced."""
     query_id: str | None = None
     status = "ok"
     error: tuple[str, str] | None = None
@@ -84,6 +87,8 @@ class Query:
     within: object = None
     transaction: Work | None = None
     """What its outputs stand or fall with; None where they stand at once."""
+    kept_in: str | None = None
+    """The table that a warehouse was told to keep the rows of a SELECT in, as the dialect writes it."""
     waits_in: Any = None
     _token: Token[Query | None] | None = None
     _is_block = False
@@ -152,7 +157,8 @@ class Query:
                 open_query.set(None)
 
     def set(self, **known: Any) -> None:
-        """Set `rows`, `bytes_read`, `bytes_written`, `query_id` or `attributes`; None is not known."""
+        """Set `rows`, `bytes_read`, `bytes_written`, `bytes_scanned` (what a warehouse charges for),
+        `query_id` or `attributes`; None is not known."""
         if self.ended:
             return
         for name, value in known.items():
@@ -163,7 +169,7 @@ class Query:
                     self.attributes = (*self.attributes, *_plain(value))
                 elif name == "query_id":
                     self.query_id = str(value)[:256]
-                elif name in ("rows", "bytes_read", "bytes_written"):
+                elif name in _MEASURES:
                     setattr(self, name, _count(value))
                 else:
                     raise TypeError(f"a query has no {name}")
@@ -213,7 +219,7 @@ class Query:
         """Take over what a query inside this one knows and this one does not."""
         if self.text is None:
             self.text = inner.text
-        for name in ("rows", "bytes_read", "bytes_written", "query_id"):
+        for name in (*_MEASURES, "query_id", "kept_in"):
             if getattr(self, name) is None:
                 setattr(self, name, getattr(inner, name))
         self.own_source = self.own_source or self.source

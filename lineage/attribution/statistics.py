@@ -119,6 +119,7 @@ class _Entry:
         "fingerprint",
         "lines",
         "operation",
+        "reading",
         "samples",
         "shape",
         "source",
@@ -132,6 +133,8 @@ class _Entry:
         self.source = first.source
         self.lines = first.lines
         self.shape: str | None = None
+        self.reading = ""
+        """The shape of what lineage is read from."""
         self.statement: own.Statement | None = None
         self.started_at = first.started_at
         self.ended_at = first.started_at
@@ -204,7 +207,7 @@ class Inside(Protocol):
         """Take note of what a query was counted to, and of what it costs by itself."""
 
 
-_PRICED = ("bytes_read", "bytes_written")
+_PRICED = ("bytes_read", "bytes_written", "bytes_scanned")
 
 
 class QueryStatistics:
@@ -269,6 +272,7 @@ class QueryStatistics:
             operation_of(query),
             (source.db_system, source.client, source.namespace, source.db_name, source.default_schema),
             _with_text(query),
+            query.kept_in,
         )
         entry = self._entries.get(key)
         if entry is None and len(self._entries) < MAX_ENTRIES and self._takes(fingerprint):
@@ -298,6 +302,7 @@ class QueryStatistics:
         if self._characters + size <= MAX_STATEMENT_CHARACTERS:
             self._characters += size
             entry.shape, entry.statement = shape, statement
+            entry.reading = _reading(query, shape)
 
     def external_query(self) -> tuple[str, str] | None:
         """Return the warehouse's id of the only query that has one, and its system; else None."""
@@ -318,9 +323,9 @@ class QueryStatistics:
         entries = []
         for entry in self._entries.values():
             place, statement = None, entry.statement
-            if statement is not None and withheld.take(entry.shape or "", statement, entry.claim):
+            if statement is not None and withheld.take(entry.reading, statement, entry.claim):
                 place = _placed(statement, statements)
-                withheld.placed(place, entry.shape or "", entry.claim)
+                withheld.placed(place, entry.reading, entry.claim)
             entries.append(entry.wire(place))
         total = self._total().wire()
         return own.LineageGraphQueryAttributionRunFacet(
@@ -338,11 +343,16 @@ def _with_text(query: Query) -> bool:
     return query.config.include_query_text if query.include_text is None else query.include_text
 
 
+def _reading(query: Query, text: str) -> str:
+    """Return the text that lineage is read from."""
+    return text if query.kept_in is None else f"create table {query.kept_in} as {text}"
+
+
 def _statement(query: Query) -> own.Statement:
     """Return what lineage is read from."""
     source = query.source
     return own.Statement(
-        mask_sql(query.text or "", dialect=source.dialect),
+        mask_sql(_reading(query, query.text or ""), dialect=source.dialect),
         source.dialect,
         source.namespace,
         source.db_name if source.namespace else None,

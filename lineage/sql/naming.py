@@ -105,7 +105,8 @@ def _by_statement(table: Table, context: Context) -> Name | None:
     prefix = given[:missing]
     if len(prefix) < missing or not all(prefix):
         return None
-    return context.namespace, ".".join(part for part in (*prefix, *table.parts) if part)
+    parts = _in_case(table.parts, context.namespace, [tuple(filter(None, given))])
+    return context.namespace, ".".join(part for part in (*prefix, *parts) if part)
 
 
 def _as_written(table: Table, context: Context) -> Name | None:
@@ -168,9 +169,12 @@ def _missing_parts(namespace: str, table: Table) -> int | None:
 
 
 def _in_case(parts: tuple[str, ...], namespace: str, siblings: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return names without quotes in the case that the platform stores them in, as the siblings show."""
+    """Return names without quotes in the case that the platform stores them in, as the siblings show.
+
+    What the connection says of the database and the schema it is in shows it too.
+    """
     upper = namespace.partition("://")[0] in _UPPER_CASE
-    if upper and siblings and all(part.isupper() for sibling in siblings for part in sibling):
+    if upper and any(siblings) and all(part.isupper() for sibling in siblings for part in sibling):
         return tuple(part.upper() if part.islower() else part for part in parts)
     return parts
 

@@ -28,11 +28,12 @@ BLOCKED = """
 
 
 HERE = [name for name in producers.REGISTRY if name not in ELSEWHERE]
-PACKAGES: dict[str, str] = {}
+PACKAGES: dict[str, str] = {"bigquery": "google-cloud-bigquery", "snowflake": "snowflake-connector-python"}
 """What pip calls a library that it does not call by its import name with `-` for `.`."""
-
-IMPORTS = {"boto3": "botocore"}
+IMPORTS = {"bigquery": "google.cloud.bigquery", "boto3": "botocore", "snowflake": "snowflake.connector"}
 """What an integration imports, where that is not what it is named after."""
+EXTRAS = {"bigquery": "bigquery", "snowflake": "snowflake"}
+"""The extras that are not called as pip calls the library."""
 
 
 def run_without(library: str, code: str) -> str:
@@ -72,7 +73,8 @@ def test_a_library_that_is_not_there_is_named_with_the_pip_line(name: str) -> No
         """,
     )
 
-    line = f"{package} is needed for this: pip install 'lineage-graph[{package}]'"
+    extra = EXTRAS.get(name, package)
+    line = f"{package} is needed for this: pip install 'lineage-graph[{extra}]'"
     assert told.splitlines() == [
         line,
         line,
