@@ -25,7 +25,6 @@ from lineage.destination import (
     server_destination,
     store_destination,
     store_location,
-    transport_destination,
 )
 from lineage.errors import ConfigError
 from lineage.openlineage_config import OpenLineageConfig, read_openlineage_config
@@ -130,10 +129,8 @@ def load_config(arguments: Mapping[str, Any], environment: Mapping[str, str]) ->
     store = store_location(values["store"] or data_folder() / "lineage.db")
     theirs = read_openlineage_config(environment)
     given = arguments.get("destination")
-    if given is None and theirs.transport is not None:
-        destination = configured_destination(theirs.transport)
-    else:
-        destination = transport_destination(given) if given is not None else None
+    transport = theirs.transport if given is None else given
+    destination = configured_destination(transport) if transport is not None else None
     disabled = values["disabled"]
     if disabled is None:
         # As openlineage-python reads its variable: any other word leaves it enabled.

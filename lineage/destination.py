@@ -110,7 +110,7 @@ def configured_destination(transport: Mapping[str, Any]) -> Destination | None:
 
     Our own transport, which people name so that other OpenLineage clients use the outbox, is looked through.
     """
-    if str(transport["type"]).rpartition(".")[2] == "OutboxTransport":
+    if str(transport.get("type")).rpartition(".")[2] == "OutboxTransport":
         target = transport.get("target")
         return transport_destination(target) if isinstance(target, Mapping) else None
     return transport_destination(transport)

@@ -208,6 +208,18 @@ def test_our_own_transport_is_looked_through() -> None:
     assert config(OPENLINEAGE__TRANSPORT=json.dumps(embedded)).destination.is_store
 
 
+def test_a_destination_in_code_may_be_our_own_transport_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a target it is the store, whatever the environment names."""
+    wrapped = {"type": "lineage.transport.OutboxTransport", "target": {"type": "http", "url": "http://a:1"}}
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://elsewhere:5000")
+
+    assert configure(destination=wrapped).destination.address == "http://a:1/api/v1/lineage"
+    assert configure(destination={"type": "lineage.transport.OutboxTransport"}).destination.is_store
+    with pytest.raises(ConfigError):
+        configure(destination={"url": "http://a:1"})
+    assert current_config().destination.is_store
+
+
 def test_an_unreadable_file_is_named_without_its_contents(tmp_path: Path) -> None:
     path = tmp_path / "openlineage.yml"
     path.write_text("transport: {api_key: hunter2")
