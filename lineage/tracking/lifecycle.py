@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token
@@ -190,7 +191,8 @@ def begin(
 def job_name_of(function: Callable[..., Any]) -> str:
     """Return the default name of a function's job: `module.function`, without `<locals>`.
 
-    A script's module is named after its file, so that the name is the same however it is started.
+    A script's module is named after its file, so that the name is the same however it is started; so is
+    Airflow's module of a DAG file, wherever that lies.
     """
     named = function
     while isinstance(named, functools.partial):
@@ -204,4 +206,8 @@ def job_name_of(function: Callable[..., Any]) -> str:
             spec.name if spec is not None else os.path.splitext(os.path.basename(file))[0] if file else module
         )
     name = getattr(named, "__qualname__", type(named).__qualname__)
-    return f"{module}.{name}".replace("<locals>.", "")
+    return f"{_DAG_FILE.sub('', module)}.{name}".replace("<locals>.", "")
+
+
+_DAG_FILE = re.compile(r"\Aunusual_prefix_[0-9a-f]{40}_")
+"""What Airflow puts before the name of a DAG file as a module: a hash of where the file lies."""
