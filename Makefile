@@ -11,7 +11,7 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test test-slow test-oldest test-dbt test-cloud check bench
+.PHONY: help demo test test-slow test-oldest test-dbt test-airflow test-cloud check bench
 
 help: ## show this list (default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,9 @@ test-dbt: .venv/.all .venv-dbt/.all ## run the tests that need a real dbt
 
 test-cloud: .venv-cloud/.all ## run the tests that need the clients of clouds
 	.venv-cloud/bin/python -m pytest -q -m cloud $(ARGS)
+
+test-airflow: .venv/.all .venv-airflow/.all ## run the tests that need a real Airflow
+	AIRFLOW_BIN=$(CURDIR)/.venv-airflow/bin $(BIN)/python -m pytest -q -m airflow $(ARGS)
 
 check: .venv/.all ## lint, formatting, types, import layers, spelling
 	$(BIN)/ruff check
@@ -73,6 +76,14 @@ CLOUD ?= azure-storage-blob google-cloud-bigquery google-cloud-pubsub google-clo
 	$(PYTHON) -m venv --clear .venv-cloud
 	.venv-cloud/bin/python -m pip --disable-pip-version-check install --quiet --upgrade 'pip>=25.1'
 	.venv-cloud/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[all]' --group tests $(CLOUD)
+	touch $@
+
+# Another version: make test-airflow AIRFLOW="'apache-airflow==2.10.5' ..." (for a new .venv-airflow).
+AIRFLOW ?= apache-airflow apache-airflow-providers-openlineage apache-airflow-providers-postgres pandas
+
+.venv-airflow/.all: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-airflow
+	.venv-airflow/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[airflow]' $(AIRFLOW)
 	touch $@
 
 # A peer that the benchmarks leave out where it cannot be installed.

@@ -273,6 +273,12 @@ def capture_nothing_here() -> None:
     open_query.set(UNRECORDED)
 
 
+def capture_again_here() -> None:
+    """Capture queries of this thread again, after `capture_nothing_here`."""
+    if open_query.get() is UNRECORDED:
+        open_query.set(None)
+
+
 @contextmanager
 def capturing_nothing() -> Iterator[None]:
     """Capture no query of the code inside."""

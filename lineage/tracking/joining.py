@@ -1,7 +1,8 @@
-"""A process that is part of a run: another process began the run, and will end it.
+"""A process that is part of a run: another one began the run, and will end it.
 
 `lineage run` begins a run, starts a program and ends the run with it. The Python processes that the program
-is made of join the run: what each has seen it tells when it ends, by one RUNNING event of that run.
+is made of join the run: what each has seen it tells when it ends, by one RUNNING event of that run. A task of
+a scheduler that tells its runs by itself is joined by the process that it is done in.
 """
 
 from __future__ import annotations
@@ -55,18 +56,30 @@ class JoinedRun(Run):
         """The outermost run that it is nested in, or itself."""
         return self._root
 
-    def finish(self) -> None:
-        """Tell what was seen here, if anything was; the process ends."""
+    def finish(self, *, failed: bool = False) -> None:
+        """Tell what was seen here, if anything was: the part of the run that happens here is over.
+
+        Of a part that failed no outputs are claimed.
+        """
         if self.ended or self.pid != os.getpid():
             return
         with guard("telling what a process saw"):
             if self._made is not None or "lineage.attribution.runs" in sys.modules:
-                for complete in completions:
-                    with guard("completing a run"):
-                        complete(self.facts)
-                if _has_content(self.facts):
-                    self.running()
+                self._tell(failed)
         self.ended = True
+        if process_runs and process_runs[0] is self:
+            process_runs.clear()
+
+    def _tell(self, failed: bool) -> None:
+        from lineage import events
+
+        self.facts.failed = failed
+        for complete in completions:
+            with guard("completing a run"):
+                complete(self.facts)
+        if _has_content(self.facts):
+            state = events.RunState.OTHER if failed else events.RunState.RUNNING
+            events.emit(events.run_event(self.facts, state, self.now()))
 
 
 def _has_content(facts: RunFacts) -> bool:

@@ -18,7 +18,11 @@ from typer.testing import CliRunner
 from graph import open_store
 from graph.cli import app
 from graph.ingest import drain
+from lineage import track_run
+from lineage.context import RunIdentity, process_runs
 from lineage.imported import instrument_when_imported
+from lineage.testing import capture
+from lineage.tracking.joining import JoinedRun
 from producers._running import job_name_of
 
 COMMAND = [sys.executable, "-c", "from graph.cli import main; main()"]
@@ -322,3 +326,30 @@ def test_a_process_that_uses_no_library_loads_next_to_nothing(program: Program) 
 
     assert "lineage.imported" in loaded
     assert not loaded & {"lineage.config", "lineage.tracking", "lineage.redaction", "openlineage", "sqlite3"}
+
+
+def test_the_part_of_a_run_that_failed_claims_no_outputs() -> None:
+    dag = RunIdentity("00000000-0000-7000-8000-000000000001", "shop", "dag")
+    task = RunIdentity("00000000-0000-7000-8000-000000000002", "shop", "dag.task")
+    with capture() as events:
+        for failed in (False, True):
+            part = JoinedRun(task, dag)
+            process_runs[:] = [part]
+            with track_run("inside"):
+                pass
+            part.input("s3://lake/read")
+            part.output("s3://lake/written")
+            part.finish(failed=failed)
+            part.finish()
+            assert process_runs == []
+
+    told = events.of_job("dag.task")
+    assert [(event["eventType"], len(event["inputs"]), len(event["outputs"])) for event in told] == [
+        ("RUNNING", 1, 1),
+        ("OTHER", 1, 0),
+    ]
+    (parent,) = {
+        json.dumps(event["run"]["facets"]["parent"], sort_keys=True) for event in events.of_job("inside")
+    }
+    assert json.loads(parent)["run"]["runId"] == task.run_id
+    assert json.loads(parent)["root"]["run"]["runId"] == dag.run_id
