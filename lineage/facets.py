@@ -80,6 +80,19 @@ class LineageGraphAttemptRunFacet(RunFacet):
 
 
 @attr.define
+class LineageGraphTraceRunFacet(RunFacet):
+    """The distributed trace that a run began in, with the ids of W3C trace context in hexadecimal."""
+
+    traceId: str
+    spanId: str
+    traceFlags: str
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}/LineageGraphTraceRunFacet.json"
+
+
+@attr.define
 class QueryCounts:
     """How often queries of a kind ran, what they took and cost; absent means unknown, 0 means none."""
 

@@ -16,7 +16,7 @@ from lineage.events.job_facets import (
     source_location_facet,
 )
 from lineage.events.run_events import emit, run_event
-from lineage.events.run_facets import environment_facet, error_facet, joined_tags
+from lineage.events.run_facets import environment_facet, error_facet, joined_tags, trace_facet
 from lineage.events.sources import current_time, format_time, new_run_id, sources
 
 __all__ = [
@@ -38,4 +38,5 @@ __all__ = [
     "service_job_type_facet",
     "source_location_facet",
     "sources",
+    "trace_facet",
 ]

@@ -14,6 +14,7 @@ from openlineage.client import facet_v2
 from lineage import facets as own
 from lineage.config import current_config
 from lineage.context import RunIdentity
+from lineage.context.traces import Trace
 from lineage.events.facts import RunFacts
 from lineage.redaction import redact_text
 from lineage.version import PRODUCER, VERSION
@@ -49,6 +50,14 @@ def environment_facet(
     variables = facet_v2.environment_variables_run
     found = [variables.EnvironmentVariable(name, os.environ[name]) for name in names if name in os.environ]
     return variables.EnvironmentVariablesRunFacet(environmentVariables=found, producer=PRODUCER)
+
+
+def trace_facet(trace: Trace) -> own.LineageGraphTraceRunFacet:
+    """Return the facet of the distributed trace that a run began in."""
+    _, trace_id, span_id, flags = trace.parent.split("-")
+    return own.LineageGraphTraceRunFacet(
+        traceId=trace_id, spanId=span_id, traceFlags=flags, producer=PRODUCER
+    )
 
 
 @cache

@@ -21,6 +21,7 @@ from lineage.context import (
     RunIdentity,
     active_run,
     completions,
+    current_trace,
     innermost_run,
     process_parent,
 )
@@ -180,6 +181,9 @@ def begin(
         )
         if names := config.openlineage.environment_variables:
             facts.run_facets["environmentVariables"] = events.environment_facet(names)
+        with guard("finding the trace of a run"):
+            if (trace := current_trace()) is not None:
+                facts.run_facets["lineageGraph_trace"] = events.trace_facet(trace)
         run = TrackedRun(facts, outputs, emitter)
         for one in inputs():
             run.input(one)

@@ -90,6 +90,26 @@ def test_the_facet_of_a_run_has_the_attached_trace() -> None:
     assert query["traceIds"] == ["a" * 32]
 
 
+def test_every_event_of_a_run_says_which_trace_it_began_in(tracing: Tracing) -> None:
+    """DC-20: that of the active span, else the one attached; none where there is none."""
+    with capture(fixed=False) as events:
+        with (
+            tracing.tracer.start_as_current_span("request") as span,
+            attach(ATTACHED),
+            track_run("in a span"),
+        ):
+            pass
+        with attach(ATTACHED), track_run("attached"):
+            pass
+        with track_run("outside"):
+            pass
+    facets = [event["run"]["facets"].get("lineageGraph_trace") for event in events]
+    ids = [facet and (facet["traceId"], facet["spanId"], facet["traceFlags"]) for facet in facets]
+    own = span.get_span_context()
+    active = (f"{own.trace_id:032x}", f"{own.span_id:016x}", "01")
+    assert ids == [active, active, *[("a" * 32, "0" * 15 + "b", "01")] * 2, None, None]
+
+
 def test_a_forked_child_is_in_no_trace_of_its_parent(told: Told) -> None:
     with attach(ATTACHED):
         reader, writer = os.pipe()
