@@ -29,6 +29,7 @@ REGISTRY = {
     "boto3": "producers.boto3:PRODUCER",
     "dbapi": "producers.dbapi:PRODUCER",
     "duckdb": "producers.duckdb:PRODUCER",
+    "opentelemetry": "producers.opentelemetry:PRODUCER",
     "psycopg": "producers.psycopg:PRODUCER",
     "psycopg2": "producers.psycopg2:PRODUCER",
     "snowflake": "producers.snowflake:PRODUCER",

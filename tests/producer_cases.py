@@ -27,6 +27,10 @@ import s3transfer.manager
 import s3transfer.tasks
 import sqlalchemy
 from moto import mock_aws
+from opentelemetry import trace
+from opentelemetry.instrumentation.dbapi import instrument_connection
+from opentelemetry.sdk import version as opentelemetry_version
+from opentelemetry.sdk.trace import TracerProvider
 from postgres_server import PostgresServer
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -40,10 +44,12 @@ import producers.asyncpg
 import producers.boto3
 import producers.dbapi
 import producers.duckdb
+import producers.opentelemetry
 import producers.psycopg
 import producers.psycopg2
 import producers.sqlalchemy
 import producers.sqlite3
+from lineage.attribution.delivery import witnesses
 
 _ROWS = {
     "select 1 as one, 'x' as two": [(1, "x")],
@@ -333,6 +339,35 @@ def _digest(text: str) -> list[str]:
     return [md5(text.encode(), usedforsecurity=False).hexdigest()]
 
 
+@contextmanager
+def _tracer_provider(postgres: PostgresServer) -> Iterator[Any]:
+    provider = TracerProvider(shutdown_on_exit=False)
+    yield provider
+
+
+def _ask_traced(provider: Any, statement: str, *parameters: Any) -> Any:
+    """Ask sqlite3 over a connection that OpenTelemetry's own instrumentation has wrapped."""
+    with closing(sqlite3.connect(":memory:")) as plain:
+        connection = instrument_connection(
+            "shop", plain, "sqlite", {"database": "db"}, tracer_provider=provider
+        )
+        cursor = connection.cursor()
+        cursor.execute(statement, *parameters)
+        return cursor.fetchall()
+
+
+def _raise_in_traced(provider: Any, error: BaseException) -> Any:
+    return _ask_traced(provider, "select :one", _Failing(error))
+
+
+def _traces_of_provider(provider: Any) -> dict[str, Any]:
+    found = _attributes(trace)
+    return found | {
+        "processors": provider._active_span_processor._span_processors,
+        "witnesses": tuple(witnesses),
+    }
+
+
 SHARED = (producers._aws_messages, producers._operations, producers._postgresql, producers._subclasses)
 """The modules that hold what several integrations do."""
 
@@ -369,6 +404,16 @@ CASES = {
         _ask_asyncpg,
         _raise_in_asyncpg,
         _traces_of_asyncpg,
+    ),
+    "opentelemetry": Case(
+        "opentelemetry",
+        producers.opentelemetry,
+        _tracer_provider,
+        _ask_traced,
+        _raise_in_traced,
+        _traces_of_provider,
+        everything=lambda target: target,
+        library=opentelemetry_version,
     ),
     "sqlite3": Case(
         "sqlite3",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,10 @@ enclosing: ContextVar[Any] = ContextVar("lineage_enclosing", default=None)
 """What queries are done inside of, and is told of each: an operation."""
 
 
+witnesses: list[Callable[[Query], None]] = []
+"""Each is called with every query and operation that ends, in the thread and context that it ends in."""
+
+
 def deliver(query: Query) -> None:
     """Take over a finished query; returns at once. One that was seen further out already completes that."""
     scope, outer = query.scope, query.outer
@@ -74,6 +78,9 @@ def deliver(query: Query) -> None:
         if not outer.ended:
             outer.complete_from(query)
         return
+    for witness in witnesses:
+        with guard("telling a witness of a query"):
+            witness(query)
     if (around := enclosing.get()) is not None:
         with guard("telling an operation of a query inside it"):
             around.hold(query)

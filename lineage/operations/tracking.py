@@ -16,7 +16,7 @@ from lineage.attribution.callsite import application_spots
 from lineage.attribution.delivery import enclosing
 from lineage.attribution.plan import plan_of
 from lineage.attribution.query import UNRECORDED, attribute
-from lineage.attribution.tracing import trace_of
+from lineage.attribution.tracing import Trace, trace_of
 from lineage.config import Config, current_config
 from lineage.context.traces import current_span
 from lineage.errors import LineageError
@@ -184,8 +184,19 @@ def recorded_config() -> Config | None:
     return config
 
 
-def begin(kind: type[T], system: object, operation: object, fill: Callable[[T], None], frame: FrameType) -> T:
-    """Begin an operation that `fill` completes; one that does nothing where nothing is recorded."""
+def begin(
+    kind: type[T],
+    system: object,
+    operation: object,
+    fill: Callable[[T], None],
+    frame: FrameType,
+    *,
+    trace: Trace | None = None,
+) -> T:
+    """Begin an operation that `fill` completes; one that does nothing where nothing is recorded.
+
+    `trace` are the ids of the span that is the operation itself: then no other span is told of it.
+    """
     begun: T | None = None
     with _BEGINNING:
         config = recorded_config()
@@ -197,7 +208,9 @@ def begin(kind: type[T], system: object, operation: object, fill: Callable[[T], 
         fill(begun)
         attribute(begun)
         begun.spots = application_spots(frame, plan.application)
-        if _OPENTELEMETRY in sys.modules:
+        if trace is not None:
+            begun.trace = trace
+        elif _OPENTELEMETRY in sys.modules:
             span = current_span()
             begun.trace = trace_of(span)
             if begun.trace is not None:
