@@ -1,17 +1,16 @@
 # Everything runs in .venv, which the first target that needs it creates: Python 3.11+, git and make are enough.
 #   make PYTHON=python3.12 test      another interpreter (for a new .venv)
 #   make test ARGS="-k outbox"       more arguments for pytest, or for the benchmarks
-#   make test PROCESSES=0            one process, for a debugger; the slow ones wait much, so more of them run at once
+#   make test PROCESSES=0            one process, for a debugger
 
 PYTHON ?= python3
 PROCESSES ?= 2
-SLOW_PROCESSES ?= 4
 ARGS ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test test-slow test-oldest test-dbt test-airflow test-cloud check bench
+.PHONY: help demo test test-slow test-long test-oldest test-dbt test-airflow test-cloud check bench
 
 help: ## show this list (default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -23,7 +22,10 @@ test: .venv/.all ## run the tests, but for the slow ones
 	$(BIN)/python -m pytest -q -n $(PROCESSES) $(ARGS)
 
 test-slow: .venv/.all ## run the slow tests only
-	$(BIN)/python -m pytest -q -m slow -n $(SLOW_PROCESSES) --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -q -m slow -n $(PROCESSES) --dist worksteal $(ARGS)
+
+test-long: .venv/.all ## run slow tests at their full length (200 kills, 10,000 queries, a million events)
+	$(BIN)/python -m pytest -q -m long -n $(PROCESSES) --dist worksteal $(ARGS)
 
 test-oldest: .venv-oldest/.all ## run the tests with the oldest dependencies we accept
 	.venv-oldest/bin/python -m pytest -q -n $(PROCESSES) $(ARGS)

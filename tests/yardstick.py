@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,21 @@ def costs_less_than(millions: float, work: Callable[[], Any]) -> bool:
     What remembers its answers must forget them in between: `work` is called up to three times.
     """
     return any(_once(work) < millions * million_additions() for _ in range(TRIES))
+
+
+def command_costs_less_than(millions: float, command: Callable[[], Any]) -> bool:
+    """The same of the processes that a work starts and waits for, which load their code each time."""
+    for _ in range(TRIES):
+        started = _cpu_of_children()
+        command()
+        if _cpu_of_children() - started < millions * million_additions():
+            return True
+    return False
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _once(work: Callable[[], object]) -> float:

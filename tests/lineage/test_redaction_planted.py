@@ -58,16 +58,23 @@ class TestGenerated:
         """DC-48: literals without an end fail closed."""
         _is_closed(case, at)
 
-    @pytest.mark.slow
-    @pytest.mark.timeout(1800)
-    @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(statements(), st.integers(0, 10_000))
-    def test_ten_thousand_statements_show_no_literal(
-        self, case: tuple[str | None, str, str], at: int
-    ) -> None:
+    @pytest.mark.parametrize(
+        "count",
+        [
+            pytest.param(2_000, marks=pytest.mark.slow),
+            pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+        ],
+    )
+    def test_very_many_statements_show_no_literal(self, count: int) -> None:
         """DC-46, DC-48: the same of many more."""
-        _is_clean(case)
-        _is_closed(case, at)
+
+        @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(statements(), st.integers(0, 10_000))
+        def run(case: tuple[str | None, str, str], at: int) -> None:
+            _is_clean(case)
+            _is_closed(case, at)
+
+        run()
 
 
 MESSAGES = [

@@ -86,7 +86,12 @@ def check(store: LineageStore, acknowledged: int) -> int:
 
 
 @pytest.mark.parametrize(
-    "moments", [10, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+    "moments",
+    [
+        3,
+        pytest.param(30, marks=pytest.mark.slow),
+        pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+    ],
 )
 def test_a_process_killed_at_any_moment_leaves_what_it_acknowledged_once_and_whole(
     fresh: Fresh, moments: int

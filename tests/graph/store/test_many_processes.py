@@ -95,7 +95,11 @@ def ended(started: Started) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("seconds", "between_kills"),
-    [(4, 1), pytest.param(120, 10, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])],
+    [
+        (3, 1),
+        pytest.param(20, 4, marks=pytest.mark.slow),
+        pytest.param(120, 10, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+    ],
 )
 def test_writers_of_which_one_is_killed_and_readers_at_once_lose_and_mix_nothing(
     place: str, seconds: float, between_kills: float

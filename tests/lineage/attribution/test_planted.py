@@ -280,19 +280,24 @@ class TestGenerated:
         run()
         assert shows(stored(MESSAGES[0].format(PLANTED))) == []
 
-    @pytest.mark.slow
-    @pytest.mark.timeout(600)
-    def test_nor_does_one_of_ten_thousand_queries(
-        self, whole: Whole, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(
+        "queries",
+        [
+            pytest.param(1_600, marks=pytest.mark.slow),
+            pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+        ],
+    )
+    def test_nor_does_one_of_very_many_queries(
+        self, whole: Whole, monkeypatch: pytest.MonkeyPatch, queries: int
     ) -> None:
-        """DC-46, DC-48: four forms of 2,500 that are drawn, each by six ways."""
+        """DC-46, DC-48: four forms of each that is drawn, each by six ways."""
         from lineage.encoding import encode
         from lineage.events import run_events
 
         monkeypatch.setattr(run_events, "encode", encode)  # the schemas are held against the fewer ones above
         sent = 0
 
-        @settings(RARELY, max_examples=2_500)
+        @settings(RARELY, max_examples=queries // 4)
         @given(cases(), st.integers(0, 10_000), st.sampled_from(NUMBERS), st.sampled_from(MESSAGES))
         def run(case: Case, at: int, number: str, message: str) -> None:
             nonlocal sent
@@ -301,7 +306,7 @@ class TestGenerated:
             is_silent(whole, planted, message)
 
         run()
-        assert sent >= 10_000
+        assert sent >= queries
         assert shows(stored(MESSAGES[0].format(PLANTED))) == []
 
 
