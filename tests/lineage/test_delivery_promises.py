@@ -54,7 +54,19 @@ def emit_all() -> list[float]:
     return seconds
 
 
-@pytest.mark.parametrize("mode", ["refused", "hanging", "500", "slow", "503 once", "late", "no batch", "ok"])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "refused",
+        "hanging",
+        "500",
+        "slow",
+        "503 once",
+        "late",
+        pytest.param("no batch", marks=pytest.mark.slow),
+        "ok",
+    ],
+)
 def test_a_backend_in_trouble_delays_nobody_and_loses_nothing(
     backend: Receiver, mode: str, tmp_path: Path
 ) -> None:

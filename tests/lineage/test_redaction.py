@@ -361,7 +361,7 @@ def _bodies(statement: str) -> list[str]:
 
 
 class TestProperties:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(_dangerous, _dangerous)
     @example("C:\\", "")
     @example("", "\\")

@@ -72,6 +72,7 @@ def test_stopping_loses_no_event_that_was_answered(tmp_path: Path) -> None:
         assert kept.counts().events >= len(answered)
 
 
+@pytest.mark.slow
 def test_several_processes_share_a_store_in_postgresql(fresh_postgresql: Any) -> None:
     with serving("--store", fresh_postgresql(), "--workers", "2") as served:
         url = served.url
@@ -169,6 +170,7 @@ def test_who_says_so_in_words_gets_an_open_server(tmp_path: Path) -> None:
         assert requests.post(f"{url}/api/v1/lineage", json=event(), timeout=20).status_code == 201
 
 
+@pytest.mark.slow
 def test_a_server_with_a_certificate_is_asked_where_that_is_trusted(tmp_path: Path) -> None:
     """By the command: refused by default, answered where LINEAGE_CA names who vouches for it."""
     openssl = shutil.which("openssl")

@@ -19,7 +19,7 @@ def claims(count: int, seed: int = 1) -> set[ClaimRow]:
     }
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 300, 70_000])
+@pytest.mark.parametrize("count", [0, 1, 2, 300, pytest.param(70_000, marks=pytest.mark.slow)])
 def test_claims_come_back_whatever_keys_they_have(count: int) -> None:
     kept = packed_claims(claims(count))
     assert sorted(claims_of(kept)) == sorted(claims(count))

@@ -122,7 +122,7 @@ def many_events(count: int) -> list[bytes]:
 
 def test_two_writers_and_a_reader_at_once_lose_nothing(place: str, tmp_path: Path) -> None:
     """PV-13, PV-14: both writers send all events; each is kept once, and who reads waits for nobody."""
-    lines = many_events(400)
+    lines = many_events(150)
     source = tmp_path / "events.jsonl"
     source.write_bytes(b"\n".join(lines))
     open_store(place).close()

@@ -80,6 +80,7 @@ def fill(disk: Path, left: int) -> Path:
     return ballast
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_before_the_disk_was_full_is_there_and_the_rest_can_follow(
     small_place: str, small_disk: Path
 ) -> None:
@@ -128,6 +129,7 @@ except StoreError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_limit_of_the_size_of_files_is_told_and_loses_nothing(tmp_path: Path) -> None:
     """As a quota does: SQLite tells neither from a disk that fails."""
     place = tmp_path / "lineage.db"

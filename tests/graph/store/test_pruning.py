@@ -222,7 +222,7 @@ POLICIES = [
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=["age", "job", "age of a job", "decommissioned"])
-@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 8))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 6))])
 def test_what_is_left_is_what_the_log_that_is_left_gives(
     store: LineageStore, seed: int, policy: Policy, small_steps: None
 ) -> None:

@@ -97,18 +97,14 @@ def test_a_gap_that_was_there_twice_is_not_late_when_it_comes_again(store: Linea
 
 def test_mapped_runs_under_one_parent_are_one_write(store: LineageStore) -> None:
     """Ten runs a minute apart each hour make an hourly table, not one of every minute."""
-    for hour in range(8):
-        for part in range(10):
-            put(
-                store,
-                run_event(
-                    f"{hour}.{part}",
-                    "COMPLETE",
-                    hour * HOUR + 60 * part,
-                    outputs=["raw"],
-                    parent=f"dag{hour}",
-                ),
-            )
+    parts = [(hour, part) for hour in range(8) for part in range(10)]
+    put(
+        store,
+        *(
+            run_event(f"{h}.{part}", "COMPLETE", h * HOUR + 60 * part, outputs=["raw"], parent=f"dag{h}")
+            for h, part in parts
+        ),
+    )
     found = diagnose_metric(store, "raw", now=moment(7 * HOUR + 540) + timedelta(minutes=70))
     assert facts(found, "raw").rhythm.usual == timedelta(hours=1)
     assert found.findings == ()

@@ -15,7 +15,7 @@ from made_history import DISTANCE, KINDS, METRIC, History, healthy, with_cause, 
 from graph.queries import diagnose_metric
 from graph.queries.diagnosis import Diagnosis
 
-SEEDS = range(1000, 1020)
+SEEDS = [range(1000, 1004), pytest.param(range(1004, 1020), marks=pytest.mark.slow)]
 Build = Callable[[Iterable[bytes]], Any]
 
 
@@ -27,34 +27,37 @@ def suspects(found: Diagnosis) -> list[tuple[str, str]]:
     return [(finding.kind.value, finding.node.name.removeprefix("shop.")) for finding in found.findings]
 
 
-def test_a_healthy_history_has_no_suspects(store_of: Build) -> None:
+@pytest.mark.parametrize("seeds", SEEDS, ids=len)
+def test_a_healthy_history_has_no_suspects(store_of: Build, seeds: range) -> None:
     """DD-15: at most one false suspect in twenty healthy histories."""
-    false = {seed: suspects(diagnosed(store_of, healthy(seed))) for seed in SEEDS}
-    assert sum(map(len, false.values())) <= 1, false
+    false = {seed: suspects(diagnosed(store_of, healthy(seed))) for seed in seeds}
+    assert sum(map(len, false.values())) <= len(seeds) // 16, false
 
 
+@pytest.mark.parametrize("seeds", SEEDS, ids=len)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_planted_cause_is_the_first_suspect(store_of: Build, kind: str) -> None:
+def test_a_planted_cause_is_the_first_suspect(store_of: Build, kind: str, seeds: range) -> None:
     """DD-15: for each kind of cause in at least 95 of 100 histories."""
     wrong = {}
-    for seed in SEEDS:
+    for seed in seeds:
         history = with_cause(seed, kind)
         found = suspects(diagnosed(store_of, history))
         if found[:1] != [(kind, history.causes[0].table)]:
             wrong[seed] = (history.causes[0], found)
-    assert len(wrong) <= 0.05 * len(SEEDS), wrong
+    assert len(wrong) <= len(seeds) // 16, wrong
 
 
-def test_two_causes_are_both_named_the_nearer_one_first(store_of: Build) -> None:
+@pytest.mark.parametrize("seeds", SEEDS, ids=len)
+def test_two_causes_are_both_named_the_nearer_one_first(store_of: Build, seeds: range) -> None:
     """DD-15: in at least 95 of 100 histories with two causes."""
     wrong = {}
-    for seed in SEEDS:
+    for seed in seeds:
         history = with_two_causes(seed)
         near, far = [(cause.kind, cause.table) for cause in history.causes]
         found = suspects(diagnosed(store_of, history))
         if near not in found or far not in found or found.index(near) > found.index(far):
             wrong[seed] = (history.causes, found)
-    assert len(wrong) <= 0.05 * len(SEEDS), wrong
+    assert len(wrong) <= len(seeds) // 16, wrong
 
 
 def test_every_kind_of_cause_is_missing_from_the_history_without_it(store_of: Build) -> None:

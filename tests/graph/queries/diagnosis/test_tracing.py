@@ -131,7 +131,7 @@ def test_a_circle_ends(told: Store) -> None:
 
 def test_a_chain_of_thousands_is_traced(told: Store) -> None:
     """Longer than Python calls go deep, by fields and by datasets."""
-    length = 3_000
+    length = 1_200
     jobs = [(f"j{n}", [f"t{n}"], made(f"t{n + 1}", x=[f"t{n}.x"])) for n in range(length)]
     store = told(*jobs)
     assert distances(diagnose_metric(store, f"t{length}.x"))["t0"] == length
