@@ -22,7 +22,7 @@ test: .venv/.all ## run the tests, but for the slow ones
 	$(BIN)/python -m pytest -q -n $(PROCESSES) $(ARGS)
 
 test-slow: .venv/.all ## run the slow tests only
-	$(BIN)/python -m pytest -q -m slow -n $(PROCESSES) --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -q -m "slow and not long" -n $(PROCESSES) --dist worksteal $(ARGS)
 
 test-long: .venv/.all ## run slow tests at their full length (200 kills, 10,000 queries, a million events)
 	$(BIN)/python -m pytest -q -m long -n $(PROCESSES) --dist worksteal $(ARGS)

@@ -21,7 +21,7 @@ from graph.api import ServerSettings, create_app
 from graph.api.routes import ROUTERS
 from graph.ingest import derive, index, ingest
 
-EXAMPLES = 20
+EXAMPLES = 10
 EVENTS = Path(__file__).resolve().parents[2] / "fixtures" / "events"
 
 

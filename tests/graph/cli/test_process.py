@@ -248,7 +248,7 @@ def test_an_interrupted_command_ends_without_a_traceback() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("warehouse")
 @pytest.mark.parametrize(
-    ("arguments", "millions"), [(["--help"], 10), (["upstream", "shop.mart.top"], 25)], ids=str
+    ("arguments", "millions"), [(["--help"], 15), (["upstream", "shop.mart.top"], 40)], ids=str
 )
 def test_the_command_starts_fast(lineage: Lineage, arguments: list[str], millions: float) -> None:
     lineage("upstream", "shop.mart.top")

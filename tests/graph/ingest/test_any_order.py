@@ -9,14 +9,13 @@ from random import Random
 import pytest
 from made_events import dump
 from random_events import some_event
+from seeds import seeds
 
 from graph import open_store
 from graph.ingest import derive, ingest
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(8), *(pytest.param(n, marks=pytest.mark.slow) for n in range(8, 100))]
-)
+@pytest.mark.parametrize("seed", seeds(5, 16, 100))
 def test_any_order_gives_the_same_store(seed: int) -> None:
     """PV-13: nothing depends on what came first, in which batch, or when SQL was read."""
     random = Random(seed)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from made_events import at, dataset, dataset_event, feeds, job_event, put, run_event
+from seeds import seeds
 
 from graph import nodes, open_store
 from graph.ingest import as_of, prune, rebuild
@@ -183,9 +184,7 @@ def some_event(random: Random) -> dict[str, Any]:
     return run_event(f"r{random.randint(0, 5)}", kind, time, job=random.choice("jk"), outputs=outputs)
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 60))]
-)
+@pytest.mark.parametrize("seed", seeds(5, 16, 60))
 def test_it_depends_on_what_was_said_and_not_on_its_order(seed: int) -> None:
     random = Random(seed)
     events = list({str(event): event for event in (some_event(random) for _ in range(25))}.values())

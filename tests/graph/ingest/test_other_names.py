@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from made_events import dataset, dataset_event, dump, edges, feeds, put, run_event, schema
+from seeds import seeds
 
 from graph import nodes, open_store
 from graph.ingest import derive, rebuild
@@ -216,9 +217,7 @@ def some_event(random: Random) -> dict[str, Any]:
     )
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 80))]
-)
+@pytest.mark.parametrize("seed", seeds(5, 16, 80))
 def test_names_depend_on_what_was_said_and_not_on_its_order(seed: int) -> None:
     """Symlinks that come and go, renames, names that are used again; and a rebuild."""
     random = Random(seed)

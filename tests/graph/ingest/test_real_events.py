@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from made_events import FIXTURES, dump
+from seeds import seeds
 
 from graph import open_store
 from graph.ingest import IngestCounts, derive, index, ingest, rebuild
@@ -139,9 +140,7 @@ def as_json(bodies: Iterable[bytes]) -> set[str]:
     return {json.dumps(json.loads(body), sort_keys=True) for body in bodies if body.startswith(b"{")}
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 10))]
-)
+@pytest.mark.parametrize("seed", seeds(1, 10))
 def test_any_order_of_what_real_producers_sent_gives_one_graph(place: str, seed: int) -> None:
     """PV-13: any order, with SQL read at any moment in between, and a rebuild, on both engines."""
     sent = lines(*sorted(FIXTURES.glob("*.jsonl")))
@@ -152,7 +151,7 @@ def test_any_order_of_what_real_producers_sent_gives_one_graph(place: str, seed:
 
 
 @pytest.mark.parametrize("raw", [False, True], ids=["filled", "raw"])
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))])
+@pytest.mark.parametrize("seed", seeds(1, 10))
 def test_any_order_of_all_captured_events_gives_one_graph(
     place: str, shared: Path, seed: int, raw: bool
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from made_events import FIXTURES, dump, put, run_event
 from random_events import some_event
+from seeds import seeds
 
 from graph import open_store
 from graph.errors import StoreError
@@ -36,7 +37,7 @@ ON m.number = e.transformation) AS edges
 """The table `edge` with keys: a rebuild numbers nodes anew."""
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 5))])
+@pytest.mark.parametrize("seed", seeds(1, 3, 10))
 def test_a_rebuild_gives_the_identical_store(store: LineageStore, seed: int) -> None:
     """PV-13: captured events in any order, and the log taken in again, give one identical graph."""
     random = Random(seed)
@@ -54,7 +55,7 @@ def test_a_rebuild_gives_the_identical_store(store: LineageStore, seed: int) -> 
     assert ingest(store, events) == IngestCounts(duplicate=len(events))
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 5))])
+@pytest.mark.parametrize("seed", seeds(1, 3, 10))
 def test_a_rebuild_of_contradictions_gives_the_identical_store(store: LineageStore, seed: int) -> None:
     random = Random(seed)
     ingest(store, [json.dumps(some_event(random)).encode() for _ in range(60)], batch=random.randint(1, 20))

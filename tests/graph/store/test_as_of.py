@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from made_events import dataset, dump, feeds, put, run_event, schema
 from random_events import some_event
+from seeds import seeds
 
 from graph import open_store
 from graph.errors import InvalidQueryError
@@ -52,9 +53,7 @@ def without_schemas(event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(8), *(pytest.param(n, marks=pytest.mark.slow) for n in range(8, 40))]
-)
+@pytest.mark.parametrize("seed", seeds(5, 12, 40))
 def test_as_of_shows_what_a_store_shows_that_had_the_events_until_then_alone(seed: int) -> None:
     """Late events, ties, windows of services and runs that go on after the time are among them."""
     random = Random(seed)

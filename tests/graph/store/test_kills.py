@@ -89,7 +89,7 @@ def check(store: LineageStore, acknowledged: int) -> int:
     "moments",
     [
         3,
-        pytest.param(30, marks=pytest.mark.slow),
+        pytest.param(15, marks=pytest.mark.slow),
         pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from made_events import dataset, dataset_event, dump, edges, feeds, job_event, put, run_event, schema
 from random_events import some_event
+from seeds import seeds
 
 from graph import open_store
 from graph.errors import InvalidQueryError, StoreError
@@ -222,7 +223,7 @@ POLICIES = [
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=["age", "job", "age of a job", "decommissioned"])
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 6))])
+@pytest.mark.parametrize("seed", seeds(1, 3, 8))
 def test_what_is_left_is_what_the_log_that_is_left_gives(
     store: LineageStore, seed: int, policy: Policy, small_steps: None
 ) -> None:

@@ -90,7 +90,10 @@ def test_incident_edges_are_those_that_leave_or_enter(store: LineageStore) -> No
     assert names(UP) == ["ab", "bc"]
 
 
-@pytest.mark.parametrize("length", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "length",
+    [2_000, pytest.param(20_000, marks=pytest.mark.slow), pytest.param(100_000, marks=pytest.mark.long)],
+)
 def test_a_long_chain_is_walked_to_its_end(store: LineageStore, length: int) -> None:
     put_graph(store, [(f"c{number}", f"c{number + 1}") for number in range(length)])
     assert len(store.closure([ds("c0").key], EdgeKind.FEEDS, DOWN)) == length

@@ -283,7 +283,7 @@ class TestGenerated:
     @pytest.mark.parametrize(
         "queries",
         [
-            pytest.param(1_600, marks=pytest.mark.slow),
+            pytest.param(1_000, marks=pytest.mark.slow),
             pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
         ],
     )

@@ -103,7 +103,10 @@ def test_a_child_outlives_its_parent_while_the_file_is_drained_in_between(tmp_pa
 
 # From 3.12 on Python warns of what is tried here.
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-@pytest.mark.parametrize(("workers", "forks"), [(2, 20), pytest.param(4, 800, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("workers", "forks"),
+    [(2, 20), pytest.param(4, 200, marks=pytest.mark.slow), pytest.param(4, 800, marks=pytest.mark.long)],
+)
 def test_a_fork_while_threads_append_loses_and_blocks_nothing(
     outbox: Outbox, workers: int, forks: int
 ) -> None:

@@ -52,7 +52,7 @@ def direct(found: SqlLineage) -> dict[str, dict[tuple[str, str], str]]:
     }
 
 
-@settings(calm, max_examples=3000)
+@settings(calm, max_examples=1000)
 @given(statements(), st.sampled_from(DIALECTS))
 def test_a_made_statement_has_the_lineage_it_was_made_with(made: Statement, dialect: str | None) -> None:
     assume(not re.search(NO_SQL.get(dialect or "", "^$"), made.text))
@@ -118,7 +118,7 @@ def interrupted(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-@settings(calm, max_examples=5000)
+@settings(calm, max_examples=2000)
 @example("LOAD DATA raw.calls PARTITION ( '2024-01-01');", None)
 @given(mutated(), st.sampled_from(DIALECTS))
 def test_a_broken_statement_is_answered_in_time(sql: str, dialect: str | None) -> None:
