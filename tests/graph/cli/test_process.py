@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from receiver import Receiver
 from yardstick import command_costs_less_than
@@ -201,6 +202,14 @@ def test_a_store_that_cannot_be_written_is_asked_all_the_same(lineage: Lineage) 
     assert answer["incomplete"] is True
 
 
+def is_waiting(pid: int) -> bool:
+    """Tell whether a process does nothing for a moment."""
+    process = psutil.Process(pid)
+    before = process.cpu_times()
+    time.sleep(0.3)
+    return process.status() == psutil.STATUS_SLEEPING and process.cpu_times() == before
+
+
 def wait_for(happened: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
@@ -237,6 +246,7 @@ def test_an_interrupted_command_ends_without_a_traceback() -> None:
         [*COMMAND, "ingest", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     wait_for(store.exists)
+    wait_for(lambda: is_waiting(ingesting.pid))  # what is imported may swallow an interruption
 
     ingesting.send_signal(signal.SIGINT)
 
