@@ -25,10 +25,13 @@ __all__ = [
 
 REGISTRY = {
     "asyncpg": "producers.asyncpg:PRODUCER",
+    "azure.storage.blob": "producers.azure_storage_blob:PRODUCER",
     "bigquery": "producers.bigquery:PRODUCER",
     "boto3": "producers.boto3:PRODUCER",
     "dbapi": "producers.dbapi:PRODUCER",
     "duckdb": "producers.duckdb:PRODUCER",
+    "google.cloud.pubsub_v1": "producers.google_cloud_pubsub:PRODUCER",
+    "google.cloud.storage": "producers.google_cloud_storage:PRODUCER",
     "opentelemetry": "producers.opentelemetry:PRODUCER",
     "psycopg": "producers.psycopg:PRODUCER",
     "psycopg2": "producers.psycopg2:PRODUCER",

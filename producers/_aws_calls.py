@@ -1,20 +1,18 @@
 """What the calls of S3, SQS, SNS and Kinesis are as operations, read from their parameters and answers.
 
-Nothing here asks anything. Bodies are looked at for their length alone.
+Nothing here asks anything, and bodies are looked at for their length alone.
 """
 
 from __future__ import annotations
 
-import io
-import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lineage.datasets import Dataset, normalise
+from producers._lengths import length_of
 from producers._operations import Call
 
 Params = Mapping[str, Any]
@@ -90,20 +88,22 @@ def call_of_transfer(operation: str, asked: Any) -> Call:
     """Return what a transfer of s3transfer is; its bytes are those of the calls that it makes."""
     dataset = object_dataset(asked.bucket, asked.key) if operation in _MOVING else None
     source = source_dataset(asked.copy_source) if operation == "COPY" else None
-    return Call("storage", "s3", operation, asked.bucket, dataset, source, {"objects": 1})
+    sources = (source,) if source is not None else ()
+    return Call("storage", "s3", operation, asked.bucket, dataset, sources, {"objects": 1})
 
 
 def _of_object(operation: str, params: Params) -> Call:
     bucket, key = params.get("Bucket"), params.get("Key")
     dataset = object_dataset(bucket, key) if operation in _MOVING else None
     source = source_dataset(params.get("CopySource")) if "COPY" in operation else None
+    sources = (source,) if source is not None else ()
     measures = {}
     if (length := length_of(params.get("Body"))) is not None and operation in ("PUT", "UPLOAD_PART"):
         measures["bytes_written"] = length
     if operation in _MOVING:
         measures["objects"] = 1
     target = bucket if isinstance(bucket, str) else None
-    return Call("storage", "s3", operation, target, dataset, source, measures)
+    return Call("storage", "s3", operation, target, dataset, sources, measures)
 
 
 def object_dataset(bucket: Any, key: Any) -> Dataset | None:
@@ -206,23 +206,3 @@ def is_refused(name: str, answer: Params) -> str | None:
         codes = [one.get("ErrorCode") for one in answer.get("Records", ())]
         return str(codes[0]) if codes and all(codes) else None
     return None
-
-
-def length_of(body: Any) -> int | None:
-    """Return the bytes of a body; None where only reading it would tell, and for types of the host's own."""
-    kind: Any = type(body)
-    length: int | None = None
-    if kind in (bytes, bytearray):
-        length = len(body)
-    elif kind is str:
-        length = len(body) if body.isascii() else len(body.encode("utf-8", "surrogatepass"))
-    elif kind is memoryview:
-        length = body.nbytes
-    elif kind is io.BytesIO and not body.closed:
-        length = max(0, body.getbuffer().nbytes - body.tell())
-    elif kind in (io.BufferedReader, io.FileIO) and not body.closed:
-        with suppress(OSError):
-            length = max(0, os.fstat(body.fileno()).st_size - body.tell())
-    elif kind.__module__ == "s3transfer.utils" and hasattr(body, "__len__"):
-        length = len(body)
-    return length

@@ -51,7 +51,7 @@ class Boto3Producer(Producer):
     """Captures the calls of all clients, or of some."""
 
     name = "boto3"
-    minimum = "1.29.0"
+    minimum = "1.34.63"
 
     def hook(self, undo: ExitStack) -> None:
         """Replace where clients make their calls, and where transfers begin and end."""

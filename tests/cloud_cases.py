@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from storage_cases import STORAGES
 from warehouse_cases import WAREHOUSES
 
-CASES = {**WAREHOUSES}
+CASES = {**STORAGES, **WAREHOUSES}

@@ -440,7 +440,13 @@ CASES = {
     ),
 }
 
-ELSEWHERE: dict[str, str] = {"bigquery": "cloud", "snowflake": "cloud"}
+ELSEWHERE: dict[str, str] = {
+    "azure.storage.blob": "cloud",
+    "bigquery": "cloud",
+    "google.cloud.pubsub_v1": "cloud",
+    "google.cloud.storage": "cloud",
+    "snowflake": "cloud",
+}
 """Integrations whose libraries have a venv of their own: by name, the marker of their tests.
 
 Their cases are in the module of shared test code `MARKER_cases`.

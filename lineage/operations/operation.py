@@ -63,8 +63,8 @@ class Operation(Record):
     database: str | None = None
     namespace: str | None = None
     dataset: Dataset | None = None
-    copied_from: Dataset | None = None
-    """What it reads besides what it writes: the source of a copy."""
+    copied_from: tuple[Dataset, ...] = ()
+    """What it reads besides what it writes: the sources of a copy."""
     found = False
     """Whether an integration found its dataset, an object; many of these are told as their folder."""
     requests = 1

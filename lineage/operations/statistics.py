@@ -191,9 +191,8 @@ class OperationStatistics:
     def _keep_found(self, operation: Operation) -> None:
         """Keep the objects that an integration has seen, as few names as are needed."""
         written = writes(operation.kind, operation.operation_name)
-        for is_output, dataset in ((written, operation.dataset), (False, operation.copied_from)):
-            if dataset is None:
-                continue
+        named = [] if operation.dataset is None else [(written, operation.dataset)]
+        for is_output, dataset in (*named, *((False, source) for source in operation.copied_from)):
             place = (is_output, dataset.namespace)
             if place in self._objects or len(self._objects) < MAX_DATASETS:
                 self._objects.setdefault(place, Objects()).add(dataset.name)
@@ -278,7 +277,7 @@ def _of(table: dict[Any, _Counted], key: Any, limit: int) -> _Counted | None:
 def _moved_data(operation: Operation) -> bool:
     """Whether it makes lineage: one that failed does when it tells of what it moved nevertheless."""
     kind, name = operation.kind, operation.operation_name
-    if not (reads(kind, name) or writes(kind, name) or operation.copied_from is not None):
+    if not (reads(kind, name) or writes(kind, name) or operation.copied_from):
         return False
     return operation.status == "ok" or any(operation.measures.values())
 

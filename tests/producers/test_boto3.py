@@ -17,7 +17,8 @@ from producer_cases import aws
 import producers
 from lineage import configure, context, track_run
 from lineage.testing import CapturedEvents, assert_lineage
-from producers._aws_calls import length_of, object_dataset, source_dataset
+from producers._aws_calls import object_dataset, source_dataset
+from producers._lengths import length_of
 
 Told = Callable[[], list[dict[str, Any]]]
 MEGABYTE = 1 << 20

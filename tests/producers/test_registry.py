@@ -28,7 +28,11 @@ BLOCKED = """
 
 
 HERE = [name for name in producers.REGISTRY if name not in ELSEWHERE]
-PACKAGES: dict[str, str] = {"bigquery": "google-cloud-bigquery", "snowflake": "snowflake-connector-python"}
+PACKAGES = {
+    "bigquery": "google-cloud-bigquery",
+    "google.cloud.pubsub_v1": "google-cloud-pubsub",
+    "snowflake": "snowflake-connector-python",
+}
 """What pip calls a library that it does not call by its import name with `-` for `.`."""
 IMPORTS = {"bigquery": "google.cloud.bigquery", "boto3": "botocore", "snowflake": "snowflake.connector"}
 """What an integration imports, where that is not what it is named after."""
