@@ -10,7 +10,7 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test test-slow test-long test-oldest test-dbt test-airflow test-cloud check bench
+.PHONY: help demo test test-slow test-long test-oldest test-dbt test-airflow test-cloud test-datahub check bench
 
 help: ## show this list (default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,9 @@ test-cloud: .venv-cloud/.all ## run the tests that need the clients of clouds
 
 test-airflow: .venv/.all .venv-airflow/.all ## run the tests that need a real Airflow
 	AIRFLOW_BIN=$(CURDIR)/.venv-airflow/bin $(BIN)/python -m pytest -q -m airflow $(ARGS)
+
+test-datahub: .venv-datahub/.all ## run the tests that need DataHub's client
+	.venv-datahub/bin/python -m pytest -q -m datahub tests/graph/exports/datahub $(ARGS)
 
 check: .venv/.all ## lint, formatting, types, import layers, spelling
 	$(BIN)/ruff check
@@ -90,6 +93,14 @@ AIRFLOW ?= apache-airflow apache-airflow-providers-openlineage apache-airflow-pr
 .venv-airflow/.all: pyproject.toml
 	$(PYTHON) -m venv --clear .venv-airflow
 	.venv-airflow/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[airflow]' $(AIRFLOW)
+	touch $@
+
+DATAHUB ?= acryl-datahub
+
+.venv-datahub/.all: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-datahub
+	.venv-datahub/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[postgres]' '$(DATAHUB)' \
+		hypothesis jsonschema pytest pytest-timeout referencing rfc3339-validator
 	touch $@
 
 # A peer that the benchmarks leave out where it cannot be installed.

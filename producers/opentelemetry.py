@@ -23,6 +23,7 @@ from lineage._guard import guard, logger
 from lineage.attribution import UNRECORDED, Query, begin_query
 from lineage.attribution.delivery import enclosing, witnesses
 from lineage.attribution.endings import status_of, told_error
+from lineage.attribution.plan import active_plan
 from lineage.attribution.systems import system_name
 from lineage.attribution.tracing import trace_of
 from lineage.errors import InstrumentError
@@ -133,7 +134,7 @@ class Processor(SpanProcessor):
         """Tell of a span of a database or of messages."""
         with _TELLING:
             attributes = span.attributes
-            if self.watching and attributes:
+            if self.watching and attributes and active_plan() is not None:
                 if _spans.first(attributes, *_spans.DATABASE) is not None:
                     _tell_database(span, attributes, sys._getframe())
                 elif _spans.MESSAGING in attributes:

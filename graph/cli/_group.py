@@ -38,6 +38,7 @@ COMMANDS = {
     "ship": "Deliver the events in the outbox to the configured backend.",
     "deadletters": "Show, retry or drop events that were rejected or refused.",
     "export": "Write the graph, or the events, as text for other programs.",
+    "export datahub": "Have a DataHub hold the current graph, once or from now on.",
     "tag": "Tag a dataset, field or job.",
     "owner": "Say who owns a dataset, field or job.",
     "describe": "Describe a dataset, field or job.",
@@ -48,7 +49,7 @@ COMMANDS = {
 }
 """Each command and its line in the help; its module and the function or group in it have its name.
 
-A name that is a word of Python's has an underscore behind it there.
+A name that is a word of Python's has an underscore behind it there; of two words, it stands between them.
 """
 
 _ELSEWHERE = {"run"}
@@ -85,6 +86,12 @@ class LazyGroup(SuggestingGroup):
         """Return the names of the commands in the order of the help."""
         return list(COMMANDS)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that the first argument, or the first two of them, name."""
+        if (name := " ".join(args[:2])) in COMMANDS:
+            args = [name, *args[2:]]
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import and return a command; None when there is none of this name."""
         if cmd_name not in COMMANDS:
@@ -104,7 +111,7 @@ class LazyGroup(SuggestingGroup):
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Complete the names of commands from their list, without importing them."""
         listed: dict[str, Any] = {
-            name: TyperCommand(name, short_help=line) for name, line in COMMANDS.items()
+            name: TyperCommand(name, short_help=line) for name, line in COMMANDS.items() if " " not in name
         }
         ctx.command = TyperGroup(name=self.name, commands=listed, params=self.params)
         return ctx.command.shell_complete(ctx, incomplete)
@@ -124,7 +131,7 @@ def _command(name: str) -> Any:
     if name in _ELSEWHERE:
         (found,) = entry_points(group="lineage.commands", name=name)
         return found.load()
-    word = f"{name}_" if iskeyword(name) else name
+    word = f"{name}_" if iskeyword(name) else name.replace(" ", "_")
     return getattr(import_module(f"graph.cli.{word}"), word)
 
 

@@ -50,7 +50,10 @@ def export(
     as_of: AsOf = None,
     store: Store = None,
 ) -> None:
-    """Write the whole graph, or what lies around a name, to standard output."""
+    """Write the whole graph, or what lies around a name, to standard output.
+
+    To a DataHub: `lineage export datahub`.
+    """
     if events:
         format_ = ExportFormat.EVENTS
     if format_ is ExportFormat.EVENTS and name:

@@ -75,10 +75,11 @@ def test_the_version_is_told() -> None:
 
 
 def test_every_command_has_help(lineage: Lineage) -> None:
-    commands = re.findall(r"^  ([a-z]+)  ", lineage("--help").out.partition("Commands:")[2], re.MULTILINE)
+    listed = lineage("--help").out.partition("Commands:")[2]
+    commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", listed, re.MULTILINE)
     assert commands == list(COMMANDS)
     for command in set(commands) - {"demo"}:
-        said = lineage(command, "--help")
+        said = lineage(*command.split(), "--help")
         assert (said.code, said.err) == (0, "")
         assert f"lineage {command}" in said.out
 
