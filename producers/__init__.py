@@ -33,9 +33,13 @@ REGISTRY = {
     "google.cloud.pubsub_v1": "producers.google_cloud_pubsub:PRODUCER",
     "google.cloud.storage": "producers.google_cloud_storage:PRODUCER",
     "opentelemetry": "producers.opentelemetry:PRODUCER",
+    "fsspec": "producers.fsspec:PRODUCER",
+    "pandas": "producers.pandas:PRODUCER",
+    "polars": "producers.polars:PRODUCER",
     "psycopg": "producers.psycopg:PRODUCER",
     "psycopg2": "producers.psycopg2:PRODUCER",
     "snowflake": "producers.snowflake:PRODUCER",
+    "pyarrow": "producers.pyarrow:PRODUCER",
     "sqlalchemy": "producers.sqlalchemy:PRODUCER",
     "sqlite3": "producers.sqlite3:PRODUCER",
 }

@@ -41,6 +41,8 @@ class RunFacts:
     statements: list[own.Statement] = field(default_factory=list)
     filling: list[SqlText] = field(default_factory=list)
     """The statements read so far that fill temporary tables."""
+    statements_read: int = 0
+    """Of how many statements the tables and columns have been read and are among what is known."""
     statement_statistics: dict[int, own.StatementStatistics] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     run_facets: dict[str, Any] = field(default_factory=dict)

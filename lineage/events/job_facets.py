@@ -15,7 +15,8 @@ from lineage.version import PRODUCER
 def job_facets(facts: RunFacts, *, claims_outputs: bool) -> dict[str, Any]:
     """Return the facets of the job that a run is of.
 
-    The lineage facet says which input feeds which output, where the run knows that of all of them.
+    The lineage facet says which input feeds which output, where the run knows that of all of them: not where
+    there are statements that somebody else is to read.
     """
     made: dict[str, Any] = {}
     if facts.statements:
@@ -29,7 +30,7 @@ def job_facets(facts: RunFacts, *, claims_outputs: bool) -> dict[str, Any]:
             statements=list(facts.statements), producer=PRODUCER
         )
     outputs = {name: known.made for name, known in facts.outputs.items() if known.made is not None}
-    if claims_outputs and outputs:
+    if claims_outputs and outputs and len(facts.statements) <= facts.statements_read:
         from lineage.sql.facets import explains, lineage_facet
 
         if explains(outputs, list(facts.inputs), list(facts.outputs)):

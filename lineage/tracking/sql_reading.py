@@ -45,6 +45,7 @@ def read_statement(facts: RunFacts, statement: Statement) -> None:
         known = facts.outputs.setdefault(name, DatasetFacts(Dataset(*name)))
         known.made = known.made or Made()
         known.made.add(made)
+    facts.statements_read += 1
     as_written = extract(text.query, dialect=text.dialect, default_schema=text.default_schema)
     if any(each.temporary for each in as_written.statements):
         facts.filling.append(text)
