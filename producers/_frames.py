@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ MOST_COLUMNS = 5_000
 """Of a frame with more columns no schema is told: they are data, as a pivot makes them."""
 
 Schema = list[Field] | None
+Wrapped = Callable[[Any], Callable[..., Any]]
 
 
 class FrameProducer(Producer):
@@ -98,32 +99,24 @@ def _in_order(source: Any) -> tuple[tuple[str, str], str, str, str]:
     return source.dataset, source.column, source.type, source.subtype
 
 
-def replace_function(
-    library: str, function: Any, wrapped: Callable[[Any], Callable[..., Any]], undo: ExitStack
-) -> None:
-    """Put a function of a library in the place of another wherever the library's modules hold that.
+def replace_functions(library: str, functions: Mapping[str, tuple[Any, Wrapped]], undo: ExitStack) -> None:
+    """Put functions of a library in the places of others, given by name, wherever its modules hold these.
 
     A function is found by its name when it is sent to another process: so it is the same everywhere.
     """
-    replacement = wrapped(function)
-    name = function.__name__
-    for module in holders(library, name, function):
-        replace(module, name, replacement, undo)
-
-
-def holders(library: str, name: str, function: Any) -> list[ModuleType]:
-    """Return the modules of a library that are loaded and have this function by this name."""
-    own = [
+    modules = [
         module
         for path, module in list(sys.modules.items())
         if path.partition(".")[0] == library and isinstance(module, ModuleType)
     ]
-    return [module for module in own if vars(module).get(name) is function]
+    for name, (function, wrapped) in functions.items():
+        replacement = wrapped(function)
+        for module in modules:
+            if vars(module).get(name) is function:
+                replace(module, name, replacement, undo)
 
 
-def replace_method(
-    kind: type, name: str, wrapped: Callable[[Any], Callable[..., Any]], undo: ExitStack
-) -> None:
+def replace_method(kind: type, name: str, wrapped: Wrapped, undo: ExitStack) -> None:
     """Replace a method where a class has it, or the class that it has it from; one it has not is left."""
     for holder in kind.__mro__:
         if name in vars(holder):

@@ -14,7 +14,7 @@ from typing import Any
 import polars
 
 from lineage.datasets import Dataset
-from producers._frames import schema_of
+from producers._frames import Schema, schema_of
 from producers._polars_columns import (
     TRANSFORMATION,
     Expressions,
@@ -45,6 +45,7 @@ class Plan:
         self._expressions = Expressions(self._view.view_expression)
         self._scanned = scanned
         self.targets: list[str] = []
+        self.schema: Schema = None
         order = self._order(self._view.get_node())
         self._frames = self._held(order, held)
         origins: dict[int, Origin] = {}
@@ -52,7 +53,6 @@ class Plan:
             self._view.set_node(node)
             origins[node] = self._checked([origins[each] for each in inputs], inputs, node)
         self.origin = origins[order[-1][0]]
-        self.schema = schema_of(self._view.get_schema().items())
 
     def _order(self, root: int) -> list[tuple[int, list[int]]]:
         """Return all nodes with their inputs, each behind its inputs, and the leaves from left to right."""
@@ -91,6 +91,10 @@ class Plan:
             seen = self._view.view_current_node()
         except (NotImplementedError, ValueError):
             return _opaque(names, inputs)
+        if type(seen).__name__ == "Sink":  # without columns of its own
+            self.targets += _targets(str(seen.payload))
+            return inputs[0]
+        self.schema = schema_of(schema.items())
         if type(seen).__name__ == "DataFrameScan":
             return _only(self._frames[node], names)
         if type(seen).__name__ == "Scan":
@@ -121,9 +125,6 @@ class Plan:
 
     def _changed(self, kind: str, seen: Any, names: list[str], before: Origin) -> Origin | None:
         """Return the origin of what one step makes of one frame; None where the step is not known."""
-        if kind == "Sink":
-            self.targets += _targets(str(seen.payload))
-            return before
         if kind in ("SimpleProjection", "Slice", "Cache"):
             return before
         if kind == "Filter":

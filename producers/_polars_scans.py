@@ -57,7 +57,8 @@ def named_paths(paths: list[str], scans: list[str]) -> list[str]:
     for path in paths:
         plain = path.removeprefix("file://")
         asked = [scan for scan in scans if _holds(scan.removeprefix("file://"), plain)]
-        found[max(asked, key=len) if asked else path] = None
+        nearest = max(asked, key=lambda scan: (scan == path, len(scan)), default=path)
+        found[nearest] = None
     return list(found)
 
 

@@ -18,13 +18,13 @@ from producers._frames import (
     FrameProducer,
     Schema,
     argument,
-    replace_function,
+    replace_functions,
     replace_method,
     schema_of,
     tell_input,
     tell_output,
 )
-from producers._layers import telling
+from producers._layers import Tell, telling
 from producers._paths import dataset_of, datasets_of
 
 try:
@@ -51,16 +51,12 @@ class PandasProducer(FrameProducer):
 
     def hook(self, undo: ExitStack) -> None:
         """Replace the functions that read and the methods that write."""
-        for name, place in _READERS.items():
-            replace_function(
-                "pandas", getattr(pandas, name), partial(telling, tell=partial(_read, place)), undo
-            )
-        for name, tell in (
-            ("read_sql_query", _queried),
-            ("read_sql", _queried),
-            ("read_sql_table", _fetched),
-        ):
-            replace_function("pandas", getattr(pandas, name), partial(telling, tell=tell), undo)
+        tells: dict[str, Tell] = {name: partial(_read, place) for name, place in _READERS.items()}
+        tells |= {"read_sql_query": _queried, "read_sql": _queried, "read_sql_table": _fetched}
+        functions = {
+            name: (getattr(pandas, name), partial(telling, tell=tell)) for name, tell in tells.items()
+        }
+        replace_functions("pandas", functions, undo)
         for name, place in _WRITERS.items():
             replace_method(pandas.DataFrame, name, partial(telling, tell=partial(_written, place)), undo)
         replace_method(pandas.DataFrame, "to_sql", partial(telling, tell=_inserted), undo)

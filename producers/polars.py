@@ -22,7 +22,7 @@ from producers._frames import (
     FrameProducer,
     Schema,
     argument,
-    replace_function,
+    replace_functions,
     replace_method,
     schema_of,
     tell_input,
@@ -50,9 +50,8 @@ class PolarsProducer(FrameProducer):
 
     def hook(self, undo: ExitStack) -> None:
         """Replace what reads, writes, collects and changes frames."""
-        for name, hooked in _functions().items():
-            if (function := getattr(polars, name, None)) is not None:
-                replace_function("polars", function, hooked, undo)
+        known = {name: (getattr(polars, name, None), hooked) for name, hooked in _functions().items()}
+        replace_functions("polars", {name: one for name, one in known.items() if one[0] is not None}, undo)
         for name, hooked in _methods_of_lazy_frames().items():
             replace_method(polars.LazyFrame, name, hooked, undo)
         for name, hooked in _methods_of_frames().items():

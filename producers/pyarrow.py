@@ -22,13 +22,13 @@ from producers._frames import (
     FrameProducer,
     Schema,
     argument,
-    replace_function,
+    replace_functions,
     replace_method,
     schema_of,
     tell_input,
     tell_output,
 )
-from producers._layers import run_to_tell, telling
+from producers._layers import Tell, run_to_tell, telling
 from producers._paths import dataset_of, datasets_of
 
 try:
@@ -106,12 +106,11 @@ _NOTING = guard("taking note of a file of pyarrow")
 
 def _hook(module: Any, undo: ExitStack) -> None:
     name = module.__name__
-    for reader in _READERS[name]:
-        if (function := getattr(module, reader, None)) is not None:
-            replace_function("pyarrow", function, partial(telling, tell=partial(_read, 0)), undo)
-    for writer, names in _WRITERS.get(name, {}).items():
-        hooked = partial(telling, tell=partial(_written, names))
-        replace_function("pyarrow", getattr(module, writer), hooked, undo)
+    tells: dict[str, Tell] = {reader: partial(_read, 0) for reader in _READERS[name]}
+    tells |= {writer: partial(_written, names) for writer, names in _WRITERS.get(name, {}).items()}
+    there = {each: (vars(module)[each], tell) for each, tell in tells.items() if each in vars(module)}
+    functions = {each: (found, partial(telling, tell=tell)) for each, (found, tell) in there.items()}
+    replace_functions("pyarrow", functions, undo)
     if name == "pyarrow.parquet":
         replace_method(module.ParquetDataset, "__init__", partial(telling, tell=partial(_read, 1)), undo)
         for kind, first in ((module.ParquetFile, "source"), (module.ParquetWriter, "where")):

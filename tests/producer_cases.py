@@ -37,7 +37,10 @@ from sqlalchemy.engine import Engine
 
 import producers
 import producers._aws_messages
+import producers._frames
+import producers._layers
 import producers._operations
+import producers._paths
 import producers._postgresql
 import producers._subclasses
 import producers.asyncpg
@@ -70,6 +73,8 @@ class Case:
     than statements takes the texts of these as such, gives for each what `answer` says, and fails with
     `refusal` for one with `nowhere` in it. `steps` are functions of ours that only this integration has.
     `message` is what an error says, without ids that differ.
+    `targets` says whether one of many can be instrumented. `told` gives what the runs of a target were told,
+    where that is what it reads and not its queries: of a call that fails nothing.
     """
 
     name: str
@@ -85,6 +90,8 @@ class Case:
     message: Callable[[BaseException], str] = str
     library: Any = None
     steps: tuple[str, ...] = ()
+    told: Callable[[Any], list[dict[str, Any]]] | None = None
+    targets: bool = True
 
 
 @contextmanager
@@ -368,7 +375,15 @@ def _traces_of_provider(provider: Any) -> dict[str, Any]:
     }
 
 
-SHARED = (producers._aws_messages, producers._operations, producers._postgresql, producers._subclasses)
+SHARED = (
+    producers._aws_messages,
+    producers._frames,
+    producers._layers,
+    producers._operations,
+    producers._paths,
+    producers._postgresql,
+    producers._subclasses,
+)
 """The modules that hold what several integrations do."""
 
 CASES = {
@@ -452,6 +467,9 @@ ELSEWHERE: dict[str, str] = {
 Their cases are in the module of shared test code `MARKER_cases`.
 """
 
+BESIDE = dict.fromkeys(("fsspec", "pandas", "polars", "pyarrow"), "frame_cases")
+"""Integrations whose cases are in another module of shared test code."""
+
 NAMES = [
     pytest.param(name, marks=getattr(pytest.mark, ELSEWHERE[name])) if name in ELSEWHERE else name
     for name in sorted(producers.REGISTRY)
@@ -462,6 +480,7 @@ NAMES = [
 def case_of(name: str) -> Case:
     """Return the case of an integration, whose library is loaded then."""
     marker = ELSEWHERE.get(name)
-    cases = CASES if marker is None else import_module(f"{marker}_cases").CASES
+    module = BESIDE.get(name) or (f"{marker}_cases" if marker is not None else None)
+    cases = CASES if module is None else import_module(module).CASES
     found: Case = cases[name]
     return found
