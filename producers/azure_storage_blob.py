@@ -33,7 +33,7 @@ class AzureStorageBlobProducer(Producer):
     """Captures what is done by all clients, or by some and the clients that these give."""
 
     name = "azure.storage.blob"
-    minimum = "12.31.1"
+    minimum = "12.19.0"
 
     def hook(self, undo: ExitStack) -> None:
         """Replace the methods that ask the service."""

@@ -43,7 +43,7 @@ class GoogleCloudPubsubProducer(Producer):
     """Captures what is sent and received by all clients, or by some."""
 
     name = "google.cloud.pubsub_v1"
-    minimum = "2.44.0"
+    minimum = "2.18.0"
 
     def hook(self, undo: ExitStack) -> None:
         """Replace the methods that send and receive."""

@@ -28,7 +28,7 @@ class GoogleCloudStorageProducer(Producer):
     """Captures what is done by all clients, or by some."""
 
     name = "google.cloud.storage"
-    minimum = "3.17.1"
+    minimum = "2.17.0"
 
     def hook(self, undo: ExitStack) -> None:
         """Replace the methods that ask the service."""
