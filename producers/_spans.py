@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -103,6 +104,7 @@ def source_of(attributes: Attributes, client: str | None) -> Source:
     )
 
 
+@lru_cache(maxsize=256)  # the same few for all spans of a program
 def _namespace(system: str, host: str | None, port: Any, database: str | None) -> str | None:
     """Return where the tables are; None where the span does not say on which server."""
     platform = platform_of(system)
