@@ -106,7 +106,7 @@ def test_every_event_of_a_run_says_which_trace_it_began_in(tracing: Tracing) -> 
     facets = [event["run"]["facets"].get("lineageGraph_trace") for event in events]
     ids = [facet and (facet["traceId"], facet["spanId"], facet["traceFlags"]) for facet in facets]
     own = span.get_span_context()
-    active = (f"{own.trace_id:032x}", f"{own.span_id:016x}", "01")
+    active = (f"{own.trace_id:032x}", f"{own.span_id:016x}", f"{int(own.trace_flags):02x}")
     assert ids == [active, active, *[("a" * 32, "0" * 15 + "b", "01")] * 2, None, None]
 
 
