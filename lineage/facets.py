@@ -14,6 +14,18 @@ _SCHEMAS = "https://github.com/lineage-graph/lineage-graph/blob/0.1.0/lineage/sc
 
 
 @attr.define
+class StatementTable:
+    """A table that the driver of a statement knew: its columns in order, and whether it was told to be read.
+
+    The name is as the statement or the database writes it, without quotes.
+    """
+
+    name: str
+    columns: list[str] | None = None
+    read: bool | None = None
+
+
+@attr.define
 class Statement:
     """One SQL statement of a run (values masked) and what is known about where it ran."""
 
@@ -22,6 +34,7 @@ class Statement:
     namespace: str | None = None
     database: str | None = None
     defaultSchema: str | None = None
+    tables: list[StatementTable] | None = None
 
 
 @attr.define

@@ -11,6 +11,8 @@ from typing import Any
 from google.cloud.bigquery.job import _AsyncJob
 from google.cloud.bigquery.table import RowIterator, _EmptyRowIterator
 
+from lineage.attribution import KnownTable
+
 Text = Callable[["Call", FrameType | None], object]
 """Gives the statement of a call; the frame is the caller's."""
 
@@ -34,7 +36,7 @@ class Call:
 
     def setting(self, *path: str) -> Any:
         """Return what the job's configuration says, or the client's defaults for queries; else None."""
-        defaults = self.client.default_query_job_config if "query" in self.given else None
+        defaults = self.client._default_query_job_config if "query" in self.given else None
         for config in (self.given.get("job_config"), defaults):
             value = getattr(config, "_properties", None)
             for name in path:
@@ -174,7 +176,7 @@ def told_of(found: Any, job: Any) -> dict[str, Any]:
 
     told: dict[str, Any] = {name: known(*names) for name, names in _MEASURED[kind].items()}
     if told.get("rows") is None and isinstance(found, RowIterator):
-        told["rows"] = _rows(found)
+        told["rows"] = _rows(found, answer)
     reference = resource.get("jobReference") or answer.get("jobReference") or {}
     told["query_id"] = reference.get("jobId") or answer.get("queryId")
     billed, processed = known("totalBytesBilled"), known("totalBytesProcessed")
@@ -202,6 +204,21 @@ _MEASURED: dict[str, dict[str, tuple[str, ...]]] = {
 """By kind of job: which of its statistics are rows and bytes."""
 
 
+def tables_of(found: Any, job: Any) -> tuple[KnownTable, ...]:
+    """Return the tables that a job's statistics say it read; those of cached results are no datasets."""
+    job = found if isinstance(found, _AsyncJob) else job
+    statistics = (job._properties.get("statistics") or {}).get("query") or {} if job is not None else {}
+    tables = [one for one in statistics.get("referencedTables") or () if isinstance(one, Mapping)]
+    named = [_dotted(one) for one in tables if not str(one.get("datasetId")).startswith("_")]
+    return tuple(KnownTable(name, read=True) for name in dict.fromkeys(named))
+
+
+def columns_of(found: Any) -> tuple[str, ...]:
+    """Return the columns of a result."""
+    schema = found.schema if isinstance(found, RowIterator) else ()
+    return tuple(field.name for field in schema or ())
+
+
 def _answer(found: Any, job: Any) -> Mapping[str, Any]:
     """Return the answer that brought the rows, which has some statistics; none once they are fetched."""
     results = getattr(job, "_query_results", None)
@@ -225,10 +242,12 @@ _OF_ROWS = {
 """What newer versions of rows say of their query."""
 
 
-def _rows(found: Any) -> int | None:
+def _rows(found: Any, answer: Mapping[str, Any]) -> int | None:
     """Return how many rows a SELECT has; a statement without a result has an iterator of none, too."""
-    total = None if isinstance(found, _EmptyRowIterator) else found.total_rows
-    return total if isinstance(total, int) else None
+    if isinstance(found, _EmptyRowIterator):
+        return None
+    total = answer.get("totalRows", found.total_rows)  # older rows learn it as they are fetched
+    return int(total) if total is not None else None
 
 
 def _milliseconds(statistics: Mapping[str, Any]) -> float | None:

@@ -67,7 +67,7 @@ def labelled(client: Any, given: Any, labels: Mapping[str, str]) -> Any:
         return given
     config = copy.deepcopy(given) if given is not None else QueryJobConfig()
     # Asking a configuration for its labels gives it some: they are read where they are kept.
-    defaults = client.default_query_job_config
+    defaults = client._default_query_job_config
     theirs = config._properties.get("labels")
     if theirs is None and defaults is not None:
         theirs = defaults._properties.get("labels")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
 from lineage._guard import guard
-from lineage.attribution import UNRECORDED, Query, Transactions
+from lineage.attribution import UNRECORDED, KnownTable, Query, Transactions
 
 _ENDING = guard("ending a query")
 _SETTLING = guard("finding the transaction of a query")
@@ -23,9 +24,16 @@ Begin = Callable[[Any, tuple[Any, ...], dict[str, Any]], Query]
 
 
 def finish(
-    query: Query, cursor: Any, error: BaseException | None = None, standing: Standing | None = None
+    query: Query,
+    cursor: Any,
+    error: BaseException | None = None,
+    standing: Standing | None = None,
+    result: Any = None,
 ) -> None:
-    """End a query that a cursor has run, with the rows that the cursor knows of. Never raises."""
+    """End a query that a cursor has run, with the rows that the cursor knows of. Never raises.
+
+    `result` is what the call returned, where it knows its columns better than the cursor.
+    """
     if query is UNRECORDED:
         return
     if standing is not None:
@@ -35,12 +43,38 @@ def finish(
             rows = getattr(cursor, "rowcount", None)
             if isinstance(rows, int) and 0 <= rows < _UNKNOWN:
                 query.rows = rows
+            text = query.text
+            if text is not None and "*" in text[:32]:
+                _note_columns(query, cursor if result is None else result)
         query.end(error)
         return
     with _ENDING:  # one part failed: the others are done all the same
         query.leave()
     with _ENDING:
         query.end(error)
+
+
+_STARRED = re.compile(
+    r"""\s*select\s+\*\s+from\s+((?:[\w$-]+|"[^"]+"|`[^`]+`)(?:\.(?:[\w$-]+|"[^"]+"|`[^`]+`))*)
+    \s*(?:;?\s*$|where\b|limit\b|order\s+by\b)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A SELECT of all columns of one table."""
+
+
+def starred(query: Query, columns: Iterable[object]) -> tuple[KnownTable, ...]:
+    """Return the table whose columns are those of a query's result, where it is one of all its columns."""
+    found = _STARRED.match(query.text or "")
+    named = tuple(name for name in columns if isinstance(name, str))
+    if found is None or not named:
+        return ()
+    return (KnownTable(re.sub(r'["`]', "", found[1]), named),)
+
+
+def _note_columns(query: Query, described: Any) -> None:
+    columns = getattr(described, "description", None)
+    if columns:
+        query.tables = (*query.tables, *starred(query, [column[0] for column in columns]))
 
 
 def settle(query: Query, standing: Standing, subject: Any, error: BaseException | None = None) -> None:
@@ -64,7 +98,7 @@ def captured(
         except BaseException as error:
             finish(query, cursor, error, standing)
             raise
-        finish(query, cursor, None, standing)
+        finish(query, cursor, None, standing, result if hasattr(result, "description") else None)
         return result
 
     return call

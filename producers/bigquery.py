@@ -27,7 +27,7 @@ from lineage.attribution.transactions import Work
 from lineage.datasets import database_namespace
 from lineage.errors import InstrumentError
 from producers._base import Producer, missing, module_version, replace
-from producers._dbapi import settle
+from producers._dbapi import settle, starred
 
 try:
     from google.cloud import bigquery
@@ -319,6 +319,7 @@ def _end(
         return
     with _ENDING:
         query.set(**jobs.told_of(found, job))
+        query.tables = (*starred(query, jobs.columns_of(found)), *jobs.tables_of(found, job))
     settle(query, partial(_standing, job), call, error)
     with _ENDING:
         query.leave()

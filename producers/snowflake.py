@@ -28,7 +28,7 @@ from lineage.datasets import database_namespace
 from lineage.errors import InstrumentError
 from lineage.redaction import shape_sql
 from producers._base import Producer, missing, module_version, replace
-from producers._dbapi import ending, endings, finish, settle
+from producers._dbapi import ending, endings, finish, settle, starred
 
 try:
     from snowflake import connector as snowflake
@@ -233,9 +233,18 @@ def _end(query: Query, cursor: Any, error: BaseException | None, *, asynchronous
                 _submitted(query, cursor, identity)
         elif _COUNTED.match(_shape(query)):
             told = result
+        if error is None and not asynchronous:
+            query.tables = starred(query, _columns(result))
     if query.transaction is None:
         settle(query, partial(_standing, query), cursor, error)
     finish(query, told, error)
+
+
+def _columns(result: Any) -> list[str]:
+    """Return the names of a result's columns, without asking the cursor, which would report it home."""
+    known = vars(result) if hasattr(result, "__dict__") else {}
+    described = known.get("_description") or getattr(result, "description_v2", None) or ()
+    return [column.name for column in described]
 
 
 def _shape(query: Query) -> str:

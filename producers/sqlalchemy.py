@@ -17,6 +17,7 @@ from weakref import ref
 from lineage._guard import guard
 from lineage.attribution import UNRECORDED, Query, Source, Transactions, begin_query
 from lineage.datasets import database_namespace
+from lineage.datasets.databases import connection_path, read_connection
 from lineage.errors import InstrumentError
 from lineage.sql.dialects import dialect_of
 from producers._base import Producer, missing, module_version, replace
@@ -26,23 +27,27 @@ try:
     import sqlalchemy
     from sqlalchemy import event
     from sqlalchemy.engine import Connection, Engine
+
+    from producers._sqlalchemy_tables import reflected, tables_of
 except ImportError as error:
     raise missing("sqlalchemy", "sqlalchemy", error) from error
 
 
 def source_of(url: Any, dialect: Any) -> Source:
     """Return what an engine's address and dialect say about its queries."""
-    namespace = None
+    namespace = database = schema = None
     with guard("naming a database"):
-        namespace, _ = database_namespace(url)
+        namespace, database = database_namespace(url)
+        if database is not None and "." in database:  # some URLs name a schema besides
+            database, schema, *_ = (*connection_path(read_connection(url)), None)
     return Source(
         dialect_name(dialect.name),
         "sqlalchemy",
-        db_name=url.database or None,
+        db_name=database or url.database or None,
         db_host=url.host or None,
         dialect=dialect_of(dialect.name),
         namespace=namespace,
-        default_schema=getattr(dialect, "default_schema_name", None),
+        default_schema=schema or getattr(dialect, "default_schema_name", None),
     )
 
 
@@ -67,6 +72,8 @@ class SQLAlchemyProducer(Producer):
         ):
             event.listen(Engine, moment, handler, **options)
             undo.callback(event.remove, Engine, moment, handler)
+        event.listen(sqlalchemy.Table, "column_reflect", reflected)
+        undo.callback(event.remove, sqlalchemy.Table, "column_reflect", reflected)
         if not _ENDINGS.keys() <= vars(Connection).keys():  # what is not seen to be committed is not claimed
             raise InstrumentError(self.name, f"how version {self.version()} commits is not known")
         for name, ended in _ENDINGS.items():
@@ -176,6 +183,7 @@ def _begin(statement: str, context: Any) -> Query | None:
         if begun is UNRECORDED:
             return None
         context._lineage_told = begun
+        begun.tables = tables_of(statement, context)
         begun.enter(frame)
     return begun
 

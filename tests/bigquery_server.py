@@ -37,6 +37,8 @@ class BigQueryServer:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.results: dict[str, Answer] = {}
         self.seconds = 0.0
+        self.behind: list[str] = []
+        """Tables that are read behind those that a statement names, as by a view."""
         self.failures: list[str] = []
         """Reasons for which the next jobs fail, one each."""
         self._uploading: list[Any] = []
@@ -117,7 +119,7 @@ class BigQueryServer:
             "totalBytesBilled": str(10 << 20),
             "totalSlotMs": "1234",
             "cacheHit": False,
-            "referencedTables": [_reference(name) for name in found.read],
+            "referencedTables": [_reference(name) for name in (*found.read, *self.behind)],
         }
         if found.changed is not None:
             about["numDmlAffectedRows"] = str(found.changed)
@@ -185,7 +187,8 @@ def _body(raw: bytes, kind: str) -> Any:
 
 
 def _reference(name: str) -> dict[str, str]:
-    parts = [PROJECT, *name.replace("`", "").replace('"', "").split(".")][-3:]
+    written = name.replace("`", "").replace('"', "").split(".")
+    parts = [PROJECT, "shop"][: 3 - len(written)] + written
     return dict(zip(("projectId", "datasetId", "tableId"), parts, strict=False))
 
 

@@ -173,7 +173,7 @@ def _column(name: str, code: str) -> dict[str, Any]:
     kind = _TYPES.get(code, "text")
     sizes = {"precision": 38, "scale": 0} if kind == "fixed" else {"length": 100, "byteLength": 400}
     empty = dict.fromkeys(("precision", "scale", "length", "byteLength", "collation"))
-    return {**empty, "name": name.upper(), "type": kind, "nullable": True, **sizes}
+    return {**empty, "name": name if " " in name else name.upper(), "type": kind, "nullable": True, **sizes}
 
 
 def _good(data: Any) -> dict[str, Any]:

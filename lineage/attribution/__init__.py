@@ -5,7 +5,7 @@ from lineage.attribution.delivery import flush_queries
 from lineage.attribution.functions import Instrument, instrument_function
 from lineage.attribution.query import UNRECORDED, Query, begin_query
 from lineage.attribution.sinks import CallbackSink, FileJsonlSink, Sink
-from lineage.attribution.source import Source
+from lineage.attribution.source import KnownTable, Source
 from lineage.attribution.transactions import Transactions
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "CallbackSink",
     "FileJsonlSink",
     "Instrument",
+    "KnownTable",
     "Query",
     "Sink",
     "Source",

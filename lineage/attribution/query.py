@@ -18,6 +18,7 @@ from lineage.attribution.callsite import Line, Spot, application_spots, lines_of
 from lineage.attribution.endings import known_status, status_of, told_error
 from lineage.attribution.nesting import open_query
 from lineage.attribution.plan import Plan, active_plan
+from lineage.attribution.source import KnownTable
 from lineage.attribution.source import Source as Source
 from lineage.attribution.tracing import Trace, attached_trace, may_be_in_span, trace_of
 from lineage.config import Config
@@ -58,8 +59,7 @@ class Query:
     rows: int | None = None
     bytes_read: int | None = None
     bytes_written: int | None = None
-    bytes_scanned: int | None = None
-    """What a warehouse charges for, by which it is priced."""
+    bytes_scanned: int | None = None  # what a warehouse charges for
     query_id: str | None = None
     status = "ok"
     error: tuple[str, str] | None = None
@@ -85,10 +85,9 @@ class Query:
     outer: Query | None = None
     inside: Inside | None = None
     within: object = None
-    transaction: Work | None = None
-    """What its outputs stand or fall with; None where they stand at once."""
-    kept_in: str | None = None
-    """The table that a warehouse was told to keep the rows of a SELECT in, as the dialect writes it."""
+    transaction: Work | None = None  # what its outputs stand or fall with; None where they stand at once
+    kept_in: str | None = None  # the table that is to keep a SELECT's rows, as the dialect writes it
+    tables: tuple[KnownTable, ...] = ()
     waits_in: Any = None
     _token: Token[Query | None] | None = None
     _is_block = False
@@ -157,8 +156,7 @@ class Query:
                 open_query.set(None)
 
     def set(self, **known: Any) -> None:
-        """Set `rows`, `bytes_read`, `bytes_written`, `bytes_scanned` (what a warehouse charges for),
-        `query_id` or `attributes`; None is not known."""
+        """Set `rows`, a number of bytes (read, written, scanned), `query_id` or `attributes`, unless None."""
         if self.ended:
             return
         for name, value in known.items():
@@ -170,7 +168,7 @@ class Query:
                 elif name == "query_id":
                     self.query_id = str(value)[:256]
                 elif name in _MEASURES:
-                    setattr(self, name, _count(value))
+                    setattr(self, name, count if (count := int(value)) >= 0 else None)  # -1: not known
                 else:
                     raise TypeError(f"a query has no {name}")
 
@@ -226,6 +224,7 @@ class Query:
         self.source = self.source.completed(inner.source)
         self.attributes = (*inner.attributes, *self.attributes)
         self.transaction = self.transaction or inner.transaction
+        self.tables = self.tables or inner.tables
 
 
 class _Unrecorded(Query):
@@ -381,11 +380,6 @@ def attribute(query: Query) -> None:
             query.run = run.identity
         elif pid is None:
             query.remote_run = run.identity
-
-
-def _count(value: Any) -> int | None:
-    count = int(value)
-    return count if count >= 0 else None  # drivers say -1 for what they do not know
 
 
 def _plain(attributes: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

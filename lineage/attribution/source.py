@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+
+class KnownTable(NamedTuple):
+    """A table of which a driver knows more than a statement says, by its name there, without quotes.
+
+    `columns` are all it has, in order; empty where they are not known. `read` is whether the database said
+    that the statement read it.
+    """
+
+    name: str
+    columns: tuple[str, ...] = ()
+    read: bool = False
+
 
 class Source:
     """What is known of a connection: the same for all queries that go over it.

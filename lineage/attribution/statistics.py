@@ -27,6 +27,9 @@ MAX_ENTRIES = 200
 MAX_SAMPLES = 20
 """How many actors, agents, requests, traces and warehouse ids an entry names; further ones are left out."""
 
+MAX_TABLES = 100
+"""How many tables a statement tells of beyond its text."""
+
 MAX_STATEMENT_CHARACTERS = 1_000_000
 """Statements beyond this come without their text: it is kept until the run ends, and travels with its end."""
 
@@ -145,6 +148,8 @@ class _Entry:
     def add(self, query: Query, cost: float | None) -> None:
         self.counted.add(query, cost)
         self.claim.add(query)
+        if query.tables and self.statement is not None and self.statement.tables is None:
+            self.statement.tables = _tables(query)  # the first one may have failed
         self.started_at = min(self.started_at, query.started_at)
         self.ended_at = max(self.ended_at, query.started_at + query.duration_ns)
         who = query.scope.attribution if query.scope is not None else None
@@ -357,7 +362,15 @@ def _statement(query: Query) -> own.Statement:
         source.namespace,
         source.db_name if source.namespace else None,
         source.default_schema,
+        _tables(query),
     )
+
+
+def _tables(query: Query) -> list[own.StatementTable] | None:
+    return [
+        own.StatementTable(one.name, list(one.columns) or None, one.read or None)
+        for one in query.tables[:MAX_TABLES]
+    ] or None
 
 
 _KNOWN = ("dialect", "namespace", "database", "defaultSchema")
@@ -367,7 +380,9 @@ def _placed(statement: own.Statement, statements: list[own.Statement]) -> int:
     """Return the place of a statement among those of a run, which gets what it has not told itself."""
     for place, told in enumerate(statements):
         if _same(told, statement):
-            missing = {name: getattr(statement, name) for name in _KNOWN if getattr(told, name) is None}
+            missing = {
+                name: getattr(statement, name) for name in (*_KNOWN, "tables") if getattr(told, name) is None
+            }
             statements[place] = attr.evolve(told, **missing)
             return place
     statements.append(statement)

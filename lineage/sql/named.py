@@ -5,16 +5,18 @@ Three readers share this: ingest, the shipper, and a run that wants its columns 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 from lineage.datasets import normalise
 from lineage.redaction import mask_sql
 from lineage.sql import extract
+from lineage.sql.catalog import Catalog
 from lineage.sql.naming import Context, Name, settle
-from lineage.sql.results import SqlLineage, StatementLineage
+from lineage.sql.results import SqlLineage, StatementLineage, Table
 
 ColumnsOf = Callable[[Collection[Name]], Mapping[Name, Sequence[str]]]
 """Gives the columns of those of the datasets whose columns are known."""
@@ -37,6 +39,10 @@ class SqlText:
     namespace: str | None = None
     database: str | None = None
     default_schema: str | None = None
+    columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """By the names of tables: the columns that the driver of the statement knew."""
+    read: tuple[str, ...] = ()
+    """The tables that the database said it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def named_statements(
     return found
 
 
-def statements_of(job_facets: Mapping[str, Any]) -> list[dict[str, str]]:
+def statements_of(job_facets: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the statements in the facets of an event's job, as the statements facet has them.
 
     OpenLineage's own sql facet is one statement, which counts where ours is absent.
@@ -86,19 +92,33 @@ def statements_of(job_facets: Mapping[str, Any]) -> list[dict[str, str]]:
     found = _objects(listed) or _objects([job_facets.get("sql")])
     kept = [
         {key: one[key] for key in _STATEMENT_KEYS if isinstance(one.get(key), str) and one[key].strip()}
+        | _known_tables(one.get("tables"))
         for one in found
     ]
     return [one for one in kept if "query" in one]
 
 
-def text_of(statement: Mapping[str, str]) -> SqlText:
+def _known_tables(listed: Any) -> dict[str, list[dict[str, Any]]]:
+    tables = [one for one in _objects(listed) if isinstance(one.get("name"), str) and one["name"]]
+    return {"tables": tables} if tables else {}
+
+
+def text_of(statement: Mapping[str, Any]) -> SqlText:
     """Return a statement that `statements_of` has given as a text to be read."""
+    tables = statement.get("tables", ())
+    columns = {
+        one["name"]: tuple(column for column in one["columns"] if isinstance(column, str))
+        for one in tables
+        if isinstance(one.get("columns"), list)
+    }
     return SqlText(
         statement["query"],
         statement.get("dialect"),
         statement.get("namespace"),
         statement.get("database"),
         statement.get("defaultSchema"),
+        tuple(columns.items()),
+        tuple(one["name"] for one in tables if one.get("read") is True),
     )
 
 
@@ -141,9 +161,11 @@ class _Script:
             one.dialect,
         )
         self._dialect = self._context.known_dialect()
+        self._of_drivers = {name: columns for _, text in texts for name, columns in text.columns}
+        self._told_read = {place: [_table(name) for name in text.read] for place, text in texts if text.read}
 
     def statements(self) -> Iterator[NamedStatement]:
-        schema: dict[str, Sequence[str]] = dict(_schemas(self._listed))
+        schema = _without_ends(dict(_schemas(self._listed)), self._of_drivers) | self._of_drivers
         parts = self._read(schema)
         settled = self._settled(parts)
         more = self._known_columns(settled)
@@ -178,16 +200,22 @@ class _Script:
         settled: dict[str, Name] = {}
         for _, lineage in parts:
             settled |= settle((*lineage.inputs, *lineage.outputs), self._context)
+        for tables in self._told_read.values():
+            settled = settle(tables, self._context) | settled
         return settled
 
     def _known_columns(self, settled: Mapping[str, Name]) -> dict[str, Sequence[str]]:
         """Return by table the columns that the event does not give and `columns_of` knows."""
         given = {normalise(*name) for name, columns in self._listed if columns}
-        asked = set(settled.values()) - given
+        of_drivers = Catalog(self._of_drivers, self._context.default_schema)
+        told = {name for name in settled if of_drivers.columns(_table(name)) is not None}
+        asked = {dataset for name, dataset in settled.items() if name not in told} - given
         if self._columns_of is None or not asked:
             return {}
         known = self._columns_of(asked)
-        return {table: known[name] for table, name in settled.items() if known.get(name)}
+        return {
+            table: known[name] for table, name in settled.items() if table not in told and known.get(name)
+        }
 
     def _named(
         self, places: list[int], lineage: SqlLineage, settled: Mapping[str, Name]
@@ -196,9 +224,22 @@ class _Script:
             nothing = StatementLineage(
                 "UNKNOWN", (), (), (), False, lineage.problems, lineage.engine, lineage.dialect
             )
-            yield NamedStatement(places[0], nothing, {}, False, False, lineage.problems)
-        for place, statement in _placed(places, lineage):
+            read = self._statement(places[0], self._with_told(places[0], nothing, settled), settled)
+            yield replace(read, certain=False, columns_certain=False, problems=lineage.problems)
+        placed = list(_placed(places, lineage))
+        alone = {place for place, count in Counter(place for place, _ in placed).items() if count == 1}
+        for place, statement in placed:
+            if place in alone:
+                statement = self._with_told(place, statement, settled)
             yield self._statement(place, statement, settled)
+
+    def _with_told(
+        self, place: int, statement: StatementLineage, settled: Mapping[str, Name]
+    ) -> StatementLineage:
+        """Return a statement with the tables that the database says it read, which its text may not name."""
+        known = {settled.get(table.name) for table in (*statement.inputs, *statement.outputs)}
+        more = [one for one in self._told_read.get(place, ()) if settled.get(one.name) not in known]
+        return replace(statement, inputs=(*statement.inputs, *more)) if more else statement
 
     def _statement(
         self, place: int, statement: StatementLineage, settled: Mapping[str, Name]
@@ -220,6 +261,18 @@ class _Script:
             columns_certain,
             (*statement.problems, *doubts),
         )
+
+
+def _table(name: str) -> Table:
+    return Table(tuple(name.split(".")))
+
+
+def _without_ends(
+    schemas: Mapping[str, Sequence[str]], told: Mapping[str, Sequence[str]]
+) -> dict[str, Sequence[str]]:
+    """Return the schemas but for those of the tables that were told of: two of one would be in doubt."""
+    ends = tuple(f".{name}".casefold() for name in told)
+    return {name: columns for name, columns in schemas.items() if not f".{name}".casefold().endswith(ends)}
 
 
 def _schemas(listed: Iterable[tuple[Name, Sequence[str]]]) -> Iterator[tuple[str, Sequence[str]]]:

@@ -468,3 +468,30 @@ def test_rows_that_are_kept_are_counted_for_their_table(client: Any) -> None:
         "select id from shop.orders",
     ]
     assert {place: one.rowCount for place, one in run.facts.statement_statistics.items()} == {0: 2}
+
+
+def test_what_bigquery_says_was_read_is_an_input(client: Any, server: BigQueryServer) -> None:
+    """The tables behind a view are in a job's statistics, and belong to its statement alone."""
+    configure(sink=["lineage"])
+    server.warehouse.run("create view shop.best as select id, amount from shop.orders")
+    with track_run("build"):
+        client.query("create table shop.other as select 1 as one").result()
+        server.behind = ["shop.orders", "_cache.anon1"]
+        client.query("insert into shop.totals (id, total) select id, amount from shop.best").result()
+
+    name = f"dataset:bigquery:{PROJECT}.shop"
+    tables = {one for one in lineage_of(f"{name}.totals") if one.startswith("dataset:")}
+    assert tables == {f"{name}.totals", f"{name}.best", f"{name}.orders"}
+    assert f"{name}.orders" not in lineage_of(f"{name}.other")
+
+
+def test_a_star_is_what_the_rows_have(client: Any) -> None:
+    """The schema of a result names the columns of the one table that it is of."""
+    configure(sink=["lineage"])
+    with track_run("build"):
+        client.query_and_wait("select * from shop.orders")
+        client.query("insert into shop.totals select * from shop.orders").result()
+
+    assert f"datasetField:bigquery:{PROJECT}.shop.orders:amount" in lineage_of(
+        f"datasetField:bigquery:{PROJECT}.shop.totals:amount"
+    )

@@ -47,6 +47,50 @@ def test_the_schema_is_the_first_of_the_search_path_that_is_named(
 
 
 @pytest.mark.parametrize(
+    ("url", "namespace", "database", "schema"),
+    [
+        ("mssql+pyodbc://ann:secret@db/shop?driver=x", "mssql://db:1433", "shop", None),
+        ("mssql+pymssql://db:1434/shop", "mssql://db:1434", "shop", None),
+        ("oracle+oracledb://ann:secret@db:1521/?service_name=SHOP", "oracle://db:1521", "SHOP", None),
+        ("oracle://db/SHOP", "oracle://db:1521", "SHOP", None),
+        ("mysql+mysqldb://db/shop", "mysql://db:3306", "shop", None),
+        ("mariadb+pymysql://db/shop", "mysql://db:3306", "shop", None),
+        ("snowflake://ann:secret@acme-shop/SALES/SHOP?warehouse=W", "snowflake://acme-shop", "SALES", "SHOP"),
+        ("snowflake://ann:secret@acme-shop/SALES", "snowflake://acme-shop", "SALES", None),
+        ("bigquery://acme-data/shop", "bigquery", "acme-data", "shop"),
+        ("bigquery://acme-data", "bigquery", "acme-data", None),
+        ("bigquery://", "bigquery", None, None),
+        (
+            "redshift+psycopg2://ann:secret@cluster.abc.eu-west-1.redshift.amazonaws.com:5439/shop",
+            "redshift://cluster.eu-west-1:5439",
+            "shop",
+            None,
+        ),
+        (
+            "databricks://token:secret@adb-1.azuredatabricks.net?http_path=x&catalog=main&schema=shop",
+            "unitycatalog://adb-1.azuredatabricks.net",
+            "main",
+            "shop",
+        ),
+        ("trino://ann@trino:8080/hive/shop", "trino://trino:8080", "hive", "shop"),
+        ("trino://ann@trino:8080/hive", "trino://trino:8080", "hive", None),
+        ("clickhouse+native://ch/shop", "clickhouse://ch:8123", "shop", None),
+        ("clickhousedb://ch:8443/shop", "clickhouse://ch:8443", "shop", None),
+        ("duckdb:////data/shop.duckdb", "duckdb:///data/shop.duckdb", "shop", None),
+        ("sqlite:////data/shop.db", "sqlite:///data/shop.db", "/data/shop.db", None),
+    ],
+)
+def test_every_dialect_s_tables_are_named_by_its_url(
+    url: str, namespace: str, database: str | None, schema: str | None
+) -> None:
+    """DC-26: where an engine leads is in its URL, be it a database, a catalog, a project or a schema."""
+    made = sqlalchemy.source_of(make_url(url), SimpleNamespace(name=url.partition(":")[0]))
+
+    assert (made.namespace, made.db_name, made.default_schema) == (namespace, database, schema)
+    assert made.dialect is not None
+
+
+@pytest.mark.parametrize(
     ("url", "dialect", "expected"),
     [
         (

@@ -207,6 +207,19 @@ def test_what_a_run_asks_of_snowflake_is_its_lineage(connection: Any) -> None:
     }
 
 
+def test_a_star_is_what_the_rows_have(connection: Any) -> None:
+    """A cursor knows the columns of what it was given."""
+    configure(sink=["lineage"])
+    with track_run("build"):
+        connection.cursor().execute("select * from orders limit 1")
+        connection.cursor().execute("insert into totals select * from orders")
+
+    namespace = "snowflake://acme-shop"
+    assert f"datasetField:{namespace}:SALES.SHOP.ORDERS:AMOUNT" in lineage_of(
+        f"datasetField:{namespace}:SALES.SHOP.TOTALS:AMOUNT"
+    )
+
+
 WRITE = "insert into totals select id, {} from orders"
 
 
