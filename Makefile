@@ -10,10 +10,10 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test test-slow test-long test-oldest test-dbt test-airflow test-cloud test-datahub check bench
+.PHONY: help demo test test-slow test-long test-oldest test-dbt test-airflow test-cloud test-datahub test-orchestrators check bench
 
 help: ## show this list (default)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: .venv/.demo ## build a small warehouse with lineage, and ask questions of it
 	$(BIN)/lineage demo
@@ -44,6 +44,9 @@ test-airflow: .venv/.all .venv-airflow/.all ## run the tests that need a real Ai
 
 test-datahub: .venv-datahub/.all ## run the tests that need DataHub's client
 	.venv-datahub/bin/python -m pytest -q -m datahub tests/graph/exports/datahub $(ARGS)
+
+test-orchestrators: .venv-orchestrators/.all ## run the tests that need Dagster and Prefect
+	.venv-orchestrators/bin/python -m pytest -q -m orchestrators $(ARGS)
 
 check: .venv/.all ## lint, formatting, types, import layers, spelling
 	$(BIN)/ruff check
@@ -101,6 +104,16 @@ DATAHUB ?= acryl-datahub
 	$(PYTHON) -m venv --clear .venv-datahub
 	.venv-datahub/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[postgres]' '$(DATAHUB)' \
 		hypothesis jsonschema pytest pytest-timeout referencing rfc3339-validator
+	touch $@
+
+# Prefect before 3.9 takes any FastAPI, and does not start with the newest.
+ORCHESTRATORS ?= dagster prefect 'fastapi<0.151'
+
+.venv-orchestrators/.all: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-orchestrators
+	.venv-orchestrators/bin/python -m pip --disable-pip-version-check install --quiet --upgrade 'pip>=25.1'
+	.venv-orchestrators/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[all]' --group tests \
+		$(ORCHESTRATORS)
 	touch $@
 
 # A peer that the benchmarks leave out where it cannot be installed.

@@ -28,6 +28,7 @@ REGISTRY = {
     "azure.storage.blob": "producers.azure_storage_blob:PRODUCER",
     "bigquery": "producers.bigquery:PRODUCER",
     "boto3": "producers.boto3:PRODUCER",
+    "dagster": "producers.dagster:PRODUCER",
     "dbapi": "producers.dbapi:PRODUCER",
     "duckdb": "producers.duckdb:PRODUCER",
     "fsspec": "producers.fsspec:PRODUCER",
@@ -36,6 +37,7 @@ REGISTRY = {
     "opentelemetry": "producers.opentelemetry:PRODUCER",
     "pandas": "producers.pandas:PRODUCER",
     "polars": "producers.polars:PRODUCER",
+    "prefect": "producers.prefect:PRODUCER",
     "psycopg": "producers.psycopg:PRODUCER",
     "psycopg2": "producers.psycopg2:PRODUCER",
     "pyarrow": "producers.pyarrow:PRODUCER",
@@ -80,9 +82,13 @@ def uninstall(name: str, target: Any = None) -> None:
 
     What was not installed needs no undoing: that is no error. Raises InstrumentError for an unknown name.
     """
-    module = _place(name)[0]
-    if module in sys.modules:  # what was never loaded was never installed
-        _producer(name).uninstall(target)
+    if _place(name)[0] not in sys.modules:  # what was never loaded was never installed
+        return
+    try:
+        producer = _producer(name)
+    except MissingDependencyError:
+        return
+    producer.uninstall(target)
 
 
 def status() -> list[Status]:

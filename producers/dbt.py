@@ -6,11 +6,11 @@ Nothing is instrumented and nothing of dbt is needed; dbt's own objects are read
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from lineage import context
 from lineage._guard import guard
+from producers._contexts import read, text_of
 
 __all__ = ["use_dbt_context"]
 
@@ -27,46 +27,30 @@ def use_dbt_context(dbt: Any) -> context.Use:
 
     A Python model knows no invocation: where dbt runs it in its own process, dbt is asked. Nothing raises.
     """
-    node = _read(dbt, "node") or _read(dbt, "model")
-    invocation = _text(_read(dbt, "invocation_id")) or _invocation_of_this_process()
-    this = _relation(_read(dbt, "this"))
-    target = _read(dbt, "target")
+    node = read(dbt, "node") or read(dbt, "model")
+    invocation = text_of(read(dbt, "invocation_id")) or _invocation_of_this_process()
+    this = _relation(read(dbt, "this"))
+    target = read(dbt, "target")
     attributes = {
         "dbt.invocation_id": invocation,
-        **{f"dbt.node.{name}": _text(_read(node, name)) for name in _NODE},
+        **{f"dbt.node.{name}": text_of(read(node, name)) for name in _NODE},
         "dbt.this": this,
-        "dbt.target.name": target if isinstance(target, str) else _text(_read(target, "name")),
+        "dbt.target.name": target if isinstance(target, str) else text_of(read(target, "name")),
     }
     known = {name: value for name, value in attributes.items() if value}
     return context.use(operation=known.get("dbt.node.unique_id") or this, job_id=invocation, attributes=known)
 
 
-def _read(of: Any, name: str) -> Any:
-    """Return what a mapping or an object has under a name; None where it has nothing, or raises."""
-    found = None
-    with guard("reading dbt's context"):
-        found = of.get(name) if isinstance(of, Mapping) else getattr(of, name, None)
-    return found
-
-
-def _text(value: Any) -> str | None:
-    """Return a value as text; None for what is none, as a method of the same name."""
-    text = None
-    with guard("reading dbt's context"):
-        text = None if value is None or callable(value) else str(value)
-    return text or None
-
-
 def _relation(this: Any) -> str | None:
     """Return a relation's dotted name, which its text has with the quotes of the database."""
-    parts = [_text(_read(this, part)) for part in ("database", "schema", "identifier")]
-    return ".".join(part for part in parts if part) or _text(this)
+    parts = [text_of(read(this, part)) for part in ("database", "schema", "identifier")]
+    return ".".join(part for part in parts if part) or text_of(this)
 
 
 def _invocation_of_this_process() -> str | None:
     """Return the id of the invocation in whose process this runs; importing dbt to ask would take long."""
-    asked = _read(sys.modules.get("dbt_common.invocation"), "get_invocation_id")
+    asked = read(sys.modules.get("dbt_common.invocation"), "get_invocation_id")
     invocation = None
     with guard("reading dbt's context"):
         invocation = asked() if callable(asked) else None
-    return _text(invocation)
+    return text_of(invocation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import md5
@@ -74,7 +74,8 @@ class Case:
     `refusal` for one with `nowhere` in it. `steps` are functions of ours that only this integration has.
     `message` is what an error says, without ids that differ.
     `targets` says whether one of many can be instrumented. `told` gives what the runs of a target were told,
-    where that is what it reads and not its queries: of a call that fails nothing.
+    where that is what it reads and not its queries: of a call that fails nothing. `telling` tells of other
+    things than queries: each call by its event.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Case:
     steps: tuple[str, ...] = ()
     told: Callable[[Any], list[dict[str, Any]]] | None = None
     targets: bool = True
+    telling: Callable[[], AbstractContextManager[Callable[[], list[dict[str, Any]]]]] | None = None
 
 
 @contextmanager
@@ -458,8 +460,10 @@ CASES = {
 ELSEWHERE: dict[str, str] = {
     "azure.storage.blob": "cloud",
     "bigquery": "cloud",
+    "dagster": "orchestrators",
     "google.cloud.pubsub_v1": "cloud",
     "google.cloud.storage": "cloud",
+    "prefect": "orchestrators",
     "snowflake": "cloud",
 }
 """Integrations whose libraries have a venv of their own: by name, the marker of their tests.

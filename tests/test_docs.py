@@ -22,9 +22,12 @@ from lineage.settings import SETTINGS
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"docs/dbt.md": ROOT / "tests" / "fixtures" / "dbt" / "shop"}
 """Where the reader of a page stands; of the others, in an empty folder."""
-ELSEWHERE = {"docs/warehouses.md": "cloud"}
+ELSEWHERE = {"docs/orchestrators.md": "orchestrators", "docs/warehouses.md": "cloud"}
 """Pages whose examples need libraries of a venv of its own: the marker that its tests have."""
-SURROUNDINGS = {"docs/warehouses.md": "warehouse_surroundings"}
+SURROUNDINGS = {
+    "docs/orchestrators.md": "orchestrators_surroundings",
+    "docs/warehouses.md": "warehouse_surroundings",
+}
 """Modules of shared test code whose `surrounded` gives what the examples of a page take from their reader."""
 TAUGHT = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WRITTEN = [*TAUGHT, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md"]

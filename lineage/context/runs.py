@@ -92,9 +92,22 @@ def innermost_run() -> ActiveRun | None:
     if that is part of one.
     """
     run = active_run.get()
-    while run is not None and run.left:
-        run = run.around
+    if run is not None and run.left:
+        run = _still_entered(run)
         active_run.set(run)
     if run is None and process_runs and not process_runs[0].left:
         return process_runs[0]
     return run
+
+
+def _still_entered(left: ActiveRun) -> ActiveRun | None:
+    """Return the nearest run around one that was left which was not; None also where they go in circles.
+
+    They do where a generator's run was taken up again inside of one that had not been given back.
+    """
+    seen: set[int] = set()
+    run: ActiveRun | None = left
+    while run is not None and run.left and id(run) not in seen:
+        seen.add(id(run))
+        run = run.around
+    return run if run is not None and not run.left else None

@@ -38,10 +38,10 @@ def job_facets(facts: RunFacts, *, claims_outputs: bool) -> dict[str, Any]:
     return {**made, **facts.job_facets}
 
 
-def job_type_facet() -> Any:
-    """Return the facet that says what kind of job our own jobs are."""
+def job_type_facet(integration: str = "LINEAGE_GRAPH", job_type: str = "JOB") -> Any:
+    """Return the facet that says what kind of job one is; without arguments, our own."""
     return facet_v2.job_type_job.JobTypeJobFacet(
-        processingType="BATCH", integration="LINEAGE_GRAPH", jobType="JOB", producer=PRODUCER
+        processingType="BATCH", integration=integration, jobType=job_type, producer=PRODUCER
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, overload
@@ -10,6 +9,7 @@ from typing import Any, TypeVar, overload
 from lineage._calls import around_calls
 from lineage.tracking.declared import Declared, as_declarations, resolve
 from lineage.tracking.lifecycle import JobSpec, TrackedRun, begin, job_name_of
+from lineage.tracking.source import place_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -53,7 +53,11 @@ def track_lineage(
         if isinstance(target, staticmethod | classmethod):
             return type(target)(decorate(target.__func__))
         job = JobSpec(
-            name or job_name_of(target), job_namespace, dict(tags or {}), description, lambda: _place(target)
+            name or job_name_of(target),
+            job_namespace,
+            dict(tags or {}),
+            description,
+            lambda: place_of(target),
         )
         calls = _Calls(job, as_declarations(inputs), as_declarations(outputs), emitter, _signature(target))
         return around_calls(target, calls.begin)
@@ -92,12 +96,3 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
         return inspect.signature(function)
     except (TypeError, ValueError):  # some built-ins have none
         return None
-
-
-def _place(function: Any) -> tuple[str, int] | None:
-    """Return the file and line of a function; None for one that is not written in Python."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    function = inspect.unwrap(function)
-    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
-    return (code.co_filename, code.co_firstlineno) if code is not None else None

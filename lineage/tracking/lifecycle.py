@@ -18,6 +18,7 @@ from lineage._guard import guard
 from lineage.config import current_config
 from lineage.context import (
     ActiveRun,
+    RemoteRun,
     RunIdentity,
     active_run,
     completions,
@@ -43,6 +44,8 @@ class JobSpec:
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str | None = None
     location: Callable[[], tuple[str, int] | None] = lambda: None
+    kind: tuple[str, str] = ("LINEAGE_GRAPH", "JOB")
+    """Whose job it is and what it is there, as OpenLineage's jobType facet has it."""
     _facets: tuple[OpenLineageConfig, dict[str, Any]] | None = None
 
     def facets(self, openlineage: OpenLineageConfig) -> dict[str, Any]:
@@ -55,7 +58,7 @@ class JobSpec:
         from lineage import events
         from lineage.tracking.source import source_location
 
-        made: dict[str, Any] = {"jobType": events.job_type_facet()}
+        made: dict[str, Any] = {"jobType": events.job_type_facet(*self.kind)}
         if tags := events.joined_tags(self.tags, openlineage.job_tags):
             made["tags"] = events.job_tags_facet(tags)
         if self.description:
@@ -158,10 +161,16 @@ def begin(
     inputs: Callable[[], Iterable[DatasetLike]],
     outputs: Callable[[], Iterable[DatasetLike]],
     emitter: Any = None,
+    *,
+    run_id: str | None = None,
+    within: RunIdentity | None = None,
+    prepare: Callable[[Run], None] = lambda run: None,
 ) -> TrackedRun:
     """Begin a run of the job inside the current one, and emit START; never raises.
 
-    `outputs` is called when the run is complete.
+    `outputs` is called when the run is complete. A scheduler that runs others' code says what it knows: the
+    run's own id, the run that this one is `within` where no run was entered here (it was begun by another
+    process), and by `prepare` what else START tells.
     """
     run = TrackedRun()
     with guard("starting a run"):
@@ -170,9 +179,9 @@ def begin(
             return run
         from lineage import events
 
-        around = innermost_run() or process_parent()
+        around = _around(within)
         facts = events.RunFacts(
-            RunIdentity(events.sources.run_id(), job.namespace or config.namespace, job.name),
+            RunIdentity(run_id or events.sources.run_id(), job.namespace or config.namespace, job.name),
             started_at=events.sources.now(),
             parent=around.identity if around is not None else None,
             root=around.root if around is not None else None,
@@ -187,9 +196,18 @@ def begin(
         run = TrackedRun(facts, outputs, emitter)
         for one in inputs():
             run.input(one)
+        prepare(run)
         termination.watch(run)
         run.start()
     return run
+
+
+def _around(within: RunIdentity | None) -> ActiveRun | None:
+    """Return the run that one begun here is inside of; `within` is nearer than what the process works for."""
+    around = innermost_run() or process_parent()
+    if within is None or active_run.get() is not None:
+        return around
+    return RemoteRun(within, around.root if around is not None else None)
 
 
 def job_name_of(function: Callable[..., Any]) -> str:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import functools
+import inspect
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from lineage.redaction import redact_url
+
+
+def place_of(function: Any) -> tuple[str, int] | None:
+    """Return the file and line of a function; None for one that is not written in Python."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    return (code.co_filename, code.co_firstlineno) if code is not None else None
 
 
 def source_location(file: str, line: int) -> dict[str, str]:
@@ -25,7 +36,7 @@ def source_location(file: str, line: int) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value}
 
 
-@lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=256)
 def _repository(folder: Path) -> tuple[Path, str, str, str] | None:
     """Return root, remote URL without credentials, commit and branch; None without repository or remote."""
     try:

@@ -1,0 +1,25 @@
+"""A server of Prefect for as long as the tests run: it takes long to start."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import tempfile
+from contextlib import ExitStack
+from functools import cache
+
+import prefect
+from prefect.testing.utilities import prefect_test_harness
+
+
+@cache
+def server() -> str:
+    """Start a server of its own, if there is none, and have Prefect use it; returns Prefect's version."""
+    os.environ["PREFECT_HOME"] = tempfile.mkdtemp()
+    started = ExitStack()
+    atexit.register(started.close)
+    started.enter_context(prefect_test_harness(server_startup_timeout=100))
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs", "httpx"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return prefect.__version__
