@@ -18,6 +18,7 @@ import boto3
 import botocore
 import botocore.client
 import duckdb
+import messaging_cases as messaging
 import pg8000.dbapi
 import psycopg
 import psycopg2.extensions
@@ -39,15 +40,20 @@ import producers
 import producers._aws_messages
 import producers._frames
 import producers._layers
+import producers._messages
 import producers._operations
 import producers._paths
 import producers._postgresql
 import producers._subclasses
 import producers.asyncpg
 import producers.boto3
+import producers.celery
+import producers.confluent_kafka
 import producers.dbapi
 import producers.duckdb
+import producers.kafka
 import producers.opentelemetry
+import producers.pika
 import producers.psycopg
 import producers.psycopg2
 import producers.sqlalchemy
@@ -381,6 +387,7 @@ SHARED = (
     producers._aws_messages,
     producers._frames,
     producers._layers,
+    producers._messages,
     producers._operations,
     producers._paths,
     producers._postgresql,
@@ -454,6 +461,45 @@ CASES = {
     ),
     "psycopg": Case(
         "psycopg", producers.psycopg, _connection, _run_on_connection, _raise_on_connection, _methods
+    ),
+    "celery": Case(
+        "celery",
+        producers.celery,
+        messaging.celery_app,
+        messaging.send_task,
+        messaging.raise_in_celery,
+        messaging.traces_of_celery,
+        answer=messaging.answer,
+        refusal="task args must be",
+    ),
+    "confluent_kafka": Case(
+        "confluent_kafka",
+        producers.confluent_kafka,
+        messaging.confluent_class,
+        messaging.produce,
+        messaging.raise_in_confluent,
+        messaging.traces_of_confluent,
+        answer=messaging.answer,
+        refusal="bytes-like object is required",
+    ),
+    "kafka": Case(
+        "kafka",
+        producers.kafka,
+        messaging.kafka_producer,
+        messaging.send,
+        messaging.raise_in_kafka,
+        messaging.traces_of_kafka,
+        answer=messaging.answer_of_kafka,
+        refusal="Need at least one",
+    ),
+    "pika": Case(
+        "pika",
+        producers.pika,
+        messaging.pika_connection,
+        messaging.publish,
+        messaging.raise_in_pika,
+        messaging.traces_of_pika,
+        answer=messaging.answer,
     ),
 }
 

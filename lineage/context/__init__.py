@@ -4,7 +4,7 @@ Both are kept in context variables: they follow `await`, tasks and `asyncio.to_t
 Threads, executors and callbacks need `bind` or `ContextThreadPoolExecutor`, other processes a carrier.
 """
 
-from lineage.context.carriers import attach, current_trace, inject
+from lineage.context.carriers import attach, current_trace, handling, inject
 from lineage.context.parents import process_parent
 from lineage.context.runs import (
     ActiveRun,
@@ -34,6 +34,7 @@ __all__ = [
     "current",
     "current_scope",
     "current_trace",
+    "handling",
     "inject",
     "innermost_run",
     "nobody",

@@ -14,7 +14,7 @@ from typing import Any
 from lineage._guard import guard
 from lineage.context import parents
 from lineage.context.baggage import read_baggage, write_baggage
-from lineage.context.runs import RemoteRun, active_run, innermost_run
+from lineage.context.runs import ActiveRun, RemoteRun, active_run, innermost_run
 from lineage.context.scopes import Attribution, Block, Scope, active_scope, current
 from lineage.context.traces import Trace, read_trace, span_trace
 from lineage.context.variables import give_back
@@ -106,14 +106,14 @@ def _key(member: str) -> str:
 
 def _put(carrier: MutableMapping[str, str], name: str, value: str | None) -> None:
     known = name.lower()
-    for key in [key for key in carrier if _known(key) == known]:
+    for key in [key for key in carrier if known_name(key) == known]:
         if key != name or value is None:
             del carrier[key]
     if value is not None:
         carrier[name] = value
 
 
-def _known(key: object) -> str | None:
+def known_name(key: object) -> str | None:
     """Return the lower-case name that a key of a carrier spells, `-` or `_` in it; None for all others."""
     text = key.decode("latin-1") if isinstance(key, bytes) else key
     if not isinstance(text, str):
@@ -137,7 +137,7 @@ def _texts(carrier: Carrier) -> dict[str, str]:
     """Return the values of the names we know. Lists are joined; else two values for one name say nothing."""
     spelled: dict[str, dict[str, list[str]]] = {}
     for key, value in carrier.items() if isinstance(carrier, Mapping) else carrier:
-        known = _known(key)
+        known = known_name(key)
         text = value.decode("latin-1") if isinstance(value, bytes) else value
         if known is not None and isinstance(text, str):
             spelling = key.decode("latin-1") if isinstance(key, bytes) else key
@@ -160,7 +160,8 @@ class Attached:
     def __init__(self, received: Received) -> None:
         self.scope = Scope(received.attribution) if received.attribution is not None else None
         run = received.run
-        self.run = RemoteRun(run.identity, run.root) if run is not None else None  # true where it is entered
+        # Made here, where it is entered: it is true of this process.
+        self.run: ActiveRun | None = RemoteRun(run.identity, run.root) if run is not None else None
         self.remote = Remote(received)
         self._tokens: tuple[Token[Any], Token[Any], Token[Any]] | None = None
 
@@ -204,3 +205,37 @@ def attach(carrier: Carrier) -> Block:
     """
     received = read_carrier(carrier)
     return Block(lambda: Attached(received))
+
+
+class Handled(Attached):
+    """What the message says that is handled now: whatever it does not say holds as it does outside."""
+
+    __slots__ = ("_own",)
+
+    def __init__(self, received: Received) -> None:
+        super().__init__(received)
+        self._own = self.scope
+        if self.scope is None:
+            self.scope = active_scope.get()
+        open_run = innermost_run()
+        if self.run is None or not (open_run is None or isinstance(open_run, RemoteRun)):
+            self.run = active_run.get()
+        outside = _remote()
+        if received.trace is None and outside is not None:
+            self.remote.trace = outside.trace
+
+    def __exit__(self, *_: object) -> None:
+        if self._own is not None:
+            self._own.ended = True
+        self.leave()
+
+
+def handling(carrier: Carrier | None) -> Block:
+    """Handle a message for whom its headers say: `with context.handling(record.headers): ...`.
+
+    Unlike `attach`, the run that is open around it stays the run of what is done inside, and what the headers
+    do not say is as outside: for a loop over messages in a run of its own. Where no run is open, the run that
+    the headers name is the parent of the runs begun inside. None is a message without headers.
+    """
+    received = read_carrier(carrier) if carrier is not None else Received()
+    return Block(lambda: Handled(received))

@@ -256,8 +256,8 @@ def test_what_is_no_target_is_refused(case: Case, target: Any) -> None:
 
     with pytest.raises(
         producers.InstrumentError,
-        match=r"give an? (client|engine|connection( class)?|module of the DB-API, or its name|"
-        r"tracer provider that takes span processors), not int"
+        match=r"give an? (client( \(a Celery app\)| class)?|engine|connection( class)?|"
+        r"module of the DB-API, or its name|tracer provider that takes span processors), not int"
         if case.targets
         else "it is instrumented as a whole: give no target",
     ):
