@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -362,13 +363,11 @@ def test_a_pool_s_workers_tell_what_they_saw(tmp_path: Path, pool: str) -> None:
         worker.terminate()
         worker.wait(30)
 
-    from graph import open_store
-    from lineage.config import current_config
-
-    with open_store(current_config().store) as store:
-        runs = [run for run in store.runs() if run.job.name == "shop.refresh"]
-    assert sorted(run.state for run in runs) == ["COMPLETE", "COMPLETE", "FAIL"]
-    assert {run.parent for run in runs} == {sent[0]}
+    asked = [sys.executable, "-c", "from graph.cli import main; main()", "runs", "--json"]
+    answer = subprocess.run(asked, env=environment, check=True, capture_output=True, text=True).stdout
+    runs = [run for run in json.loads(answer)["items"] if run["job"].endswith(":shop.refresh")]
+    assert sorted(run["state"] for run in runs) == ["COMPLETE", "COMPLETE", "FAIL"]
+    assert {run["parentRunId"] for run in runs} == {sent[0]}
 
 
 _SEND = """
