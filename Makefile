@@ -81,8 +81,8 @@ DBT ?= 'dbt-core<1.12' dbt-duckdb openlineage-dbt
 	.venv-dbt/bin/python -m pip --disable-pip-version-check install --quiet --editable . $(DBT)
 	touch $@
 
-CLOUD ?= aiobotocore azure-storage-blob gcp-storage-emulator google-cloud-bigquery \
-	google-cloud-pubsub google-cloud-storage snowflake-connector-python
+CLOUD ?= aiobotocore azure-storage-blob boto3 gcp-storage-emulator google-cloud-bigquery \
+	'moto[kinesis,s3,server,sns,sqs]>=5' google-cloud-pubsub google-cloud-storage snowflake-connector-python
 
 .venv-cloud/.all: pyproject.toml
 	$(PYTHON) -m venv --clear .venv-cloud

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from aws_cases import CASES as AWS
 from storage_cases import STORAGES
 from warehouse_cases import WAREHOUSES
 
-CASES = {**STORAGES, **WAREHOUSES}
+CASES = {**AWS, **STORAGES, **WAREHOUSES}

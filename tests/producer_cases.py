@@ -7,27 +7,18 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
-from functools import cache
-from hashlib import md5
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import asyncpg
-import boto3
-import botocore
-import botocore.client
 import duckdb
 import messaging_cases as messaging
 import pg8000.dbapi
 import psycopg
 import psycopg2.extensions
 import pytest
-import s3transfer.futures
-import s3transfer.manager
-import s3transfer.tasks
 import sqlalchemy
-from moto import mock_aws
 from opentelemetry import trace
 from opentelemetry.instrumentation.dbapi import instrument_connection
 from opentelemetry.sdk import version as opentelemetry_version
@@ -46,7 +37,6 @@ import producers._paths
 import producers._postgresql
 import producers._subclasses
 import producers.asyncpg
-import producers.boto3
 import producers.celery
 import producers.confluent_kafka
 import producers.dbapi
@@ -310,50 +300,6 @@ def _traces_of_module(module: Any) -> dict[str, Any]:
     return _attributes(module, pg8000.dbapi.Connection, pg8000.dbapi.Cursor)
 
 
-@cache
-def aws() -> boto3.Session:
-    """Return the one session of all tests, as it is slow to load what it knows of AWS."""
-    return boto3.Session("testing", "testing", region_name="eu-central-1")
-
-
-@contextmanager
-def _sqs(postgres: PostgresServer) -> Iterator[Any]:
-    with mock_aws():
-        client = aws().client("sqs")
-        client.create_queue(QueueName="orders")
-        yield client
-
-
-def _send(client: Any, text: str) -> Any:
-    queue = "nowhere" if "nowhere" in text else "orders"
-    url = f"https://sqs.eu-central-1.amazonaws.com/123456789012/{queue}"
-    return [client.send_message(QueueUrl=url, MessageBody=text)["MD5OfMessageBody"]]
-
-
-def _raise_in_boto3(client: Any, error: BaseException) -> Any:
-    def fail(**kwargs: Any) -> None:
-        raise error
-
-    client.meta.events.register("before-parameter-build.sqs.SendMessage", fail)
-    try:
-        _send(client, "select 2")
-    finally:
-        client.meta.events.unregister("before-parameter-build.sqs.SendMessage", fail)
-
-
-def _traces_of_boto3(client: Any) -> dict[str, Any]:
-    return _attributes(
-        botocore.client.BaseClient,
-        s3transfer.manager.TransferManager,
-        s3transfer.futures.TransferCoordinator,
-        s3transfer.tasks.Task,
-    )
-
-
-def _digest(text: str) -> list[str]:
-    return [md5(text.encode(), usedforsecurity=False).hexdigest()]
-
-
 @contextmanager
 def _tracer_provider(postgres: PostgresServer) -> Iterator[Any]:
     provider = TracerProvider(shutdown_on_exit=False)
@@ -396,18 +342,6 @@ SHARED = (
 """The modules that hold what several integrations do."""
 
 CASES = {
-    "boto3": Case(
-        "boto3",
-        producers.boto3,
-        _sqs,
-        _send,
-        _raise_in_boto3,
-        _traces_of_boto3,
-        answer=_digest,
-        refusal="queue does not exist",
-        library=botocore,
-        steps=("begin", "call_of", "answered", "code_of", "recorded_config", "sending", "is_refused"),
-    ),
     "dbapi": Case(
         "dbapi",
         producers.dbapi,
@@ -506,6 +440,7 @@ CASES = {
 ELSEWHERE: dict[str, str] = {
     "azure.storage.blob": "cloud",
     "bigquery": "cloud",
+    "boto3": "cloud",
     "dagster": "orchestrators",
     "google.cloud.pubsub_v1": "cloud",
     "google.cloud.storage": "cloud",

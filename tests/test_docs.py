@@ -22,7 +22,11 @@ from lineage.settings import SETTINGS
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"docs/dbt.md": ROOT / "tests" / "fixtures" / "dbt" / "shop"}
 """Where the reader of a page stands; of the others, in an empty folder."""
-ELSEWHERE = {"docs/orchestrators.md": "orchestrators", "docs/warehouses.md": "cloud"}
+ELSEWHERE = {
+    "docs/cloud.md": "cloud",
+    "docs/orchestrators.md": "orchestrators",
+    "docs/warehouses.md": "cloud",
+}
 """Pages whose examples need libraries of a venv of its own: the marker that its tests have."""
 SURROUNDINGS = {
     "docs/orchestrators.md": "orchestrators_surroundings",

@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("moto")
+
+from aws_cases import aws
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError, ParamValidationError
 from moto import mock_aws
-from producer_cases import aws
 
 import producers
 from lineage import configure, context, track_run
 from lineage.testing import CapturedEvents, assert_lineage
 from producers._aws_calls import object_dataset, source_dataset
 from producers._lengths import length_of
+
+pytestmark = pytest.mark.cloud
 
 Told = Callable[[], list[dict[str, Any]]]
 MEGABYTE = 1 << 20

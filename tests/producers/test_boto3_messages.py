@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+pytest.importorskip("moto")
+
+from aws_cases import aws
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from producer_cases import aws
 
 import producers
 from lineage import attach, configure, context, track_run
@@ -19,6 +22,8 @@ from producers import _aws_messages, boto3
 from producers._aws_calls import is_refused, queue_dataset, topic_dataset
 from producers._aws_messages import MAX_ATTRIBUTES, MAX_BYTES, digest
 from producers.boto3 import carrier_of
+
+pytestmark = pytest.mark.cloud
 
 Told = Callable[[], list[dict[str, Any]]]
 ARN = "arn:aws:{}:eu-central-1:123456789012"

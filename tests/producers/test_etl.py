@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("polars")
+pytest.importorskip("moto")
 
+import polars as pl
 import psycopg
 import sqlalchemy as sa
 from moto.server import ThreadedMotoServer
@@ -49,12 +50,10 @@ def asked(*arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.slow
+@pytest.mark.cloud
 def test_an_unchanged_script_tells_its_file_its_table_and_its_queue(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    import polars as pl
-
     pl.DataFrame({"day": ["mon", "mon"], "amount": [3, 4]}).write_parquet(tmp_path / "orders.parquet")
     (tmp_path / "etl.py").write_text(ETL, encoding="utf-8")
     with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
