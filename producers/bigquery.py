@@ -79,7 +79,7 @@ class BigQueryProducer(Producer):
     """Captures the jobs of all clients, or of some."""
 
     name = "bigquery"
-    minimum = "3.4.0"
+    minimum = "3.25.0"
     options = ("labels", "job_id_prefix")
 
     def __init__(self) -> None:

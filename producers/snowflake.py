@@ -63,6 +63,7 @@ _COMMITTING = re.compile(r"(?:create|alter|drop|undrop|truncate|comment|grant|re
 
 _BEGINNING = guard("beginning a Snowflake query")
 _ENDING = guard("ending a Snowflake query")
+_SETTING = guard("noting a connection's autocommit")
 _SETTLING = guard("noting how a submitted Snowflake query ended")
 
 
@@ -90,7 +91,7 @@ class SnowflakeProducer(Producer):
     """Captures the queries of all connections, or of some."""
 
     name = "snowflake"
-    minimum = "3.0.4"
+    minimum = "3.12.4"
 
     def hook(self, undo: ExitStack) -> None:
         """Replace the methods of the cursor classes that run statements, and what ends their transactions."""
@@ -103,6 +104,7 @@ class SnowflakeProducer(Producer):
         for name, ended in _ENDINGS.items():
             if name in vars(Connection):
                 replace(Connection, name, ending(vars(Connection)[name], ended), undo)
+        replace(Connection, "autocommit", _setting_autocommit(vars(Connection)["autocommit"]), undo)
         for name in ("get_query_status", "get_query_status_throw_if_error"):
             replace(Connection, name, _asking_for_status(vars(Connection)[name]), undo)
 
@@ -129,9 +131,10 @@ def cursor_classes() -> list[type]:
 class _Session:
     """What is known of one connection."""
 
-    __slots__ = ("place", "source", "submitted", "transactions")
+    __slots__ = ("autocommit", "place", "source", "submitted", "transactions")
 
     def __init__(self) -> None:
+        self.autocommit: bool | None = None
         self.place: tuple[Any, ...] | None = None
         self.source = _UNKNOWN
         self.transactions = Transactions()
@@ -140,6 +143,19 @@ class _Session:
 
 _UNKNOWN = Source("snowflake", "snowflake-connector-python", dialect="snowflake")
 _sources: WeakKeyDictionary[Any, _Session] = WeakKeyDictionary()
+
+
+def _setting_autocommit(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Note what a connection is set to: older ones keep what they were opened with."""
+
+    @wraps(method)
+    def autocommit(connection: Any, mode: Any) -> Any:
+        result = method(connection, mode)
+        with _SETTING:
+            _session(connection).autocommit = mode
+        return result
+
+    return autocommit
 
 
 def _session(connection: Any) -> _Session:
@@ -254,10 +270,11 @@ def _shape(query: Query) -> str:
 def _standing(query: Query, cursor: Any) -> tuple[Transactions, bool | None]:
     """Return a connection's transactions, and whether it is in one: without autocommit it always is."""
     connection = cursor._connection
-    transactions = _session(connection).transactions
+    session = _session(connection)
     if _COMMITTING.match(_shape(query)):
-        return transactions, False
-    return transactions, True if connection._autocommit is False else None
+        return session.transactions, False
+    autocommit = connection._autocommit if session.autocommit is None else session.autocommit
+    return session.transactions, True if autocommit is False else None
 
 
 def _submitted(query: Query, cursor: Any, identity: str) -> None:
