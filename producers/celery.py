@@ -48,7 +48,7 @@ class CeleryProducer(Producer):
     """Captures the tasks of all apps, or of some of them, where they are sent and where they are executed."""
 
     name = "celery"
-    minimum = "5.7.0"
+    minimum = "5.5.3"
 
     def hook(self, undo: ExitStack) -> None:
         """Hook what sends tasks, and connect to the signals."""

@@ -171,6 +171,10 @@ def traces_of_pika(_: Any) -> dict[str, Any]:
     return attributes(pika.channel.Channel, pika.adapters.blocking_connection.BlockingChannel)
 
 
+def leave_logging_alone(**_: Any) -> None:
+    """A worker would set the level of all logs and take away their handlers, those of later tests too."""
+
+
 @contextmanager
 def celery_app(_: Any) -> Iterator[Any]:
     app = Celery(uuid.uuid4().hex, broker="memory://", set_as_current=False)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery
+from celery import Celery, signals
 from celery.contrib.testing.worker import start_worker
 from celery.exceptions import Ignore, Reject
+from messaging_cases import leave_logging_alone
 from told_queries import told_events
 
 import producers
@@ -30,6 +31,7 @@ Told = Callable[[], list[dict[str, Any]]]
 def shop() -> Iterator[Celery]:
     """An app whose worker runs in a thread, and whose tasks do what they are told."""
     app = Celery(f"shop-{uuid.uuid4().hex}", broker="memory://", backend="cache+memory://")
+    signals.setup_logging.connect(leave_logging_alone)
     app.conf.task_default_queue = app.main
     app.conf.broker_transport_options = {"polling_interval": 0.01}
 
