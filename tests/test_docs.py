@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -154,7 +155,8 @@ def test_every_example_runs_and_prints_what_it_shows(
     if named(path) in FOLDERS:
         shutil.copytree(FOLDERS[named(path)], ".", dirs_exist_ok=True)
         monkeypatch.setenv("SHOP_HOME", str(Path.cwd()))
-    module = ModuleType(path.stem.lower().replace("-", "_"))
+    name = path.stem.lower().replace("-", "_")
+    module = ModuleType(name if find_spec(name) is None else f"{name}_page")  # opentelemetry is a library too
     monkeypatch.setitem(sys.modules, module.__name__, module)
     with ExitStack() as around:
         if named(path) in SURROUNDINGS:
