@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import attr
-from openlineage.client.generated.base import JobFacet, RunFacet
+from openlineage.client.generated.base import DatasetFacet, JobFacet, RunFacet
 
 _SCHEMAS = "https://github.com/lineage-graph/lineage-graph/blob/0.1.0/lineage/schemas"
 
@@ -249,3 +249,98 @@ class LineageGraphOperationsRunFacet(RunFacet):
     @staticmethod
     def _get_schema() -> str:
         return f"{_SCHEMAS}/LineageGraphOperationsRunFacet.json"
+
+
+@attr.define
+class LineageGraphArtifactDatasetFacet(DatasetFacet):
+    """Which version of a dataset a run read or wrote; absent means unknown.
+
+    `contentHash` is of what it holds, `fingerprint` of what a look from outside tells: size and time of a
+    file, the etag of an object.
+    """
+
+    contentHash: str | None = None
+    artifactId: str | None = None
+    schemaVersion: str | None = None
+    environmentId: str | None = None
+    fingerprint: str | None = None
+    size: int | None = None
+    modifiedAt: str | None = None
+    etag: str | None = None
+    rowCount: int | None = None
+    fileCount: int | None = None
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}/LineageGraphArtifactDatasetFacet.json"
+
+
+@attr.define
+class Build:
+    """The build that a run is part of, or that made its image, as the CI system names it."""
+
+    system: str
+    id: str | None = None
+    number: str | None = None
+    url: str | None = None
+
+
+@attr.define
+class LineageGraphCodeRunFacet(RunFacet):
+    """The version of the code that ran; `unknown` are the fields that were looked for and not found."""
+
+    commit: str | None = None
+    branch: str | None = None
+    repository: str | None = None
+    dirty: bool | None = None
+    diffHash: str | None = None
+    build: Build | None = None
+    unknown: list[str] | None = None
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}/LineageGraphCodeRunFacet.json"
+
+
+@attr.define
+class LockFile:
+    """The file that fixes the versions of packages: its path in the repository and its content hash."""
+
+    path: str
+    hash: str
+
+
+@attr.define
+class LineageGraphEnvironmentRunFacet(RunFacet):
+    """What a run ran in; `unknown` are the fields that were looked for and not found."""
+
+    id: str | None = None
+    python: str | None = None
+    implementation: str | None = None
+    platform: str | None = None
+    packages: dict[str, str] | None = None
+    lockFile: LockFile | None = None
+    imageDigest: str | None = None
+    locale: str | None = None
+    timezone: str | None = None
+    hashSeed: str | None = None
+    seeds: dict[str, str] | None = None
+    unknown: list[str] | None = None
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}/LineageGraphEnvironmentRunFacet.json"
+
+
+@attr.define
+class LineageGraphCommandRunFacet(RunFacet):
+    """The command that the process of a run was started by, without secrets."""
+
+    argv: list[str]
+    folder: str | None = None
+    entry: str | None = None
+    redacted: bool | None = None
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{_SCHEMAS}/LineageGraphCommandRunFacet.json"

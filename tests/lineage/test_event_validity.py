@@ -7,8 +7,9 @@ import copy
 import event_schemas
 import pytest
 
-from lineage import ColumnLineage, Dataset, Field, document_column_lineage, track_lineage, track_run
+from lineage import ColumnLineage, Dataset, Field, document_column_lineage, facets, track_lineage, track_run
 from lineage.testing import CapturedEvents
+from lineage.version import PRODUCER
 
 
 def test_events_with_every_facet_of_ours_follow_the_open_schemas(lineage_events: CapturedEvents) -> None:
@@ -62,3 +63,76 @@ def test_the_published_schemas_are_in_the_check(shared: object, lineage_events: 
         broken = copy.deepcopy(lineage_events[1])
         broken[part][key] = wrong
         assert list(event_schemas.problems(broken)), f"{part}.{key} = {wrong!r} must be found"
+
+
+def test_the_facets_of_provenance_follow_their_schemas(lineage_events: CapturedEvents) -> None:
+    """PV-41: every field of the facets that tell versions of data, code and environment."""
+    content = "table-sha256:" + "0" * 64
+    with track_run("load") as run:
+        run.output("gold", row_count=0)
+        run.dataset_facet(
+            "gold",
+            "lineageGraph_artifact",
+            facets.LineageGraphArtifactDatasetFacet(
+                contentHash=content,
+                artifactId="artifact-sha256:" + "1" * 64,
+                schemaVersion="2",
+                environmentId="3",
+                fingerprint="size-mtime:12-1700000000000000000",
+                size=12,
+                modifiedAt="2026-01-01T00:00:00.000Z",
+                etag="abc",
+                rowCount=0,
+                fileCount=1,
+                producer=PRODUCER,
+            ),
+        )
+        run.facet(
+            "lineageGraph_code",
+            facets.LineageGraphCodeRunFacet(
+                commit="c" * 40,
+                branch="main",
+                repository="https://example.org/shop",
+                dirty=True,
+                diffHash="value-sha256:" + "2" * 64,
+                build=facets.Build("gitlab_ci", "7", "3", "https://example.org/jobs/7"),
+                unknown=[],
+                producer=PRODUCER,
+            ),
+        )
+        run.facet(
+            "lineageGraph_environment",
+            facets.LineageGraphEnvironmentRunFacet(
+                id="environment-sha256:" + "4" * 64,
+                python="3.11.2",
+                implementation="CPython",
+                platform="Linux-x86_64",
+                packages={"attrs": "25.1"},
+                lockFile=facets.LockFile("uv.lock", "bytes-sha256:" + "5" * 64),
+                locale="C.UTF-8",
+                timezone="UTC",
+                hashSeed="0",
+                seeds={"numpy": "42"},
+                unknown=["imageDigest"],
+                producer=PRODUCER,
+            ),
+        )
+        run.facet(
+            "lineageGraph_command",
+            facets.LineageGraphCommandRunFacet(
+                ["python", "load.py"], "jobs", "jobs/load.py", False, producer=PRODUCER
+            ),
+        )
+
+    complete = lineage_events[1]
+    assert list(event_schemas.problems(complete)) == []
+    told = {**complete["run"]["facets"], **complete["outputs"][0]["facets"]}
+    for name, field, wrong in [
+        ("artifact", "contentHash", "md5:0"),
+        ("code", "dirty", "yes"),
+        ("environment", "packages", {"attrs": 25}),
+        ("command", "argv", "python load.py"),
+    ]:
+        key = f"lineageGraph_{name}"
+        broken = {key: {**told[key], field: wrong}}
+        assert list(event_schemas.own_facets()[key].iter_errors(broken)), f"{key}.{field} must be checked"
