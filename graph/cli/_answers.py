@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from graph.cli._markdown import print_markdown_table
-from graph.cli._output import print_json, print_note, print_table, time_text
+from graph.cli._output import note_incomplete, print_json, print_note, print_table, time_text
 from graph.nodes import Node, NodeType
 from graph.queries.answer import Answer, AnswerNode
 from graph.records import Transformation
@@ -71,8 +71,7 @@ def print_answer(
         print_note(note[0].upper() + note[1:] + ".")
     if page.next is not None:
         print_note(f"There is more: --cursor {page.next}")
-    if page.incomplete:
-        print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
+    note_incomplete(page.incomplete)
 
 
 def _draw(answer: Answer, format_: Format) -> None:

@@ -55,6 +55,12 @@ def print_note(text: str) -> None:
     typer.echo(one_line(text), err=True)
 
 
+def note_incomplete(incomplete: bool) -> None:
+    """Tell people of an answer that it is not whole, where it is not."""
+    if incomplete:
+        print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
+
+
 def time_text(time: datetime | None) -> str | None:
     """Return a time as RFC 3339 in UTC with milliseconds; None stays None."""
     return None if time is None else time_as_json(time)

@@ -11,7 +11,7 @@ from graph import questions
 from graph.cli._answers import PAGE
 from graph.cli._completion import complete_name
 from graph.cli._options import Cursor, Json, Limit, Store
-from graph.cli._output import print_json, print_note, print_table
+from graph.cli._output import note_incomplete, print_json, print_note, print_table
 from graph.cli._store import ask
 from graph.queries.comparison import Difference, EdgeDifference, FieldDifference, Item
 
@@ -61,8 +61,7 @@ def compare(
         _print(found.items)
         if found.next is not None:
             print_note(f"There is more ({found.total} in all): --cursor {found.next}")
-    if found.incomplete:
-        print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
+    note_incomplete(found.incomplete)
     if fail_on_change and found.total:
         raise typer.Exit(1)
 

@@ -10,7 +10,7 @@ from graph import questions
 from graph.cli._change_options import CriticalFileOption, check_pairs, critical_names
 from graph.cli._completion import complete_name
 from graph.cli._options import AsOf, Json, Store
-from graph.cli._output import print_json, print_note
+from graph.cli._output import note_incomplete, print_json
 from graph.cli._store import ask
 from graph.queries.coverage import Check
 
@@ -96,7 +96,6 @@ def coverage(
         from graph.cli._checklist import print_checklist
 
         print_checklist(found.results, fail_under, limit)
-    if found.incomplete:
-        print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
+    note_incomplete(found.incomplete)
     if any(each.fails(fail_under) for each in found.results):
         raise typer.Exit(1)

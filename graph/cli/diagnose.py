@@ -8,7 +8,7 @@ import typer
 
 from graph import questions
 from graph.cli._options import Json, Name, Store
-from graph.cli._output import print_json, print_note
+from graph.cli._output import note_incomplete, print_json
 from graph.cli._store import ask
 
 At = Annotated[
@@ -36,5 +36,4 @@ def diagnose(name: Name, at: At = None, json: Json = False, store: Store = None)
     from graph.cli._diagnosis import print_diagnosis
 
     print_diagnosis(found)
-    if found.answer.incomplete:
-        print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
+    note_incomplete(found.answer.incomplete)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from graph.cli._options import AsOf, Depth, Store
-from graph.cli._output import print_note
+from graph.cli._output import note_incomplete, print_note
 from graph.cli._store import asking, location_of, opened, server_at
 from graph.nodes import Node, NodeType
 from graph.queries.answer import AnswerEdge, AnswerNode
@@ -68,8 +68,7 @@ def export(
     with asking(store, as_of) as asked:
         for line in _lines(asked, format_, name, depth):
             typer.echo(line)
-        if asked.incomplete:
-            print_note("Incomplete: events or SQL wait that could not be read in time.")
+        note_incomplete(asked.incomplete)
 
 
 def _lines(asked: Asked, format_: ExportFormat, name: list[str] | None, depth: int | None) -> Iterator[str]:
@@ -108,7 +107,7 @@ def _whole(asked: Asked, *, drawn: bool) -> tuple[Iterable[Node], Iterable[Answe
 
     types = (NodeType.DATASET, NodeType.JOB) if drawn else tuple(NodeType)
     kinds = (EdgeKind.READS, EdgeKind.WRITES) if drawn else tuple(set(EdgeKind) - _UNTOLD)
-    return every_node(asked.reader, types), every_edge(asked.reader, kinds)
+    return (node for _, node in every_node(asked.reader, types)), every_edge(asked.reader, kinds)
 
 
 def _write_events(store: str | None) -> None:

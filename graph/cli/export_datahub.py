@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import typer
 
 from graph.cli._options import Json, Store
-from graph.cli._output import print_items, print_note
+from graph.cli._output import note_incomplete, print_items, print_note
 from graph.cli._store import opened, own_location
 from graph.errors import InvalidQueryError
 from graph.store.base import LineageStore
@@ -126,8 +126,7 @@ def export_datahub(
                 kept, naming, gms, sent, changes_only=False, schemas=schemas, note=print_note
             )
     _tell(counts, gms, json)
-    if waiting:
-        print_note("Incomplete: events or SQL wait that could not be read in time.")
+    note_incomplete(waiting)
     if counts.refused:
         raise typer.Exit(1)
 
@@ -181,21 +180,20 @@ def _write(to: Path, naming: Naming, schemas: bool, store: str | None) -> None:
             except OSError as error:
                 raise InvalidQueryError(f"--to {to}: it cannot be written: {error.strerror}") from error
             print_note(f"{count} aspects written to {to}")
-    if waiting:
-        print_note("Incomplete: events or SQL wait that could not be read in time.")
+    note_incomplete(waiting)
 
 
 def _tell(counts: Counts, gms: Gms, json: bool) -> None:
     if json:
         print_items({"server": gms.address}, [asdict(counts)])
     else:
-        typer.echo(
-            f"{counts.sent} aspects sent, {counts.removed} of them taken back, {counts.refused} refused"
-        )
+        typer.echo(_counted(counts))
 
 
 def _tell_changes(counts: Counts) -> None:
     if counts.sent or counts.refused:
-        print_note(
-            f"{counts.sent} aspects sent, {counts.removed} of them taken back, {counts.refused} refused"
-        )
+        print_note(_counted(counts))
+
+
+def _counted(counts: Counts) -> str:
+    return f"{counts.sent} aspects sent, {counts.removed} of them taken back, {counts.refused} refused"

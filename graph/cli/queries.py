@@ -9,7 +9,7 @@ import typer
 from graph import questions
 from graph.cli._completion import complete_name
 from graph.cli._options import AsOf, Cursor, Json, Limit, Store
-from graph.cli._output import print_json, print_note
+from graph.cli._output import note_incomplete, print_json, print_note
 from graph.cli._store import ask
 
 Dataset = Annotated[
@@ -80,5 +80,4 @@ def queries(
         print_queries(found.items)
         if found.next is not None:
             print_note(f"There is more: --cursor {found.next}")
-    if found.incomplete:
-        print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
+    note_incomplete(found.incomplete)

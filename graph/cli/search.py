@@ -9,7 +9,7 @@ import typer
 
 from graph import questions
 from graph.cli._options import Cursor, Json, Limit, Store
-from graph.cli._output import print_json, print_note, print_table, time_text
+from graph.cli._output import note_incomplete, print_json, print_note, print_table, time_text
 from graph.cli._store import ask
 from graph.store.search import SearchHit
 
@@ -81,8 +81,7 @@ def search(
         print_table(columns, [_row(hit, gone) for hit in found.items])
         if found.next is not None:
             print_note(f"There is more: --cursor {found.next}")
-    if found.incomplete:
-        print_note("Incomplete: events or SQL wait that could not be read in time; ask again for the rest.")
+    note_incomplete(found.incomplete)
 
 
 def _row(hit: SearchHit, gone: bool) -> list[str]:

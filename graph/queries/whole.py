@@ -13,12 +13,12 @@ from graph.store.base import LineageReader
 _BATCH = 1_000
 
 
-def every_node(reader: LineageReader, types: Collection[NodeType]) -> Iterator[Node]:
-    """Yield all nodes of these types, in no particular order but the same each time."""
+def every_node(reader: LineageReader, types: Collection[NodeType]) -> Iterator[tuple[int, Node]]:
+    """Yield all nodes of these types with their keys, in no particular order but the same each time."""
     after = -1
     while page := reader.all_nodes(types, after=after, limit=_BATCH):
         after = page[-1][0]
-        yield from (node for _, node in page)
+        yield from page
 
 
 def every_edge(reader: LineageReader, kinds: Iterable[EdgeKind]) -> Iterator[AnswerEdge]:

@@ -59,9 +59,7 @@ class Gms:
         try:
             self._emit(proposals)
         except models.OperationalError as error:
-            status = _status(error)
-            if status is None or status in (*_RETRIED, *_CREDENTIALS):
-                raise self._failed(error) from error
+            status = self._answered(error)
             if len(proposals) == 1 and status < _SERVER_S_OWN:
                 return [Refused(proposals[0], _reason(error))]
             return self._one_by_one(proposals)
@@ -75,9 +73,7 @@ class Gms:
                 self._emit([each])
                 taken += 1
             except models.OperationalError as error:
-                status = _status(error)
-                if status is None or status in (*_RETRIED, *_CREDENTIALS):
-                    raise self._failed(error) from error
+                status = self._answered(error)
                 refused.append(Refused(each, _reason(error)))
                 alone = len(refused) >= min(_ALIKE, len(proposals))
                 if status >= _SERVER_S_OWN and not taken and alone:
@@ -96,6 +92,13 @@ class Gms:
         except (models.ConfigurationError, models.OperationalError, requests.RequestException) as error:
             raise self._failed(error) from error
         self._checked = True
+
+    def _answered(self, error: Exception) -> int:
+        """Return the status by which something was refused; raise where it may be taken later."""
+        status = _status(error)
+        if status is None or status in (*_RETRIED, *_CREDENTIALS):
+            raise self._failed(error) from error
+        return status
 
     def _failed(self, error: Exception) -> DeliveryError:
         return DeliveryError(f"{self.address}: {_reason(error)}", retriable=True)

@@ -16,6 +16,7 @@ from graph.exports.datahub import models
 from graph.exports.datahub.names import DatasetName, Naming, job_name
 from graph.exports.datahub.schemas import schema_metadata
 from graph.nodes import Node, NodeType
+from graph.queries.whole import every_node
 from graph.records import Direction, Edge, EdgeKind, Origin
 from graph.store.base import LineageReader
 
@@ -80,7 +81,7 @@ def proposals(reader: LineageReader, naming: Naming, *, schemas: bool, note: Not
     for batch in _batches(datasets.items()):
         yield from _Datasets(reader, urns, dict(batch)).proposals(schemas)
     flows: set[str] = set()
-    for jobs in _batches(_every(reader, NodeType.JOB)):
+    for jobs in _batches(every_node(reader, (NodeType.JOB,))):
         yield from _jobs(reader, urns, dict(jobs), flows)
 
 
@@ -116,7 +117,7 @@ class Urns:
 
 def _by_urn(reader: LineageReader, urns: Urns) -> dict[str, list[tuple[int, Node]]]:
     found: dict[str, list[tuple[int, Node]]] = {}
-    for key, node in _every(reader, NodeType.DATASET):
+    for key, node in every_node(reader, (NodeType.DATASET,)):
         found.setdefault(urns.dataset(node), []).append((key, node))
     return found
 
@@ -247,13 +248,6 @@ def _by_target(edges: Iterable[Edge]) -> dict[int, list[Edge]]:
     for edge in edges:
         found.setdefault(edge.target, []).append(edge)
     return found
-
-
-def _every(reader: LineageReader, type_: NodeType) -> Iterator[tuple[int, Node]]:
-    after = -1
-    while page := reader.all_nodes((type_,), after=after, limit=_BATCH):
-        after = page[-1][0]
-        yield from page
 
 
 def _batches(items: Iterable[T]) -> Iterator[Collection[T]]:
