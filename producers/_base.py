@@ -111,5 +111,10 @@ def module_version(module: ModuleType) -> str:
     return str(module.__version__)
 
 
+def argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: str) -> Any:
+    """Return an argument of a call by its place or name; None where it was not given."""
+    return args[place] if len(args) > place else kwargs.get(name)
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])

@@ -11,9 +11,9 @@ from types import FrameType
 from typing import Any
 
 from lineage._guard import guard
-from producers._base import replace
+from producers._base import argument, replace
 from producers._kafka import Client, begin_publish
-from producers._messages import end_operation, length_of, undelivered
+from producers._messages import end_operation, size_of, undelivered
 
 _PRODUCING = guard("beginning to publish to Kafka")
 _RECEIVING = guard("receiving from Kafka")
@@ -52,7 +52,7 @@ def _produce(produce: Callable[..., Any], captures: Captures) -> Callable[..., A
         with _PRODUCING:
             client = _inner(self, "_producer", captures)
             if client is not None:
-                topic = args[0] if args else kwargs.get("topic")
+                topic = argument(args, kwargs, 0, "topic")
                 operation = begin_publish(topic, client.namespace, sys._getframe())
         try:
             future = await produce(self, *args, **kwargs)
@@ -60,8 +60,8 @@ def _produce(produce: Callable[..., Any], captures: Captures) -> Callable[..., A
             end_operation(operation, error)
             raise
         if operation is not None:
-            body = args[1] if len(args) > 1 else kwargs.get("value")
-            end_operation(operation, messages=1, size=length_of(body))
+            body = argument(args, kwargs, 1, "value")
+            end_operation(operation, messages=1, size=size_of(body))
             with _PRODUCING:
                 future.add_done_callback(_settling(operation))
         return future

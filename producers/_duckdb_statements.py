@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lineage._guard import guard
+from producers._base import argument
 
 Text = Callable[[Any, tuple[Any, ...], dict[str, Any]], "str | None"]
 """Gives the statement of a call of a method, None where it has none that can be told."""
@@ -16,7 +17,7 @@ _NAMING = guard("naming a file")
 
 
 def _first(subject: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-    text = args[0] if args else kwargs.get("query")
+    text = argument(args, kwargs, 0, "query")
     if not isinstance(text, str):  # what `extract_statements` gives
         text = getattr(text, "query", text)
     return with_whole_paths(text) if isinstance(text, str) else None
@@ -89,7 +90,7 @@ def _inserting(relation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 
 def _updating(relation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-    columns = args[0] if args else kwargs.get("set")
+    columns = argument(args, kwargs, 0, "set")
     if not isinstance(columns, dict) or not columns:
         return None
     changed = ", ".join(f"{_quoted(column)} = ?" for column in columns)

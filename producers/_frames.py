@@ -31,11 +31,6 @@ class FrameProducer(Producer):
         raise InstrumentError(self.name, "it is instrumented as a whole: give no target")
 
 
-def argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: str) -> Any:
-    """Return an argument of a call by its place or name; None where it was not given."""
-    return args[place] if len(args) > place else kwargs.get(name)
-
-
 def schema_of(columns: Iterable[tuple[Any, Any]]) -> Schema:
     """Return the schema of columns with their types; None for none, and for more than can be meant."""
     fields = [Field(str(name), str(type_)) for name, type_ in columns]

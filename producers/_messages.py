@@ -25,6 +25,7 @@ from lineage.errors import LineageError
 from lineage.operations import MessagingTracker
 from lineage.operations.tracking import begin, idle
 from lineage.tracking.run import execution_place
+from producers._lengths import length_of
 from producers._operations import fail_call
 
 Pairs = Iterable[tuple[Any, Any]]
@@ -97,13 +98,9 @@ def undelivered(operation: MessagingTracker, error: BaseException) -> None:
         operation.set_error(error)
 
 
-def length_of(body: Any) -> int | None:
-    """Return how many bytes a body has on the wire; None for what the library still has to serialise."""
-    if isinstance(body, bytes | bytearray):
-        return len(body)
-    if isinstance(body, str):
-        return len(body) if body.isascii() else len(body.encode(errors="replace"))
-    return 0 if body is None else None
+def size_of(body: Any) -> int | None:
+    """Return how many bytes a message's body has, where there may be none; None for what is not known."""
+    return 0 if body is None else length_of(body)
 
 
 def broker_namespace(scheme: str, host: str | None, port: int | None, vhost: str | None = None) -> str:

@@ -99,11 +99,6 @@ def note_failure(operation: Operation, error: BaseException, code_of: CodeOf) ->
             operation.error = type(error).__qualname__, str(code_of(error) or "")[:100]
 
 
-def argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: str) -> Any:
-    """Return an argument however it was given; None where it was not."""
-    return args[place] if len(args) > place else kwargs.get(name)
-
-
 def nothing(call: Call, *known: Any) -> dict[str, Any]:
     """Say that an answer tells nothing of what a call came to."""
     return {}

@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 from lineage.datasets import Dataset, normalise
 from lineage.errors import InstrumentError
-from producers._base import Producer, missing, module_version, replace
+from producers._base import Producer, argument, missing, module_version, replace
 from producers._lengths import length_of
-from producers._operations import Answered, Call, Describe, argument, nothing, operated
+from producers._operations import Answered, Call, Describe, nothing, operated
 
 try:
     from azure.storage import blob as azure_blob

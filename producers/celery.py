@@ -23,7 +23,7 @@ from lineage.context.carriers import Attached, Received, known_name, read_carrie
 from lineage.errors import InstrumentError
 from lineage.operations import MessagingTracker
 from lineage.tracking.lifecycle import JobSpec, TrackedRun, begin
-from producers._base import Producer, missing, module_version, replace
+from producers._base import Producer, argument, missing, module_version, replace
 from producers._messages import begin_operation, broker_namespace, end_operation, is_on, outgoing
 
 try:
@@ -107,7 +107,7 @@ def _send(send: Callable[..., Any]) -> Callable[..., Any]:
         operation = None
         with _SENDING:
             if _is_watched(self):
-                name = str(args[0] if args else kwargs.get("name"))
+                name = str(argument(args, kwargs, 0, "name"))
                 place = namespace_of(self), dataset_of(name)
                 operation = begin_operation("celery", "publish", None, sys._getframe(), *place)
         token = _sending.set(operation)

@@ -24,7 +24,7 @@ from lineage.errors import InstrumentError
 from producers._base import Producer, missing, module_version, replace
 from producers._confluent_kafka_async import hook_asynchronous
 from producers._kafka import Call, Client, begin_publish, received, send_with_room
-from producers._messages import end_operation, is_on, length_of, outgoing, undelivered
+from producers._messages import end_operation, is_on, outgoing, size_of, undelivered
 
 try:
     import confluent_kafka
@@ -135,7 +135,7 @@ def _produce(produce: Callable[..., None]) -> Callable[..., None]:
             end_operation(operation, error)
             raise
         if operation is not None:
-            end_operation(operation, messages=1, size=length_of(_given("value", args, kwargs)))
+            end_operation(operation, messages=1, size=size_of(_given("value", args, kwargs)))
 
     return call
 
@@ -234,7 +234,7 @@ def _asked(subject: Any) -> Client | None:
 def _received(client: Client, given: Any, frame: FrameType) -> None:
     several = isinstance(given, list)
     messages = [one for one in (given if several else [given]) if one.error() is None]
-    sizes = [(one.topic(), length_of(one.value()) or 0) for one in messages]
+    sizes = [(one.topic(), size_of(one.value()) or 0) for one in messages]
     received(sizes, client.namespace, frame)
     if messages and not several:
         client.handling.begin(messages[0].headers())

@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any
 
 from lineage.tracking import Run
-from producers._base import missing, module_version, replace
-from producers._frames import FrameProducer, argument, replace_method, tell_input, tell_output
+from producers._base import argument, missing, module_version, replace
+from producers._frames import FrameProducer, replace_method, tell_input, tell_output
 from producers._layers import telling
 from producers._paths import dataset_of, dataset_on_fsspec
 

@@ -21,7 +21,7 @@ from lineage.datasets import Dataset
 from lineage.errors import InstrumentError
 from lineage.operations import Operation
 from lineage.operations.tracking import recorded_config
-from producers._base import Producer, missing, module_version, replace
+from producers._base import Producer, argument, missing, module_version, replace
 from producers._operations import Call, begin_call, end_call, fail_call, note_failure, operated
 
 try:
@@ -113,8 +113,8 @@ def _publishing(method: Callable[..., Any]) -> Callable[..., Any]:
         operation, ours = None, {}
         with _PUBLISHING:
             if PRODUCER.watches(client) and recorded_config() is not None:
-                topic = args[0] if args else kwargs.get("topic")
-                data = args[1] if len(args) > 1 else kwargs.get("data")
+                topic = argument(args, kwargs, 0, "topic")
+                data = argument(args, kwargs, 1, "data")
                 sizes = [len(data)] if isinstance(data, bytes) else None
                 operation = begin_call(call_of("publish", topic, sizes), sys._getframe(1))
                 with _CARRYING:
@@ -154,7 +154,7 @@ def _note_failure_of(sending: Any, operation: Operation) -> None:
 def _pull(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
     if not PRODUCER.watches(client):
         return None
-    request = args[0] if args else kwargs.get("request")
+    request = argument(args, kwargs, 0, "request")
     path = kwargs.get("subscription")
     if request is not None:
         path = request.get("subscription") if isinstance(request, dict) else request.subscription
@@ -171,7 +171,7 @@ def _subscribing(method: Callable[..., Any]) -> Callable[..., Any]:
     def subscribe(client: Any, /, *args: Any, **kwargs: Any) -> Any:
         with _HANDLING:
             if PRODUCER.watches(client):
-                path = args[0] if args else kwargs.get("subscription")
+                path = argument(args, kwargs, 0, "subscription")
                 if len(args) > 1:
                     args = (args[0], _handling(args[1], path), *args[2:])
                 elif "callback" in kwargs:

@@ -12,8 +12,8 @@ from typing import Any
 
 from lineage.datasets import Dataset, normalise
 from lineage.errors import InstrumentError
-from producers._base import Producer, missing, module_version, replace
-from producers._operations import Answered, Call, Describe, argument, nothing, operated
+from producers._base import Producer, argument, missing, module_version, replace
+from producers._operations import Answered, Call, Describe, nothing, operated
 
 try:
     from google.cloud import storage

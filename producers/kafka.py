@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from lineage._guard import guard
 from lineage.errors import InstrumentError
-from producers._base import Producer, missing, module_version, replace
+from producers._base import Producer, argument, missing, module_version, replace
 from producers._kafka import Call, begin_publish, namespace_of, received, send_with_room
 from producers._messages import Handling, end_operation, is_on, outgoing, undelivered
 
@@ -77,7 +77,7 @@ def _send(send: Callable[..., Any]) -> Callable[..., Any]:
         sent = plain = args, kwargs
         with _SENDING:
             if _is_watched(self):
-                topic = args[0] if args else kwargs.get("topic")
+                topic = argument(args, kwargs, 0, "topic")
                 namespace = namespace_of(self.config["bootstrap_servers"])
                 begun = begin_publish(topic, namespace, sys._getframe())
                 sent = _with_context(self, plain)

@@ -12,12 +12,11 @@ from functools import partial
 from typing import Any
 
 from lineage.tracking import Run
-from producers._base import missing, module_version
+from producers._base import argument, missing, module_version
 from producers._frame_sql import commits_by_itself, is_captured, table_of, tell_statement
 from producers._frames import (
     FrameProducer,
     Schema,
-    argument,
     replace_functions,
     replace_method,
     schema_of,

@@ -27,8 +27,8 @@ from producers._messages import (
     end_operation,
     handled,
     is_on,
-    length_of,
     outgoing,
+    size_of,
 )
 
 try:
@@ -131,7 +131,7 @@ def _publish(publish: Callable[..., None]) -> Callable[..., None]:
         except BaseException as error:
             end_operation(operation, error)
             raise
-        end_operation(operation, messages=1, size=length_of(body))
+        end_operation(operation, messages=1, size=size_of(body))
 
     return call
 
@@ -196,10 +196,10 @@ def _handled(callback: Callable[..., Any], queue: str) -> Callable[..., Any]:
         try:
             result = callback(channel, method, properties, body)
         except BaseException as error:
-            end_operation(operation, error, messages=1, size=length_of(body))
+            end_operation(operation, error, messages=1, size=size_of(body))
             raise
         else:
-            end_operation(operation, messages=1, size=length_of(body))
+            end_operation(operation, messages=1, size=size_of(body))
             return result
         finally:
             if held is not None:
@@ -243,7 +243,7 @@ def _received(channel: Any, queue: str, message: Any, frame: FrameType) -> None:
         connection = _connection(channel)
         if connection is not None and method is not None:
             operation = _begin("receive", connection, queue, dataset_of(method.exchange, queue), frame)
-            end_operation(operation, messages=1, size=length_of(body))
+            end_operation(operation, messages=1, size=size_of(body))
             _handlings.setdefault(channel, Handling()).begin(properties.headers)
 
 

@@ -16,12 +16,11 @@ from typing import Any
 
 from lineage._guard import guard
 from lineage.tracking import Run
-from producers._base import missing, module_version, replace
+from producers._base import argument, missing, module_version, replace
 from producers._frame_sql import commits_by_itself, is_captured, table_of, tell_statement, url_of
 from producers._frames import (
     FrameProducer,
     Schema,
-    argument,
     replace_functions,
     replace_method,
     schema_of,
@@ -146,7 +145,7 @@ def _noting(scan: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         with _NOTING:
             renamed = any(kwargs.get(each) is not None for each in ("with_column_names", "new_columns"))
-            _scans.note(args[0] if args else kwargs.get("source"), renamed=renamed)
+            _scans.note(argument(args, kwargs, 0, "source"), renamed=renamed)
         return scan(*args, **kwargs)
 
     return call
@@ -206,7 +205,7 @@ def _schema(frame: Any) -> Schema:
 
 
 def _read(run: Run, frame: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    given = args[0] if args else kwargs.get("source")
+    given = argument(args, kwargs, 0, "source")
     chosen = any(kwargs.get(name) is not None for name in _CHOOSING)
     named = list(datasets_of(given, options=kwargs.get("storage_options")))
     is_one = len(named) == 1 and isinstance(frame, polars.DataFrame)

@@ -17,11 +17,10 @@ from weakref import WeakKeyDictionary
 from lineage._guard import guard
 from lineage.datasets import Dataset
 from lineage.tracking import Run
-from producers._base import missing, module_version
+from producers._base import argument, missing, module_version
 from producers._frames import (
     FrameProducer,
     Schema,
-    argument,
     replace_functions,
     replace_method,
     schema_of,

@@ -27,7 +27,7 @@ from lineage.attribution.transactions import Work
 from lineage.datasets import database_namespace
 from lineage.errors import InstrumentError
 from lineage.redaction import shape_sql
-from producers._base import Producer, missing, module_version, replace
+from producers._base import Producer, argument, missing, module_version, replace
 from producers._dbapi import ending, endings, finish, settle, starred
 
 try:
@@ -310,7 +310,7 @@ def _asking_for_result(method: Callable[..., Any]) -> Callable[..., Any]:
     def call(cursor: Any, /, *args: Any, **kwargs: Any) -> Any:
         found = method(cursor, *args, **kwargs)
         with _SETTLING:
-            _settle(cursor._connection, args[0] if args else kwargs.get("qid"), True)
+            _settle(cursor._connection, argument(args, kwargs, 0, "qid"), True)
         return found
 
     return call
@@ -321,7 +321,7 @@ def _asking_for_status(method: Callable[..., Any]) -> Callable[..., Any]:
     def call(connection: Any, /, *args: Any, **kwargs: Any) -> Any:
         status = method(connection, *args, **kwargs)
         with _SETTLING:
-            identity = args[0] if args else kwargs.get("sf_qid")
+            identity = argument(args, kwargs, 0, "sf_qid")
             if status.name == "SUCCESS":
                 _settle(connection, identity, True)
             elif Connection.is_an_error(status):

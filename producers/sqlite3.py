@@ -22,7 +22,7 @@ from lineage._guard import guard
 from lineage.attribution import Source
 from lineage.datasets import database_namespace
 from lineage.errors import InstrumentError
-from producers._base import Producer, replace
+from producers._base import Producer, argument, replace
 from producers._subclasses import Driver, Subclasses, first_argument
 
 _CONNECTING = guard("connecting to SQLite")
@@ -118,7 +118,7 @@ def _connecting(connect: Callable[..., sqlite3.Connection]) -> Callable[..., sql
             kwargs["factory"] = ours
         connection = connect(*args, **kwargs)
         with _CONNECTING:
-            _SUBCLASSES.opened(connection, source_of(args[0] if args else kwargs.get("database")))
+            _SUBCLASSES.opened(connection, source_of(argument(args, kwargs, 0, "database")))
         return connection
 
     return call

@@ -14,9 +14,10 @@ import botocore.client
 import s3transfer.futures
 import s3transfer.manager
 import s3transfer.tasks
+from held_attributes import attributes
 from moto import mock_aws
 from postgres_server import PostgresServer
-from producer_cases import Case, _attributes
+from producer_cases import Case
 
 import producers.boto3
 
@@ -53,7 +54,7 @@ def _raise_in_boto3(client: Any, error: BaseException) -> Any:
 
 
 def _traces_of_boto3(client: Any) -> dict[str, Any]:
-    return _attributes(
+    return attributes(
         botocore.client.BaseClient,
         s3transfer.manager.TransferManager,
         s3transfer.futures.TransferCoordinator,

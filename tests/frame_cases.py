@@ -19,8 +19,9 @@ import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
 from fsspec.implementations.local import LocalFileSystem
+from held_attributes import attributes
 from postgres_server import PostgresServer
-from producer_cases import Case, _attributes
+from producer_cases import Case
 
 import producers.fsspec
 import producers.pandas
@@ -160,7 +161,7 @@ def _case(name: str, module: Any, read: Callable[[Any], Rows], *holders: Any) ->
         folder,
         reading(read),
         failing(read),
-        lambda there: _attributes(*holders),
+        lambda there: attributes(*holders),
         told=lambda there: there.told,
         targets=False,
         steps=("run_to_tell", "dataset_of", "tell_input"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import cimpl
-from postgres_server import _free_port as free_port
+from postgres_server import free_port
 
 
 @cache

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from postgres_server import _free_port
+from postgres_server import free_port
 
 START_SECONDS = 60
 
@@ -42,7 +42,7 @@ def running_mariadb() -> Iterator[int]:
     if user is not None:
         account = pwd.getpwnam(user)
         os.chown(home, account.pw_uid, account.pw_gid)
-    data, port, log = home / "data", _free_port(), home / "server.log"
+    data, port, log = home / "data", free_port(), home / "server.log"
     own = ["--no-defaults", f"--basedir={folder}", f"--datadir={data}"]
     environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": str(folder / "lib" / "x86_64-linux-gnu")}
     try:

@@ -17,6 +17,7 @@ import pika.channel
 from amqp_broker import running_broker
 from celery import Celery, signals
 from confluent_kafka import cimpl
+from held_attributes import attributes
 from kafka_cluster import MOCK_VERSION, mock_servers
 
 try:
@@ -49,10 +50,6 @@ class _Failing:
 def answer(text: str) -> Any:
     """What arrived where a message was sent."""
     return [(TOPIC, text.encode())]
-
-
-def attributes(*holders: Any) -> dict[str, Any]:
-    return {f"{holder.__name__}.{name}": value for holder in holders for name, value in vars(holder).items()}
 
 
 @contextmanager

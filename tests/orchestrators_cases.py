@@ -15,9 +15,10 @@ from dagster._core.execution.plan import execute_plan
 from dagster._core.storage.event_log import InMemoryEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
 from emitted_runs import Event, told_runs
+from held_attributes import attributes
 from postgres_server import PostgresServer
 from prefect import flow_engine, task_engine
-from producer_cases import Case, _attributes
+from producer_cases import Case
 
 import producers.dagster
 import producers.prefect
@@ -71,7 +72,7 @@ def _fail(error: BaseException) -> Any:
 
 def _traces_of_dagster(instance: Any) -> dict[str, Any]:
     kinds = (InMemoryEventLogStorage, SqliteEventLogStorage, InMemoryRunStorage, SqliteRunStorage)
-    return _attributes(api, execute_in_process, host_mode, execute_plan, *kinds)
+    return attributes(api, execute_in_process, host_mode, execute_plan, *kinds)
 
 
 @contextmanager
@@ -93,7 +94,7 @@ def _run_flow(act: Callable[[], Any]) -> Any:
 
 def _traces_of_prefect(server: str) -> dict[str, Any]:
     engines = [task_engine.SyncTaskRunEngine, task_engine.AsyncTaskRunEngine, flow_engine.FlowRunEngine]
-    return _attributes(task_engine, flow_engine, *engines)
+    return attributes(task_engine, flow_engine, *engines)
 
 
 CASES = {

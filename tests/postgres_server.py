@@ -74,7 +74,7 @@ def running_server(*, fsync: bool = False) -> Iterator[PostgresServer]:
     if user is not None:
         account = pwd.getpwnam(user)
         os.chown(home, account.pw_uid, account.pw_gid)
-    server = PostgresServer("127.0.0.1", _free_port(), home, home / "server.log")
+    server = PostgresServer("127.0.0.1", free_port(), home, home / "server.log")
     data = home / "data"
     try:
         _run([folder / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"], user)
@@ -141,7 +141,7 @@ def _wait_until_it_answers(server: PostgresServer, keeper: subprocess.Popen[byte
         time.sleep(0.02)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]

@@ -19,6 +19,7 @@ import psycopg
 import psycopg2.extensions
 import pytest
 import sqlalchemy
+from held_attributes import attributes
 from opentelemetry import trace
 from opentelemetry.instrumentation.dbapi import instrument_connection
 from opentelemetry.sdk import version as opentelemetry_version
@@ -174,16 +175,7 @@ def _raise_in_sqlite(kind: type[sqlite3.Connection], error: BaseException) -> An
 
 
 def _traces_of_sqlite(kind: type[sqlite3.Connection]) -> dict[str, Any]:
-    return _attributes(sqlite3, sqlite3.dbapi2, sqlite3.Connection, sqlite3.Cursor, kind)
-
-
-def _attributes(*holders: Any) -> dict[str, Any]:
-    return {
-        f"{holder.__name__}.{name}": value
-        for holder in holders
-        for name, value in vars(holder).items()
-        if name not in ("__warningregistry__", "__builtins__")
-    }
+    return attributes(sqlite3, sqlite3.dbapi2, sqlite3.Connection, sqlite3.Cursor, kind)
 
 
 @contextmanager
@@ -209,7 +201,7 @@ def _raise_in_psycopg2(kind: Any, error: BaseException) -> Any:
 
 def _traces_of_psycopg2(kind: Any) -> dict[str, Any]:
     extensions = psycopg2.extensions
-    return _attributes(psycopg2, extensions, extensions.connection, extensions.cursor, kind)
+    return attributes(psycopg2, extensions, extensions.connection, extensions.cursor, kind)
 
 
 @contextmanager
@@ -239,7 +231,7 @@ def _raise_in_asyncpg(connection: Any, error: BaseException) -> Any:
 
 
 def _traces_of_asyncpg(connection: Any) -> dict[str, Any]:
-    return _attributes(*producers.asyncpg._TEXTS, asyncpg)
+    return attributes(*producers.asyncpg._TEXTS, asyncpg)
 
 
 @contextmanager
@@ -261,7 +253,7 @@ def _raise_in_duckdb(connection: Any, error: BaseException) -> Any:
 
 
 def _traces_of_duckdb(connection: Any) -> dict[str, Any]:
-    return _attributes(duckdb, duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation)
+    return attributes(duckdb, duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation)
 
 
 @contextmanager
@@ -297,7 +289,7 @@ def _raise_in_module(module: Any, error: BaseException) -> Any:
 
 
 def _traces_of_module(module: Any) -> dict[str, Any]:
-    return _attributes(module, pg8000.dbapi.Connection, pg8000.dbapi.Cursor)
+    return attributes(module, pg8000.dbapi.Connection, pg8000.dbapi.Cursor)
 
 
 @contextmanager
@@ -322,7 +314,7 @@ def _raise_in_traced(provider: Any, error: BaseException) -> Any:
 
 
 def _traces_of_provider(provider: Any) -> dict[str, Any]:
-    found = _attributes(trace)
+    found = attributes(trace)
     return found | {
         "processors": provider._active_span_processor._span_processors,
         "witnesses": tuple(witnesses),

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from postgres_server import _free_port as free_port
+from postgres_server import free_port
 
 START_SECONDS = 90
 

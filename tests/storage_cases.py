@@ -21,8 +21,9 @@ from google.cloud.pubsub_v1 import publisher, subscriber
 from google.cloud.storage import blob, bucket, fileio
 from google.pubsub_v1 import types
 from google.pubsub_v1.services import subscriber as pulling
+from held_attributes import attributes
 from postgres_server import PostgresServer
-from producer_cases import Case, _attributes
+from producer_cases import Case
 from pubsub_server import SUBSCRIPTION, PubsubServer
 
 import producers.azure_storage_blob
@@ -70,7 +71,7 @@ def _raise_in_gcs(client: Any, error: BaseException) -> Any:
 
 
 def _traces_of_gcs(client: Any) -> dict[str, Any]:
-    return _attributes(blob.Blob, bucket.Bucket, storage.Client, fileio.BlobWriter)
+    return attributes(blob.Blob, bucket.Bucket, storage.Client, fileio.BlobWriter)
 
 
 def _md5(text: str) -> list[str]:
@@ -118,7 +119,7 @@ def _raise_in_pubsub(client: Any, error: BaseException) -> Any:
 
 def _traces_of_pubsub(client: Any) -> dict[str, Any]:
     services = (pulling.SubscriberClient, pulling.SubscriberAsyncClient)
-    return _attributes(publisher.Client, subscriber.Client, *services)
+    return attributes(publisher.Client, subscriber.Client, *services)
 
 
 @contextmanager

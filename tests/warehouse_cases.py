@@ -11,8 +11,9 @@ import snowflake.connector
 from bigquery_server import client_of, running_bigquery
 from google.cloud import bigquery
 from google.cloud.bigquery.job import _AsyncJob
+from held_attributes import attributes
 from postgres_server import PostgresServer
-from producer_cases import Case, _attributes
+from producer_cases import Case
 from snowflake_server import connect_to, running_snowflake
 
 import producers.bigquery
@@ -44,7 +45,7 @@ def _failing(error: BaseException) -> Any:
 
 
 def _traces_of_bigquery(client: Any) -> dict[str, Any]:
-    return _attributes(bigquery.Client, bigquery.QueryJob, _AsyncJob)
+    return attributes(bigquery.Client, bigquery.QueryJob, _AsyncJob)
 
 
 @contextmanager
@@ -74,7 +75,7 @@ def _raise_in_snowflake(connection: Any, error: BaseException) -> Any:
 
 
 def _traces_of_snowflake(connection: Any) -> dict[str, Any]:
-    return _attributes(*producers.snowflake.cursor_classes(), snowflake.connector.SnowflakeConnection)
+    return attributes(*producers.snowflake.cursor_classes(), snowflake.connector.SnowflakeConnection)
 
 
 def _without_ids(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from producer_cases import CASES, Case
 import producers
 from lineage import ContextThreadPoolExecutor, attach, configure, context, current_run, inject, track_run
 from lineage.attribution import flush_queries
-from producers._messages import Handling, broker_namespace, length_of, outgoing
+from producers._messages import Handling, broker_namespace, outgoing, size_of
 
 
 @pytest.fixture(params=MESSAGING)
@@ -147,7 +147,7 @@ def test_no_message_stays_in_the_worker_of_a_thread_pool(kind: type[ThreadPoolEx
 
 
 def test_lengths_are_those_of_the_wire() -> None:
-    assert [length_of(body) for body in (b"abc", "abc", "ä", bytearray(2), None, 5)] == [3, 3, 2, 2, 0, None]
+    assert [size_of(body) for body in (b"abc", "abc", "ä", bytearray(2), None, 5)] == [3, 3, 2, 2, 0, None]
 
 
 def test_a_broker_is_named_without_what_is_secret() -> None:
