@@ -141,6 +141,7 @@ def dump(store: LineageStore) -> dict[str, Any]:
         "queries": store.queries(QueryFilter(), limit=1_000_000),
         "versions": store.versions([*datasets, *jobs], until=ever),
         "facets": {name: store.facets(list(nodes), name) for name in names},
+        "artifacts": {word: store.artifacts(f"table-sha256:{word * 64}", limit=10_000) for word in "ab"},
         "annotations": store.annotations(list(nodes)),
         "heard": store.last_heard([*jobs, *datasets]),
         "columns": store.columns(datasets),

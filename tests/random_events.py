@@ -39,6 +39,8 @@ def some_dataset(random: Random) -> dict[str, Any]:
         facets["lifecycleStateChange"] = {"lifecycleStateChange": change}
     if random.random() < 0.1:
         facets["version"] = {"datasetVersion": random.choice("vw")}
+    if random.random() < 0.1:
+        facets["lineageGraph_artifact"] = {"contentHash": f"table-sha256:{random.choice('ab') * 64}"}
     assertions = [{"assertion": random.choice("tu"), "success": random.random() < 0.5}]
     made = dataset(name, namespace, **facets)
     if random.random() < 0.2:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from graph.nodes import hash63
+from graph.store.artifacts import ARTIFACT_FACET
 from graph.store.texts import may_have_nul, without_nul
 from lineage.event_id import digest_of, facet_digest
 
@@ -34,6 +35,7 @@ MEASURING: Final = frozenset(
         "lineageGraph_queryAttribution",
         "lineageGraph_operations",
         "lineageGraph_outputStatistics",
+        ARTIFACT_FACET,
     }
 )
 """Facets that are others in each run: remembering them for long would bring nothing."""

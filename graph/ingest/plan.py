@@ -8,6 +8,7 @@ from typing import Any
 
 from graph import nodes
 from graph.errors import InvalidEventError
+from graph.ingest.artifacts import artifacts
 from graph.ingest.event import Entity, Event, too_long
 from graph.ingest.facets import MEASURING
 from graph.ingest.form import Apart, take_apart
@@ -53,6 +54,7 @@ def plan(event: Event) -> Changes:
         parent=parent,
         root=_root(event, parent),
         observed=tuple(observations(event, form.shape_key)),
+        artifacts=tuple(artifacts(event)),
         queries=run_queries(event, partial(_placed, form.shape_key, statements)),
     )
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from graph.store._artifacts import write_artifacts
 from graph.store._dropping import note_drops
 from graph.store._event_spans import measure_spans
 from graph.store._log import LogBatch, LogReader, Memory
@@ -125,7 +126,8 @@ def _forget(db: Database, runs: Collection[int], jobs: Mapping[int, set[int]], t
             taken.sets.add((job, row[0]))
     db.executemany("DELETE FROM job_run WHERE job = ? AND first_time = ? AND run = ?", places)
     taken.queries |= forget_runs(db, runs)
-    for table, column in (("observation", "run"), ("queries_of_run", "run"), ("run", "number")):
+    of_runs = (("observation", "run"), ("artifact", "run"), ("queries_of_run", "run"), ("run", "number"))
+    for table, column in of_runs:
         db.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(run,) for run in runs])
 
 
@@ -178,6 +180,7 @@ def _take_in_again(
     batch.number_runs(ids)
     write_runs(db, left, batch.numbers, memory)
     write_observations(db, left, batch.numbers)
+    write_artifacts(db, left, batch.numbers)
     note_renames(db, left, batch.numbers)
     note_drops(db, left, batch.numbers)
     queries = RunsQueries()

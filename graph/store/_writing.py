@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from graph.nodes import Node, NodeType, dataset
 from graph.records import EdgeKind, Origin
+from graph.store._artifacts import write_artifacts
 from graph.store._claims import BY_EVENT, BY_LINEAGE, BY_SCHEMA, put_claims, put_nodes
 from graph.store._commands import keep, known_commands
 from graph.store._deletions import bring_back
@@ -116,6 +117,7 @@ def accept(db: Database, events: Sequence[Changes], log: LogBatch, memory: Memor
     put_parents(db, events)
     wait_again(db, described)
     write_observations(db, events, log.numbers)
+    write_artifacts(db, events, log.numbers)
     queries = RunsQueries()
     for item in events:
         queries.note(item, log.numbers)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from graph.nodes import Node, NodeType
 from graph.records import Direction, Edge, EdgeKind, Link, RunRecord, RunState, StoreCounts
 from graph.store.access import Access
+from graph.store.artifacts import ArtifactSeen
 from graph.store.catalog import Catalog
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.commands import Annotations, Command
@@ -124,6 +125,13 @@ class LineageReader(Protocol):
 
         Runs and JobEvents with the same inputs, outputs and place of the code make one. Runs that failed or
         were stopped make none.
+        """
+
+    def artifacts(self, content: str, *, limit: int = 100) -> list[ArtifactSeen]:
+        """Return up to `limit` runs that say that they read or wrote what has this hash, the first one first.
+
+        Of one run there is an entry for each dataset, and for reading and writing. A text that is no content
+        hash gives none.
         """
 
     def runs(

@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 
 from graph.nodes import Node, hash63
 from graph.records import EdgeKind, Origin, Transformation
+from graph.store.artifacts import Artifact
 from graph.store.history import Observation
 from graph.store.queries import RunQueries, Used
 
@@ -209,6 +210,7 @@ class Changes:
     parent: Node | None = None
     root: Node | None = None
     observed: tuple[Observation, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
     queries: RunQueries | None = None
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 
 from graph.nodes import Node
+from graph.store import _artifacts as of_contents
 from graph.store import _current_versions as current
 from graph.store import _dataset_versions as of_datasets
 from graph.store import _hierarchy as hierarchy
@@ -13,6 +14,7 @@ from graph.store import _job_versions as of_jobs
 from graph.store._log import LogReader
 from graph.store._run_details import details_of
 from graph.store._writers import Known
+from graph.store.artifacts import ArtifactSeen
 from graph.store.versions import CurrentVersion, DatasetVersion, JobVersion, RunAbove, RunBelow, RunDetails
 
 
@@ -83,3 +85,8 @@ class KnownReader:
         """See LineageReader."""
         with self._errors():
             return of_jobs.versions_of(self._known, self._log, job)
+
+    def artifacts(self, content: str, *, limit: int = 100) -> list[ArtifactSeen]:
+        """See LineageReader."""
+        with self._errors():
+            return of_contents.artifacts(self._known, content, limit)

@@ -21,7 +21,19 @@ from graph.store import LineageStore
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 JOBS = 1_000
-LARGE = ("event", "run", "run_id", "job_run", "query", "query_run", "form", "form_entity", "node", "edge")
+LARGE = (
+    "event",
+    "run",
+    "run_id",
+    "job_run",
+    "query",
+    "query_run",
+    "form",
+    "form_entity",
+    "node",
+    "edge",
+    "artifact",
+)
 NOON = "1767225600000000000 + CAST(i AS BIGINT) * 1000000000"
 MADE = "WITH RECURSIVE n (i) AS (SELECT 1001 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)"
 
@@ -55,6 +67,8 @@ def fill(store: LineageStore, rows: int) -> None:
             " SELECT i, 3, 'ns', 'other ' || i, '' || i, 1 FROM n",
             "query SELECT i, i % 1000, 's', 'e', 'f' || (i % 5000), NULL, 0, 'op ' || (i % 200),"
             " NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM n WHERE i <= 21000",
+            f"artifact SELECT i, 1, 1, i % 20000, (SELECT id FROM run_id WHERE number = 1), {NOON},"
+            " (SELECT id FROM run_id WHERE number = 1) FROM n",
             f"query_run SELECT 1001 + i % 20000, i, {NOON}, {NOON}, 1, 0, 0, 5, 5, 1, 1, 1 FROM n",
         ):
             db.execute(f"{MADE} INSERT INTO {said}", {"rows": rows})
@@ -68,6 +82,9 @@ def fill(store: LineageStore, rows: int) -> None:
 DATASET = dataset("ns", "out 7").key
 QUESTIONS: dict[str, Callable[[LineageStore, datetime], object]] = {
     "an artifact by its id": lambda store, since: upstream(store, "dataset:ns:out 7").nodes[0],
+    "an artifact by the hash of its content": lambda store, since: store.artifacts(
+        f"table-sha256:{'0' * 64}"
+    ),
     "when an artifact was heard of": lambda store, since: store.last_heard([DATASET]),
     "the latest runs of the jobs that write an artifact": lambda store, since: store.job_runs(
         store.writers([DATASET])[DATASET], until=BEGIN + timedelta(days=1), limit=10
