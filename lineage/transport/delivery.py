@@ -48,6 +48,12 @@ class Delivery:
         if self.shipper is not None and self.config.ship:
             self.shipper.wake()
 
+    def finish(self, timeout: float) -> bool:
+        """Wait for the last deliveries, where this process makes any; True when nothing waits."""
+        if self.shipper is None:
+            return True
+        return self.shipper.finish(timeout) if self.config.ship else self.shipper.is_empty()
+
 
 def delivery_to(destination: Destination, config: Config) -> Delivery:
     """Return the way to a destination, one per outbox file; OutboxError when no folder can be used."""
@@ -129,7 +135,8 @@ def shutdown(timeout: float = EXIT_SECONDS) -> bool:
     """Finish: wait for the last deliveries, end the threads, give back the files. Called at exit.
 
     Waits at most `timeout` seconds in all, and not at all for a backend whose last attempt failed; what
-    is not delivered stays in the outbox. Returns whether nothing waits. Events may be emitted afterwards.
+    is not delivered stays in the outbox, as all does where `ship` is off. Returns whether nothing waits.
+    Events may be emitted afterwards.
     """
     global _current
     deadline = time.monotonic() + timeout
@@ -139,8 +146,8 @@ def shutdown(timeout: float = EXIT_SECONDS) -> bool:
         _deliveries.clear()
         _current = None
     for delivery in finished:
+        delivered &= delivery.finish(max(0.0, deadline - time.monotonic()))
         if delivery.shipper is not None:
-            delivered &= delivery.shipper.finish(max(0.0, deadline - time.monotonic()))
             delivery.shipper.stop()
     close_all()
     return delivered

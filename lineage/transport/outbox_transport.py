@@ -96,11 +96,9 @@ class OutboxTransport(Transport):
         last attempt failed. True at once for the embedded store.
         """
         shipper = self._delivery.shipper
-        if shipper is None:
-            return True
-        if not self._settings.ship:
-            return shipper.is_empty()
-        return shipper.finish(EXIT_SECONDS) if timeout < 0 else shipper.flush(timeout)
+        if shipper is None or timeout < 0 or not self._settings.ship:
+            return self._delivery.finish(EXIT_SECONDS)
+        return shipper.flush(timeout)
 
 
 def _destination(target: Mapping[str, Any] | None, store: str) -> Destination:

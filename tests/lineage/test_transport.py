@@ -147,6 +147,17 @@ def test_no_thread_is_started_when_shipping_is_off(backend: Receiver) -> None:
     assert len(backend.events) == 1
 
 
+def test_nothing_is_delivered_at_exit_when_shipping_is_off(backend: Receiver) -> None:
+    configure(destination={"type": "http", "url": backend.url}, ship=False)
+    enqueue(b'{"n": 1}', None)
+
+    assert not shutdown(10)
+    assert backend.requests == []
+    enqueue(b'{"n": 2}', None)
+    assert flush(10)
+    assert [json.loads(body)["n"] for body in backend.events] == [1, 2]
+
+
 def test_flush_returns_when_an_attempt_fails(backend: Receiver) -> None:
     backend.mode = "500"
     configure(destination={"type": "http", "url": backend.url})
