@@ -39,16 +39,16 @@ class Task:
         self.scope.__enter__()
         capture_again_here()
 
-    def end(self, *, failed: bool = False) -> None:
-        """Tell what was seen. A task that failed claims no outputs."""
+    def end(self, error: BaseException | None = None) -> None:
+        """Tell what was seen. A task that failed, with an `error`, claims no outputs."""
         with guard("reading a task's inlets and outlets"):
-            self._tell_hints(failed)
-        self.run.finish(failed=failed)
+            self._tell_hints(failed=error is not None)
+        self.run.finish(error)
         self.scope.__exit__(None, None, None)
         # What the provider asks a database for, here or in a child that it forks, is not the task's.
         capture_nothing_here()
 
-    def _tell_hints(self, failed: bool) -> None:
+    def _tell_hints(self, *, failed: bool) -> None:
         namespace = current_config().namespace
         task = self.instance.task
         used, made = _collected()
@@ -83,10 +83,10 @@ def begin(instance: Any) -> None:
     _here.begin()
 
 
-def end(*, failed: bool = False) -> None:
-    """Tell what was seen of the task that is worked on here, if any is."""
+def end(error: BaseException | None = None) -> None:
+    """Tell what was seen of the task that is worked on here, if any is; with an `error`, that it failed."""
     if _here is not None and _here.run.recording:
-        _here.end(failed=failed)
+        _here.end(error)
 
 
 def attribution_of(instance: Any) -> Any:

@@ -57,9 +57,9 @@ class LineageListener:
         _end()
 
     @hookimpl(tryfirst=True)
-    def on_task_instance_failed(self, task_instance: Any) -> None:
+    def on_task_instance_failed(self, task_instance: Any, error: BaseException | str | None) -> None:
         """Tell what was read, before the provider tells that the run failed."""
-        _end(failed=True)
+        _end(error if isinstance(error, BaseException) else RuntimeError(error or "the task failed"))
 
     @hookimpl(tryfirst=True)
     def on_starting(self, component: Any) -> None:
@@ -90,10 +90,10 @@ def _tasks() -> ModuleType:
     return _airflow_tasks
 
 
-def _end(*, failed: bool = False) -> None:
+def _end(error: BaseException | None = None) -> None:
     with guard("telling what a task did"):
         if _TASKS in sys.modules:
-            _tasks().end(failed=failed)
+            _tasks().end(error)
 
 
 def _ship() -> None:

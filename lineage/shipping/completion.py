@@ -53,7 +53,7 @@ def _complete(event: dict[str, Any], statements: list[NamedStatement]) -> bool:
         if table.name in one.datasets
     ]
     added = _list(event, "inputs", read)
-    if str(event.get("eventType")).upper() in _CLAIMS_NO_OUTPUT:
+    if not _claims_outputs(event):
         return added
     made = made_by(statements)
     added |= _list(event, "outputs", made)
@@ -65,6 +65,12 @@ def _complete(event: dict[str, Any], statements: list[NamedStatement]) -> bool:
             output["facets"] = {**facets, "columnLineage": facet}
             added = True
     return _explain(event, made) or added
+
+
+def _claims_outputs(event: dict[str, Any]) -> bool:
+    """Whether what its SQL writes stands: an event with an error tells of what failed, whatever its type."""
+    facets = _mapping(_mapping(event.get("run")).get("facets"))
+    return str(event.get("eventType")).upper() not in _CLAIMS_NO_OUTPUT and "errorMessage" not in facets
 
 
 def _list(event: dict[str, Any], key: str, names: Iterable[Name]) -> bool:

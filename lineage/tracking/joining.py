@@ -56,30 +56,31 @@ class JoinedRun(Run):
         """The outermost run that it is nested in, or itself."""
         return self._root
 
-    def finish(self, *, failed: bool = False) -> None:
+    def finish(self, error: BaseException | None = None) -> None:
         """Tell what was seen here, if anything was: the part of the run that happens here is over.
 
-        Of a part that failed no outputs are claimed.
+        Of a part that failed, with an `error`, no outputs are claimed.
         """
         if self.ended or self.pid != os.getpid():
             return
         with guard("telling what a process saw"):
             if self._made is not None or "lineage.attribution.runs" in sys.modules:
-                self._tell(failed)
+                self._tell(error)
         self.ended = True
         if process_runs and process_runs[0] is self:
             process_runs.clear()
 
-    def _tell(self, failed: bool) -> None:
+    def _tell(self, error: BaseException | None) -> None:
         from lineage import events
 
-        self.facts.failed = failed
+        self.facts.failed = error is not None
         for complete in completions:
             with guard("completing a run"):
                 complete(self.facts)
         if _has_content(self.facts):
-            state = events.RunState.OTHER if failed else events.RunState.RUNNING
-            events.emit(events.run_event(self.facts, state, self.now()))
+            # The one that began the run tells its end: FAIL would be a second one.
+            state = events.RunState.RUNNING if error is None else events.RunState.OTHER
+            events.emit(events.run_event(self.facts, state, self.now(), error=error))
 
 
 def _has_content(facts: RunFacts) -> bool:

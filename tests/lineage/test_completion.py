@@ -95,6 +95,13 @@ def test_outputs_are_claimed_by_what_has_written_them(event_type: str) -> None:
     assert "lineage" not in sent["job"]["facets"]
 
 
+def test_of_what_failed_no_outputs_are_claimed_whatever_the_type_of_its_event() -> None:
+    run = {**event()["run"], "facets": {"errorMessage": {"message": "no", "programmingLanguage": "PYTHON"}}}
+    sent = as_sent(event(event_type="OTHER", run=run))
+    assert (names(sent["inputs"]), sent["outputs"]) == (["shop.s.a"], [])
+    assert names(as_sent(event(event_type="OTHER"))["outputs"]) == ["shop.s.c"], "a commit after the end"
+
+
 def test_an_output_of_unknown_making_leaves_the_lineage_facet_out() -> None:
     sent = as_sent(event(outputs=[{"namespace": "s3://lake", "name": "report"}]))
     assert "lineage" not in sent["job"]["facets"]

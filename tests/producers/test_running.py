@@ -332,14 +332,14 @@ def test_the_part_of_a_run_that_failed_claims_no_outputs() -> None:
     dag = RunIdentity("00000000-0000-7000-8000-000000000001", "shop", "dag")
     task = RunIdentity("00000000-0000-7000-8000-000000000002", "shop", "dag.task")
     with capture() as events:
-        for failed in (False, True):
+        for error in (None, ValueError("no password=hunter2")):
             part = JoinedRun(task, dag)
             process_runs[:] = [part]
             with track_run("inside"):
                 pass
             part.input("s3://lake/read")
             part.output("s3://lake/written")
-            part.finish(failed=failed)
+            part.finish(error)
             part.finish()
             assert process_runs == []
 
@@ -348,6 +348,10 @@ def test_the_part_of_a_run_that_failed_claims_no_outputs() -> None:
         ("RUNNING", 1, 1),
         ("OTHER", 1, 0),
     ]
+    message = told[1]["run"]["facets"]["errorMessage"]["message"]
+    assert message.startswith("ValueError: no password=")
+    assert "hunter2" not in json.dumps(told)
+    assert "errorMessage" not in told[0]["run"]["facets"]
     (parent,) = {
         json.dumps(event["run"]["facets"]["parent"], sort_keys=True) for event in events.of_job("inside")
     }
