@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import textwrap
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,6 +219,7 @@ def test_every_edge_and_column_is_right(store: LineageStore) -> None:
     assert made_from(store, "DIRECT") == VALUES
     read, written = edges(store, EdgeKind.READS), edges(store, EdgeKind.WRITES)
     assert {"shop.gold.revenue -> shop.best_buyers", "shop.gold.revenue -> shop.fails"} <= read
+    assert {"shop.silver.orders -> shop.fails", "shop.report.best_buyers -> shop.fails"} <= read
     assert "shop.best_buyers -> shop.report.best_buyers" in written
     assert not any("report.wrong" in edge or "never/written" in edge for edge in written)
 
@@ -271,6 +273,69 @@ def test_the_impact_of_a_change_goes_across_the_tasks(store: LineageStore) -> No
     for column in ("shop.silver.orders.amount", "shop.gold.revenue.total", "shop.audit.regions.total"):
         assert marks[column] == "direct"
     assert marks["shop.gold.revenue.orders"] == "indirect"  # by the filter of clean_orders
+
+
+def test_conditions_before_and_after_a_task_are_in_its_record(day: Day) -> None:
+    """PV-33: what they ask belongs to the task's run; one that does not hold fails it."""
+    (told,) = day.of("fails", ours=True)
+    asked = {query["query"] for query in told["run"]["facets"]["lineageGraph_queryAttribution"]["queries"]}
+
+    assert "select count(*) from silver.orders" in asked
+    assert "select min(total) from report.best_buyers" in asked
+    assert (told["eventType"], told["outputs"]) == ("OTHER", [])
+    failed = day.end("fails")
+    assert (failed["eventType"], "errorMessage" in failed["run"]["facets"]) == ("FAIL", True)
+
+
+@pytest.fixture
+def another_outbox(day: Day) -> Iterator[tuple[Airflow, Receiver]]:
+    """A backend that is up, and the same Airflow with an outbox in which an event waits for it."""
+    with Receiver() as backend:
+        target = {"type": "http", "url": backend.url}
+        transport = json.dumps({"type": "lineage.transport.OutboxTransport", "target": target})
+        environment = {
+            **day.airflow.environment,
+            "AIRFLOW__OPENLINEAGE__TRANSPORT": transport,
+            "OPENLINEAGE__TRANSPORT": transport,
+            "LINEAGE_OUTBOX": str(day.airflow.home / "another"),
+        }
+        airflow = Airflow(day.airflow.home, environment)
+        airflow.python("import lineage; lineage.configure(ship=False); lineage.track_run('left').__enter__()")
+        assert backend.events == []
+        yield airflow, backend
+
+
+def test_the_scheduler_delivers_what_others_left(another_outbox: tuple[Airflow, Receiver]) -> None:
+    airflow, backend = another_outbox
+    starts = """
+        import sys, threading
+        sys.argv = ["airflow", sys.argv[0]]
+        from producers.airflow import LineageListener
+        LineageListener().on_starting(None)
+        print([one.name for one in threading.enumerate()])
+    """
+    assert "lineage-shipper" not in airflow.python(starts)
+    assert backend.events == []
+
+    command = [str(BIN / "airflow"), "scheduler"]
+    with (airflow.home / "scheduler.txt").open("w") as printed:
+        scheduler = subprocess.Popen(
+            command, cwd=airflow.home, env=airflow.environment, stdout=printed, stderr=subprocess.STDOUT
+        )
+        try:
+            assert_soon(lambda: bool(backend.events))
+            assert scheduler.poll() is None
+        finally:
+            scheduler.terminate()
+            scheduler.wait(60)
+    assert [json.loads(body)["job"]["name"] for body in backend.events] == ["left"]
+
+
+def assert_soon(holds: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)
 
 
 def test_queries_are_attributed_to_the_line_of_the_dag_and_the_task(day: Day) -> None:
