@@ -98,7 +98,15 @@ def trouble(tmp_path: Path) -> Iterator[Trouble]:
         made.down()
 
 
-@pytest.mark.parametrize("kind", ["none", "down", "killed", "halted", "restarted"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "none",
+        "down",
+        "killed",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("halted", "restarted")),
+    ],
+)
 def test_a_server_in_trouble_delays_nobody_and_loses_nothing(trouble: Trouble, kind: str) -> None:
     """PV-34, PV-38: as with any backend; a server that is halted takes requests and answers none in time."""
     configure(destination={"type": "http", "url": trouble.url, "timeout": 0.5})
@@ -173,7 +181,14 @@ def openlineage_event(number: int) -> RunEvent:
     )
 
 
-@pytest.mark.parametrize("kind", ["http", "http gzip", "async_http", "composite"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "http",
+        "async_http",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("http gzip", "composite")),
+    ],
+)
 def test_the_official_client_delivers(place: str, serve: Callable[..., Any], kind: str) -> None:
     served = serve(place, access=True)
     made, text = new_token("client", Role.WRITER)

@@ -150,7 +150,7 @@ def test_any_order_of_what_real_producers_sent_gives_one_graph(place: str, seed:
     assert len(expected["edges"][EdgeKind.FIELD]) > 20
 
 
-@pytest.mark.parametrize("raw", [False, True], ids=["filled", "raw"])
+@pytest.mark.parametrize("raw", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["filled", "raw"])
 @pytest.mark.parametrize("seed", seeds(1, 10))
 def test_any_order_of_all_captured_events_gives_one_graph(
     place: str, shared: Path, seed: int, raw: bool

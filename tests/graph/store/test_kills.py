@@ -88,7 +88,6 @@ def check(store: LineageStore, acknowledged: int) -> int:
 @pytest.mark.parametrize(
     "moments",
     [
-        3,
         pytest.param(15, marks=pytest.mark.slow),
         pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
     ],

@@ -96,7 +96,6 @@ def ended(started: Started) -> list[Any]:
 @pytest.mark.parametrize(
     ("seconds", "between_kills"),
     [
-        (3, 1),
         pytest.param(20, 4, marks=pytest.mark.slow),
         pytest.param(120, 10, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
     ],

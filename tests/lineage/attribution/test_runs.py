@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lineage import capture_query, configure, context, trace_query, track_run
-from lineage.attribution import Query, flush_queries, runs, statistics
+from lineage.attribution import Query, buffer, flush_queries, runs, statistics
 from lineage.testing import CapturedEvents, capture
 
 FACET = "lineageGraph_queryAttribution"
@@ -286,6 +286,7 @@ def test_parents_without_number_do_not_make_runs_without_number(
     events: CapturedEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "MAX_WINDOWS", 5)
+    monkeypatch.setattr(buffer, "WINDOW_SECONDS", 60.0)  # a slow machine would need two flushes
     carriers = []
     for number in range(20):
         with track_run(f"caller {number}"):
