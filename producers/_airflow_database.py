@@ -14,6 +14,7 @@ from lineage._guard import guard
 from lineage.attribution.query import capturing_nothing
 
 _ENGINES = ("engine", "async_engine")
+_SPARED = "_lineage_spared"
 _spared: WeakSet[Any] = WeakSet()
 
 
@@ -26,9 +27,23 @@ def spare() -> None:
             from sqlalchemy import event
 
             _spared.add(engine)
+            event.listen(engine, "connect", _connecting, insert=True)
+            event.listen(engine, "connect", _connected)
             event.listen(engine, "before_cursor_execute", _before)
             event.listen(engine, "after_cursor_execute", _after)
             event.listen(engine, "handle_error", _failed)
+
+
+def _connecting(connection: Any, record: Any) -> None:
+    # Between these two stand Airflow's own listeners: they ask by cursors of the driver's.
+    with guard("sparing Airflow's database"):
+        record.info[_SPARED] = nothing = capturing_nothing()
+        nothing.__enter__()
+
+
+def _connected(connection: Any, record: Any) -> None:
+    with guard("sparing Airflow's database"):
+        _stop(record.info.pop(_SPARED, None))
 
 
 def _before(connection: Any, cursor: Any, statement: Any, parameters: Any, context: Any, many: Any) -> None:
@@ -48,7 +63,12 @@ def _failed(failure: Any) -> None:
 
 def _leave(context: Any) -> None:
     with guard("sparing Airflow's database"):
-        nothing: AbstractContextManager[None] | None = getattr(context, "_lineage_spared", None)
+        nothing = getattr(context, _SPARED, None)
         if nothing is not None:
             context._lineage_spared = None
-            nothing.__exit__(None, None, None)
+            _stop(nothing)
+
+
+def _stop(nothing: AbstractContextManager[None] | None) -> None:
+    if nothing is not None:
+        nothing.__exit__(None, None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -163,10 +164,14 @@ def _asset(told: Any) -> Any:
 def _forget_collected() -> None:
     """Have a task begin with nothing that hooks told in another: Airflow means a process for each of them."""
     with guard("forgetting what hooks told in another task"):
-        from airflow.providers.common.compat.sdk import get_hook_lineage_collector
-
+        try:
+            from airflow.providers.common.compat.sdk import get_hook_lineage_collector
+        except ImportError:  # older providers
+            from airflow.lineage.hook import get_hook_lineage_collector
         if (forget := getattr(get_hook_lineage_collector, "cache_clear", None)) is not None:
             forget()
+        else:  # Airflow 2
+            sys.modules[get_hook_lineage_collector.__module__]._hook_lineage_collector = None  # type: ignore[attr-defined]
 
 
 def _outlets_of_the_moment(instance: Any) -> Iterator[Any]:
