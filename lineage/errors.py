@@ -4,6 +4,7 @@
       ConfigError (ValueError)              a setting is wrong: .setting .value .source
       InvalidNameError (ValueError)         a dataset name or address cannot be read: .value
       MissingDependencyError (ImportError)  .package .extra
+      ContentError (ValueError)             data that has no content hash, or is none itself
       SqlError (ValueError)                 SQL that cannot be understood: .sql .dialect
       InstrumentError                       something cannot be instrumented: .target
       OutboxError (OSError)                 the outbox cannot be written or read: .path
@@ -47,6 +48,10 @@ class MissingDependencyError(LineageError, ImportError):
         self.package = package
         self.extra = extra
         super().__init__(f"{package} is needed for this: pip install 'lineage-graph[{extra}]'")
+
+
+class ContentError(LineageError, ValueError):
+    """Data that has no content hash, or text that is none; the message never holds the data itself."""
 
 
 class SqlError(LineageError, ValueError):

@@ -1,0 +1,82 @@
+"""The content hashes of files and folders."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from lineage.errors import ContentError
+from lineage.provenance.canonical import content_text, encode, hasher
+
+
+def hash_file(path: str | os.PathLike[str]) -> str:
+    """Return `bytes-sha256:HEX` of a file's bytes: HEX is what `sha256sum` prints.
+
+    The file is read once, in pieces. ContentError for what is no regular file, and for one that was written
+    to while it was read; OSError when it cannot be read.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # asked before it is opened: opening a pipe would wait
+        raise ContentError(f"{os.fspath(path)!r} is no regular file: a folder has hash_folder")
+    with open(path, "rb") as file:
+        before = os.fstat(file.fileno())
+        digest = hashlib.file_digest(file, "sha256")
+        after = os.fstat(file.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise ContentError(f"{os.fspath(path)!r} was written to while it was read: hash it when it is whole")
+    return content_text("bytes", digest)
+
+
+def hash_folder(
+    path: str | os.PathLike[str], *, leave_out: Sequence[str] = (), follow_links: bool = False
+) -> str:
+    """Return `tree-sha256:HEX` of a folder or a partitioned dataset: the names in it and what they hold.
+
+    Names are relative, so a folder may move; times, owners and modes do not count, nor do folders without a
+    file. `leave_out` are patterns as of a shell (`_SUCCESS`, `.*`) for the names that do not count. A
+    symbolic link counts as the text it points to, or with `follow_links` as what stands there. ContentError
+    for a socket, a pipe or a device, for a link to a folder around it, and for a file written to meanwhile.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise ContentError(f"{os.fspath(path)!r} is no folder: a single file has hash_file")
+    return _hash_folder(root, tuple(leave_out), follow_links, ()) or _tree([])
+
+
+def _hash_folder(
+    path: Path, leave_out: tuple[str, ...], follow_links: bool, above: tuple[tuple[int, int], ...]
+) -> str | None:
+    status = path.stat()
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        raise ContentError(f"{str(path)!r} is a link to a folder it stands in: it has no end")
+    entries: list[tuple[bytes, str, str | bytes]] = []
+    for name, kind in _listed(path, leave_out, follow_links):
+        place = path / name
+        if kind == "folder":
+            inner = _hash_folder(place, leave_out, follow_links, (*above, here))
+            if inner is None:
+                continue
+            content: str | bytes = inner
+        else:
+            content = os.fsencode(os.readlink(place)) if kind == "link" else hash_file(place)
+        entries.append((os.fsencode(name), kind, content))
+    return _tree(entries) if entries else None
+
+
+def _listed(path: Path, leave_out: tuple[str, ...], follow_links: bool) -> Iterator[tuple[str, str]]:
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if any(fnmatchcase(entry.name, pattern) for pattern in leave_out):
+                continue
+            link = entry.is_symlink() and not follow_links
+            yield entry.name, "link" if link else "folder" if entry.is_dir() else "file"
+
+
+def _tree(entries: list[tuple[bytes, str, str | bytes]]) -> str:
+    digest = hasher("tree")
+    digest.update(encode(sorted(entries)))
+    return content_text("tree", digest)
