@@ -41,8 +41,11 @@ def _any_event(body: bytes) -> Event:
     if reading.problems or time is None:
         raise InvalidEventError(reading.problems)
     # A copy that was completed on its way is the event it was made from.
-    known = original_id(data) or event_id(data, time)
-    return Event(known, kind, time, event_type, body, job, dataset, run_id, run_facets, inputs, outputs)
+    digest = event_id(data, time)
+    known = original_id(data) or digest
+    return Event(
+        known, digest, kind, time, event_type, body, job, dataset, run_id, run_facets, inputs, outputs
+    )
 
 
 def _load(body: bytes) -> dict[str, Any]:

@@ -38,10 +38,12 @@ class Event:
     """An understood event. `time` is nanoseconds since the epoch; `inputs` is None where no such list is.
 
     `head` has what it gives as eventTime, eventType, producer and schemaURL: UNSET where there is no such
-    key. `is_plain` says that the parts listed here are all of it: nothing else stands in it.
+    key. `is_plain` says that the parts listed here are all of it: nothing else stands in it. `digest` is the
+    hash of what it says, which is its id unless it is a copy that was completed on its way.
     """
 
     event_id: bytes
+    digest: bytes
     kind: EventKind
     time: int
     event_type: str

@@ -80,9 +80,10 @@ def plain_event(body: bytes) -> Event | None:
         or not _is_whole(body, data)
     ):
         return None
-    tagged = tagged_id(run_facets, job.facets if job is not None else {})
+    digest = _identity(head, time, run_id, run_facets, job, dataset, inputs, outputs)
     return Event(
-        tagged or _identity(head, time, run_id, run_facets, job, dataset, inputs, outputs),
+        tagged_id(run_facets, job.facets if job is not None else {}) or digest,
+        digest,
         kind,
         time,
         event_type,

@@ -43,6 +43,7 @@ def plan(event: Event) -> Changes:
     parent = _parent(event)
     return Changes(
         event_id=event.event_id,
+        digest=event.digest,
         event_time=event.time,
         body=event.body,
         form=form,

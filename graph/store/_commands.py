@@ -6,15 +6,18 @@ the order in which they come makes no difference.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from graph.nodes import NodeType, dataset
+from graph.store._chain import append, bury
 from graph.store._deletions import settle
 from graph.store._log import Memory
 from graph.store._other_names import names_of
 from graph.store._reading import facets, nodes
+from graph.store.chain import LinkKind, command_item
 from graph.store.changes import Status
 from graph.store.commands import Annotations, Command, CommandKind, Label, command_of, line_of
 from graph.store.database import Database
@@ -56,10 +59,10 @@ def known_commands(db: Database, batch: Sequence[Command]) -> list[Status]:
 def keep(db: Database, new: Sequence[Command], now: int, memory: Memory) -> None:
     """Append commands to the log and apply them."""
     (seq,) = db.execute("SELECT seq FROM log_end").fetchone()
-    db.executemany(
-        "INSERT INTO command VALUES (?, ?, ?, ?)",
-        [(seq + place, one.id, now, line_of(one)) for place, one in enumerate(new, 1)],
-    )
+    lines = [(seq + place, one.id, now, line_of(one)) for place, one in enumerate(new, 1)]
+    db.executemany("INSERT INTO command VALUES (?, ?, ?, ?)", lines)
+    for number, _, _, line in lines:
+        append(db, LinkKind.COMMAND, now, [command_item(line)], first=number, records=1)
     db.execute("UPDATE log_end SET seq = ?", (seq + len(new),))
     _apply(db, new, memory)
 
@@ -81,6 +84,7 @@ def apply_all(db: Database, memory: Memory) -> None:
 def forget_about(db: Database, gone: Collection[int]) -> None:
     """Remove the commands about these datasets and jobs, and about fields of theirs."""
     after = 0
+    items = []
     while gone and (page := kept(db, after, _PAGE)):
         after = page[-1][0]
         about = []
@@ -90,8 +94,15 @@ def forget_about(db: Database, gone: Collection[int]) -> None:
             whole = dataset(node.namespace, node.name) if node.type is NodeType.FIELD else node
             if whole.key in gone:
                 about.append((number, node.key))
+        lines = db.execute(
+            "SELECT c.seq, c.body FROM each_key(?) AS k CROSS JOIN command AS c ON c.seq = k.value",
+            ([number for number, _ in about],),
+        )
+        items += [(number, command_item(bytes(body))) for number, body in lines]
         db.executemany("DELETE FROM command WHERE seq = ?", [(number,) for number, _ in about])
         db.executemany("DELETE FROM annotation WHERE entity = ?", [(key,) for _, key in about])
+    if items:
+        bury(db, time.time_ns(), 0, items)
 
 
 def _apply(db: Database, commands: Sequence[Command], memory: Memory) -> None:

@@ -14,10 +14,12 @@ from uuid import UUID
 
 import msgspec
 
+from graph.store._chain import append
 from graph.store._claims import KeyCollisionError
 from graph.store._contents import contents, put_contents
 from graph.store._event_spans import note_spans
 from graph.store._form_texts import form_texts, put_texts
+from graph.store.chain import LinkKind, event_item
 from graph.store.changes import Changes, EventForm, Status
 from graph.store.database import Database
 from graph.store.form_facets import Slot, each_facet, facets_in
@@ -198,15 +200,20 @@ class LogBatch:
     def events(self, batch: Sequence[Changes]) -> None:
         """Append the events."""
         first = self.seq + 1
-        rows, accepted = [], []
+        rows, accepted, told = [], [], []
         for item in batch:
             self.seq += 1
             run = self.numbers[item.run.run_id] if item.run is not None else None
             rows.append((self.seq, item.event_time, self.form(item.form.key), run, self._rest(item)))
             accepted.append((event_key(item.event_id), self.seq))
+            if item.digest != item.event_id:
+                told.append((event_key(item.digest), self.seq))
         self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
         self._db.executemany("INSERT INTO accepted VALUES (?, ?)", accepted)
+        self._db.executemany("INSERT INTO accepted VALUES (?, ?) ON CONFLICT DO NOTHING", told)
         self._db.execute("INSERT INTO receipt VALUES (?, ?)", (first, self._now))
+        items = [event_item(item.digest) for item in batch]
+        append(self._db, LinkKind.EVENTS, self._now, items, first=first, records=len(items))
         self._end(batch, range(first, self.seq + 1))
 
     def _end(self, batch: Sequence[Changes], numbers: Sequence[int]) -> None:
@@ -239,6 +246,9 @@ _LOGGED = """
 """
 
 
+LogRow = tuple[int, int, int, bytes | None, bytes]
+"""Number, time, form, run id and rest of an event."""
+
 _UNREADABLE = (LookupError, ValueError, OverflowError, StopIteration, zlib.error, msgspec.DecodeError)
 
 
@@ -269,7 +279,7 @@ class LogReader:
     def _events(self, where: str, values: Sequence[Any]) -> list[tuple[int, bytes]]:
         sql = f"SELECT {_LOGGED} {where}"
         try:
-            return self.undisturbed(lambda: self._restored(self._db.execute(sql, values).fetchall()))
+            return self.undisturbed(lambda: self.restored(self._db.execute(sql, values).fetchall()))
         except _UNREADABLE as error:
             raise DamagedError(str(error) or "an event ends too early") from error
 
@@ -315,7 +325,13 @@ class LogReader:
         contents = self.contents({*keys_in(form), *keys_in_rest(sample, sample)})
         return restored(form, sample, contents, 0, Runs(str(UUID(int=0)), {}), sample)
 
-    def _restored(self, rows: Sequence[tuple[int, int, int, bytes | None, bytes]]) -> list[tuple[int, bytes]]:
+    def rows_between(self, first: int, last: int) -> list[LogRow]:
+        """Return the events with these numbers as they are kept."""
+        where = "WHERE e.seq >= ? AND e.seq <= ? ORDER BY e.seq"
+        return self._db.execute(f"SELECT {_LOGGED} {where}", (first, last)).fetchall()
+
+    def restored(self, rows: Sequence[LogRow]) -> list[tuple[int, bytes]]:
+        """Return (number, event as JSON) of events as they are kept; damaged ones raise anything."""
         wanted: set[int] = set()
         numbers: set[int] = set()
         for _, _, key, _, rest in rows:

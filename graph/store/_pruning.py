@@ -13,12 +13,14 @@ from datetime import datetime
 
 import msgspec
 
+from graph.store._chain import bury
 from graph.store._going import mark
 from graph.store._log import LogReader, Memory
 from graph.store._reading import moment, nanoseconds, nodes
 from graph.store._remains import remains
 from graph.store._removing import Taken, Understand, remove
 from graph.store._sweeping import sweep
+from graph.store.chain import UNFINISHED
 from graph.store.database import Database
 from graph.store.retention import Policy, Pruned, Removal
 
@@ -28,8 +30,6 @@ _FIRST_STEP, _LONGEST_STEP = 100, 5_000
 _PAUSE = 0.05
 """Between two steps, so that others who wait get their turn."""
 _TRIES = 20
-_UNFINISHED = '"unfinished":true,'
-"""Stands in the record of a removal until it is done: one that was broken off is finished by the next."""
 
 
 def prune(
@@ -52,7 +52,7 @@ def prune(
         going = [seq for (seq,) in rows]
         db.execute("DELETE FROM going")
         db.execute("DELETE FROM going_run")
-        unfinished = db.execute("SELECT 1 FROM removal WHERE body LIKE ?", (f"%{_UNFINISHED}%",)).fetchone()
+        unfinished = db.execute("SELECT 1 FROM removal WHERE body LIKE ?", (f"%{UNFINISHED}%",)).fetchone()
         if not dry_run and going:
             _record(db, policy, found)
     if dry_run or not (going or unfinished):
@@ -111,7 +111,7 @@ def _sweep(
 
 def _finish(db: Database) -> None:
     db.execute(
-        "UPDATE removal SET body = replace(body, ?, '') WHERE body LIKE ?", (_UNFINISHED, f"%{_UNFINISHED}%")
+        "UPDATE removal SET body = replace(body, ?, '') WHERE body LIKE ?", (UNFINISHED, f"%{UNFINISHED}%")
     )
 
 
@@ -150,6 +150,7 @@ def _record(db: Database, policy: Policy, found: Pruned) -> None:
         "runs": found.runs,
     }
     body = msgspec.json.encode({key: value for key, value in asked.items() if value is not None})
+    now = time.time_ns()
     db.execute(
         """
         INSERT INTO removal SELECT
@@ -158,11 +159,12 @@ def _record(db: Database, policy: Policy, found: Pruned) -> None:
         FROM log_end
         """,
         {
-            "now": time.time_ns(),
+            "now": now,
             "horizon": nanoseconds(policy.before) if policy.before is not None else None,
             "body": body.decode(),
         },
     )
+    bury(db, now, 0, [])
 
 
 def horizon(db: Database) -> datetime | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graph.store._artifacts import write_artifacts
+from graph.store._chain import bury, items_of
 from graph.store._dropping import note_drops
 from graph.store._event_spans import measure_spans
 from graph.store._log import LogBatch, LogReader, Memory
@@ -18,9 +19,11 @@ from graph.store._observing import write_observations
 from graph.store._projecting import refresh, say_on_day
 from graph.store._queries import RunsQueries, forget_runs
 from graph.store._run_rows import write_runs
+from graph.store.chain import event_item
 from graph.store.changes import Changes, Rejected
 from graph.store.commands import Command
 from graph.store.database import Database
+from graph.store.log_format import DamagedError
 
 Understand = Callable[[bytes], Changes | Rejected | Command]
 
@@ -67,6 +70,7 @@ def remove(
     taken = Taken(len(rows), {row[1] for row in rows}, {row[2] for row in rows}, {row[4] for row in rows})
     jobs = _jobs_of(db, runs)
     operations = _days_said(db, {(row[4], row[1] // _DAY) for row in rows})
+    _bury(db, [row[0] for row in rows], understand, now, log)
     db.executemany("DELETE FROM event WHERE seq = ?", [(row[0],) for row in rows])
     measure_spans(db, [row[0] for row in rows])
     db.execute("UPDATE log_end SET removals = removals + 1")
@@ -77,6 +81,18 @@ def remove(
         _say_again(db, job, understand, log)
     refresh(db, taken.owners | {job for each in jobs.values() for job in each}, memory)
     return taken
+
+
+def _bury(db: Database, numbers: Sequence[int], understand: Understand, now: int, log: LogReader) -> None:
+    """Leave of each of these events what the chain has of it; of an unreadable one that it was there."""
+
+    def read(some: Collection[int]) -> list[tuple[int, bytes]]:
+        bodies = log.bodies_at(some)
+        changes = understood(bodies, understand)
+        return [(number, event_item(item.digest)) for (number, _), item in zip(bodies, changes, strict=True)]
+
+    items = items_of(numbers, read, (DamagedError, UnreadableLogError))
+    bury(db, now, len(items), items)
 
 
 def understood(bodies: Sequence[tuple[int, bytes]], understand: Understand) -> list[Changes]:

@@ -36,6 +36,7 @@ LOG = frozenset(
             "used_run",
         ),
         *("early_event", "dead_letter", "command", "removal", "going", "going_run"),
+        *("link", "tombstone", "removal_step", "signed"),
         *("token", "audit"),
     }
 )
@@ -150,7 +151,11 @@ class _ReplayBatch(LogBatch):
         )
         self._db.executemany(
             "INSERT INTO accepted VALUES (?, ?) ON CONFLICT DO NOTHING",
-            [(event_key(item.event_id), seq) for seq, item in zip(self._seqs, batch, strict=True)],
+            [
+                (event_key(known), seq)
+                for seq, item in zip(self._seqs, batch, strict=True)
+                for known in {item.event_id, item.digest}
+            ],
         )
         self._end(batch, self._seqs)
 

@@ -17,6 +17,7 @@ from graph.records import Direction, Edge, EdgeKind, Link, RunRecord, RunState, 
 from graph.store.access import Access
 from graph.store.artifacts import ArtifactSeen
 from graph.store.catalog import Catalog
+from graph.store.chain import Identify, Place, Verified
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.commands import Annotations, Command
 from graph.store.history import Assertions, JobRun, RunSaying, Version
@@ -330,6 +331,30 @@ class LineageStore(LineageReader, Protocol):
         done others read what there was before. All SQL waits to be read again. Raises StoreError where
         `understand` rejects an event of the log.
         """
+
+    def verify(
+        self,
+        identify: Identify,
+        place: Place | None = None,
+        *,
+        limit: int = 5000,
+        wanted: Collection[int] = (),
+    ) -> Verified:
+        """Hold the log against its chain from a place (None: the beginning), for about `limit` records.
+
+        Go on with the place that it returns until `end`. `identify` says what an event is; of the links that
+        are `wanted` it tells the values. What is of a time before there was a chain is not looked at.
+        """
+
+    def keep_signed(self, make: Callable[[str, Place, int], str]) -> str:
+        """Add a signed statement to the log and return it.
+
+        `make` makes it of the id of the log, the place where its chain ends, and the last number, while
+        nobody else writes.
+        """
+
+    def signed(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, str]]:
+        """Return (link, signed statement) in order, starting behind the link `after`."""
 
     def commands(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Command]]:
         """Return (number, command) in the order of arrival, starting behind the number `after`.

@@ -195,10 +195,11 @@ class Changes:
 
     `contents` are the texts of the facets that form and holes refer to, by key; `holes` fill those of the
     form. `time_text` is eventTime as written, None where the log has to keep the whole of `body`: the event
-    has more than a form can hold.
+    has more than a form can hold. `digest` is the hash of what it says (see `Identity` in chain.py).
     """
 
     event_id: bytes
+    digest: bytes
     event_time: int
     body: bytes
     form: EventForm

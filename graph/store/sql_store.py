@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from graph.errors import StoreError
+from graph.store import _chain as chaining
 from graph.store import _commands as commanding
 from graph.store import _dead_letters as letters
 from graph.store import _deriving as deriving
@@ -15,6 +16,7 @@ from graph.store import _early as early
 from graph.store import _pruning as pruning
 from graph.store import _replaying as replaying
 from graph.store import _search_index as search_index
+from graph.store import _verifying as verifying
 from graph.store import _writing as write
 from graph.store._access import SqlAccess
 from graph.store._catalog import SqlCatalog
@@ -26,6 +28,7 @@ from graph.store.access import Access
 from graph.store.as_of import AsOfReader
 from graph.store.base import LineageReader
 from graph.store.catalog import Catalog
+from graph.store.chain import Identify, Place, Verified
 from graph.store.changes import Changes, DeadLetter, Outcome, Reading, Rejected, Underived
 from graph.store.commands import Command
 from graph.store.database import Database
@@ -96,6 +99,28 @@ class SqlStore(SqlReader):
         """See LineageStore."""
         with self._errors():
             return run_saying(self._db, self._log, run_id, understand, self._transformation)
+
+    def verify(
+        self,
+        identify: Identify,
+        place: Place | None = None,
+        *,
+        limit: int = 5000,
+        wanted: Collection[int] = (),
+    ) -> Verified:
+        """See LineageStore."""
+        with self.snapshot(), self._errors():
+            return verifying.verify(self._db, identify, place, limit, wanted)
+
+    def keep_signed(self, make: Callable[[str, Place, int], str]) -> str:
+        """See LineageStore."""
+        with self._transaction():
+            return chaining.keep_signed(self._db, time.time_ns(), make)
+
+    def signed(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, str]]:
+        """See LineageStore."""
+        with self._errors():
+            return chaining.signed_statements(self._db, after, limit)
 
     def commands(self, *, after: int = 0, limit: int = 1000) -> list[tuple[int, Command]]:
         """See LineageStore."""

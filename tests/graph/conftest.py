@@ -74,7 +74,10 @@ def _empty(connection: psycopg.Connection[Any], schema: str) -> None:
     deleting = [f"DELETE FROM {schema}.{name}" for name in names]
     beginning = [f"ALTER SEQUENCE {schema}.{name} RESTART" for (name,) in sequences]
     if tables:
-        deleting.append(f"UPDATE {schema}.log_end SET seq = 0, run = 0, event_time = NULL, removals = 0")
+        deleting.append(
+            f"UPDATE {schema}.log_end SET seq = 0, run = 0, event_time = NULL, removals = 0, log_id = NULL,"
+            " covered_from = 1, removals_before = 0, link = 0, chain = NULL"
+        )
     connection.execute(";".join([*deleting, *beginning]))
 
 
