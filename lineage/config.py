@@ -59,6 +59,9 @@ class Config:
     callsite_frames: int | None = 10
     prices: Path | None = None
     otel_old_names: bool = False
+    provenance: str = "essential"
+    parameters_allowed: tuple[str, ...] = ()
+    parameters_key: Path | None = None
 
 
 def _read(
@@ -158,6 +161,9 @@ def load_config(arguments: Mapping[str, Any], environment: Mapping[str, str]) ->
         callsite_frames=10 if values["callsite_frames"] is None else values["callsite_frames"] or None,
         prices=values["prices"],
         otel_old_names=values["otel_old_names"] is True,
+        provenance=values["provenance"] or "essential",
+        parameters_allowed=values["parameters_allowed"] or (),
+        parameters_key=values["parameters_key"],
     )
 
 

@@ -60,6 +60,21 @@ def _file(text: str) -> str:
     return str(_folder(text))
 
 
+TIERS = ("off", "essential", "full")
+
+
+def tier(text: str) -> str:
+    """Return the name of a tier of provenance; ValueError for another word."""
+    word = text.strip().lower()
+    if word not in TIERS:
+        raise ValueError(text)
+    return word
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 SINKS = ("lineage", "stderr", "stdout", "otel", "none")
 
 
@@ -235,5 +250,26 @@ SETTINGS: tuple[Setting, ...] = (
         _flag,
         "true or false",
         "Tell spans of operations under older attribute names, too: db.system, botanu.*. Default: false.",
+    ),
+    Setting(
+        "provenance",
+        ("LINEAGE_PROVENANCE",),
+        tier,
+        ", ".join(TIERS[:-1]) + f" or {TIERS[-1]}",
+        "What runs record of the versions of data, code and environment. Default: essential.",
+    ),
+    Setting(
+        "parameters_allowed",
+        ("LINEAGE_PARAMETERS_ALLOWED",),
+        _names,
+        "names of parameters joined by commas",
+        "Parameters that are told by their values rather than as digests, but for secrets. Default: none.",
+    ),
+    Setting(
+        "parameters_key",
+        ("LINEAGE_PARAMETERS_KEY",),
+        _folder,
+        "a file",
+        "The key that digests of parameters are made with. Default: parameters.key in the outbox's folder.",
     ),
 )

@@ -111,6 +111,11 @@ def masked(text: str) -> str:
     return re.sub(r"(?is)\b(pass\w*|pwd|secret|token)\s*=.*", r"\1=***", text)
 
 
+def without_secret_query(path: str) -> str:
+    """A path without what a signed URL left in the name of a downloaded file: `orders.csv?token=...`."""
+    return _SECRET_QUERY.sub("", path) if "?" in path else path
+
+
 def without_credentials(namespace: str) -> str:
     """A namespace without user, password and query; what is no URI, and all else, unchanged."""
     parts = split_uri(namespace)

@@ -66,7 +66,7 @@ def is_keyword_dsn(text: str) -> bool:
 
     A path may begin with a partition (`host=web1/part.csv`), so beside a slash it takes two keywords.
     """
-    if "://" in text or "=" not in text:
+    if "=" not in text or "://" in text.partition("=")[0]:
         return False
     enough = 2 if "/" in text else 1
     return bool(_SECRET.search(text)) or (

@@ -6,7 +6,14 @@ import os
 import re
 from typing import Any
 
-from lineage.datasets.address import Address, masked, split_connection, split_location, split_uri
+from lineage.datasets.address import (
+    Address,
+    masked,
+    split_connection,
+    split_location,
+    split_uri,
+    without_secret_query,
+)
 from lineage.datasets.databases import (
     connection_namespace,
     connection_path,
@@ -127,7 +134,7 @@ def _named(namespace: str, name: str, written: tuple[str, str] | None = None) ->
 
 
 def _file(text: str) -> Dataset:
-    return Dataset(*local_file(absolute_path(text)))
+    return Dataset(*local_file(absolute_path(without_secret_query(text))))
 
 
 def _uri(text: str, scheme: str, rest: str, table: str | None) -> Dataset:

@@ -16,7 +16,8 @@ from lineage.config import current_config
 from lineage.context import RunIdentity
 from lineage.context.traces import Trace
 from lineage.events.facts import RunFacts
-from lineage.redaction import redact_text
+from lineage.redaction import redact_text, redact_url
+from lineage.redaction.urls import HIDDEN, is_secret_key
 from lineage.version import PRODUCER, VERSION
 
 
@@ -46,9 +47,16 @@ def joined_tags(said: Mapping[str, str], configured: Mapping[str, str]) -> dict[
 def environment_facet(
     names: Iterable[str],
 ) -> facet_v2.environment_variables_run.EnvironmentVariablesRunFacet:
-    """Return the facet of the environment variables that OpenLineage's configuration asks for."""
+    """Return the facet of the environment variables that are asked for by OpenLineage's configuration.
+
+    What looks like a secret is hidden.
+    """
     variables = facet_v2.environment_variables_run
-    found = [variables.EnvironmentVariable(name, os.environ[name]) for name in names if name in os.environ]
+    found = [
+        variables.EnvironmentVariable(name, HIDDEN if is_secret_key(name) else redact_url(os.environ[name]))
+        for name in names
+        if name in os.environ
+    ]
     return variables.EnvironmentVariablesRunFacet(environmentVariables=found, producer=PRODUCER)
 
 

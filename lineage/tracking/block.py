@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from lineage.context import active_run
-from lineage.tracking.declared import Declared, as_declarations, resolve
+from lineage.tracking.declared import Declared, as_declarations, as_names, as_tier, resolve
 from lineage.tracking.lifecycle import JobSpec, TrackedRun, begin
 from lineage.tracking.run import Run
 
@@ -17,8 +17,8 @@ class track_run:  # noqa: N801 - used like a function
     """Emit OpenLineage events for a block: `with track_run("build_revenue") as run: ...`.
 
     `name` is the job's. `inputs` and `outputs` name datasets as in `track_lineage` (without
-    templates); callables get no arguments. The block gets the run's handle. `async with` works too,
-    and the same object can be entered again: each time is a run.
+    templates); callables get no arguments. `provenance` and `parameters` are as there. The block gets the
+    run's handle. `async with` works too, and the same object can be entered again: each time is a run.
     """
 
     def __init__(
@@ -31,10 +31,20 @@ class track_run:  # noqa: N801 - used like a function
         tags: Mapping[str, str] | None = None,
         description: str | None = None,
         emitter: Any = None,
+        provenance: str | None = None,
+        parameters: Iterable[str] = (),
     ) -> None:
         frame = sys._getframe(1)
         place = (frame.f_code.co_filename, frame.f_lineno)
-        self._job = JobSpec(name, job_namespace, dict(tags or {}), description, lambda: place)
+        self._job = JobSpec(
+            name,
+            job_namespace,
+            dict(tags or {}),
+            description,
+            lambda: place,
+            provenance=as_tier(provenance),
+            parameters=as_names(parameters),
+        )
         self._inputs = as_declarations(inputs)
         self._outputs = as_declarations(outputs)
         self._emitter = emitter

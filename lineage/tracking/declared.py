@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from lineage._guard import guard
 from lineage.datasets import Dataset
+from lineage.errors import ConfigError
+from lineage.settings import TIERS, tier
 from lineage.tracking.run import DatasetLike
 
 Declared: TypeAlias = DatasetLike | Callable[..., Any]
@@ -20,6 +22,38 @@ def as_declarations(given: Declared | Iterable[Declared]) -> tuple[Declared, ...
     if isinstance(given, str | os.PathLike | Dataset) or callable(given):
         return (given,)
     return tuple(given)
+
+
+def as_tier(provenance: str | None) -> str | None:
+    """Return the name of a tier, or None for the configured one; ConfigError for anything else."""
+    try:
+        return None if provenance is None else tier(provenance)
+    except (AttributeError, ValueError):
+        raise ConfigError(
+            "provenance", provenance, "track_lineage() or track_run()", f"give {', '.join(TIERS)}"
+        ) from None
+
+
+def as_names(parameters: Iterable[str]) -> tuple[str, ...]:
+    """Return names of parameters as a tuple; a single name stands for itself."""
+    return (parameters,) if isinstance(parameters, str) else tuple(parameters)
+
+
+def named_arguments(
+    signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    """Yield name and value of a call's arguments, defaults included, but for the object of a method."""
+    if signature is None:
+        return
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    for place, (name, value) in enumerate(bound.arguments.items()):
+        if place == 0 and name in ("self", "cls"):
+            continue
+        if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            yield from value.items()
+        else:
+            yield name, value
 
 
 def resolve(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, overload
 
 from lineage._calls import around_calls
-from lineage.tracking.declared import Declared, as_declarations, resolve
+from lineage.tracking.declared import Declared, as_declarations, as_names, as_tier, named_arguments, resolve
 from lineage.tracking.lifecycle import JobSpec, TrackedRun, begin, job_name_of
 from lineage.tracking.source import place_of
 
@@ -26,6 +26,8 @@ def track_lineage(
     tags: Mapping[str, str] | None = None,
     description: str | None = None,
     emitter: Any = None,
+    provenance: str | None = None,
+    parameters: Iterable[str] = (),
 ) -> Callable[[_F], _F]: ...
 def track_lineage(
     function: Callable[..., Any] | None = None,
@@ -38,6 +40,8 @@ def track_lineage(
     tags: Mapping[str, str] | None = None,
     description: str | None = None,
     emitter: Any = None,
+    provenance: str | None = None,
+    parameters: Iterable[str] = (),
 ) -> Any:
     """Emit OpenLineage events for each call of a function, method, coroutine function or generator.
 
@@ -45,6 +49,10 @@ def track_lineage(
     the call's arguments (`"s3://lake/raw/{day}"`) or callables that get the same arguments. More can be
     said inside through `current_run()`. The job is called `name`, else `module.function`.
     `emitter` is an OpenLineage client or transport to use instead of the outbox.
+
+    `provenance` is the tier of what is recorded of versions (off, essential or full) where it is not the
+    configured one; in full, the arguments of each call are recorded, those named in `parameters` by their
+    values. ConfigError for another tier.
 
     The function's results, exceptions and signature stay as they are.
     """
@@ -58,6 +66,8 @@ def track_lineage(
             dict(tags or {}),
             description,
             lambda: place_of(target),
+            provenance=as_tier(provenance),
+            parameters=as_names(parameters),
         )
         calls = _Calls(job, as_declarations(inputs), as_declarations(outputs), emitter, _signature(target))
         return around_calls(target, calls.begin)
@@ -88,6 +98,7 @@ class _Calls:
             lambda: resolve(self._inputs, self._signature, args, kwargs),
             lambda: resolve(self._outputs, self._signature, args, kwargs),
             self._emitter,
+            arguments=lambda: named_arguments(self._signature, args, kwargs),
         )
 
 

@@ -17,9 +17,11 @@ from lineage._guard import guard
 from lineage.config import current_config
 from lineage.context import RunIdentity, completions, process_parent, process_runs
 from lineage.tracking.run import Run
+from lineage.tracking.versions import versions_of
 
 if TYPE_CHECKING:
     from lineage.events import RunFacts
+    from lineage.provenance.recording import Recording
 
 VARIABLE = "LINEAGE_JOIN"
 """The variable that has the id of the run that a process and all that it starts are part of."""
@@ -44,7 +46,15 @@ class JoinedRun(Run):
             from lineage import events
 
             self._made = events.RunFacts(self._identity, started_at=events.sources.now())
+            with guard("recording the versions of a run"):
+                self._versions = versions_of(self._made, current_config())
         return self._made
+
+    @property
+    def versions(self) -> Recording | None:
+        """What records the versions of the data that is seen here; who began the run tells of its code."""
+        _ = self.facts
+        return self._versions
 
     @property
     def identity(self) -> RunIdentity:
@@ -77,6 +87,9 @@ class JoinedRun(Run):
         for complete in completions:
             with guard("completing a run"):
                 complete(self.facts)
+        if self.versions is not None:
+            with guard("recording what a run made"):
+                self.versions.end(failed=self.facts.failed)
         if _has_content(self.facts):
             # The one that began the run tells its end: FAIL would be a second one.
             state = events.RunState.RUNNING if error is None else events.RunState.OTHER

@@ -30,6 +30,7 @@ from lineage.context.variables import give_back
 from lineage.openlineage_config import OpenLineageConfig
 from lineage.tracking import termination
 from lineage.tracking.run import DatasetLike, Run, execution_place
+from lineage.tracking.versions import versions_of
 
 if TYPE_CHECKING:
     from lineage.events import RunFacts
@@ -46,6 +47,10 @@ class JobSpec:
     location: Callable[[], tuple[str, int] | None] = lambda: None
     kind: tuple[str, str] = ("LINEAGE_GRAPH", "JOB")
     """Whose job it is and what it is there, as OpenLineage's jobType facet has it."""
+    provenance: str | None = None
+    """The tier that its runs record, where it is not the configured one."""
+    parameters: tuple[str, ...] = ()
+    """Names of parameters that are told by their values, besides those configured."""
     _facets: tuple[OpenLineageConfig, dict[str, Any]] | None = None
 
     def facets(self, openlineage: OpenLineageConfig) -> dict[str, Any]:
@@ -132,6 +137,9 @@ class TrackedRun(Run):
             for complete in completions:
                 with guard("completing a run"):
                     complete(self.facts)
+            if self.versions is not None:
+                with guard("recording what a run made"):
+                    self.versions.end(failed=self.facts.failed)
             self.final_event = events.run_event(
                 self.facts,
                 events.RunState[state],
@@ -165,12 +173,13 @@ def begin(
     run_id: str | None = None,
     within: RunIdentity | None = None,
     prepare: Callable[[Run], None] = lambda run: None,
+    arguments: Callable[[], Iterable[tuple[str, Any]]] = tuple,
 ) -> TrackedRun:
     """Begin a run of the job inside the current one, and emit START; never raises.
 
     `outputs` is called when the run is complete. A scheduler that runs others' code says what it knows: the
     run's own id, the run that this one is `within` where no run was entered here (it was begun by another
-    process), and by `prepare` what else START tells.
+    process), and by `prepare` what else START tells. `arguments` are those of the call that the run is.
     """
     run = TrackedRun()
     with guard("starting a run"):
@@ -194,11 +203,20 @@ def begin(
             if (trace := current_trace()) is not None:
                 facts.run_facets["lineageGraph_trace"] = events.trace_facet(trace)
         run = TrackedRun(facts, outputs, emitter)
+        with guard("recording the versions of a run"):
+            run._versions = versions_of(
+                facts, config, tier=job.provenance, place=job.location(), parameters=job.parameters
+            )
         for one in inputs():
             run.input(one)
         prepare(run)
+        if run.versions is not None:
+            with guard("recording the versions of a run"):
+                run.versions.begin(arguments)
         termination.watch(run)
         run.start()
+        if run.versions is not None:
+            run.versions.started()
     return run
 
 

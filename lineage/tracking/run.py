@@ -20,6 +20,7 @@ from lineage.redaction import mask_sql
 
 if TYPE_CHECKING:
     from lineage.events import DatasetFacts, RunFacts
+    from lineage.provenance.recording import Recording
 
 DatasetLike: TypeAlias = str | os.PathLike[str] | Dataset
 """What names a dataset: a URI, DSN, path or bare name, or a Dataset."""
@@ -57,7 +58,7 @@ class Run:
     the run has ended is ignored.
     """
 
-    __slots__ = ("_elapsed_from", "_emitter", "_facts", "around", "ended", "entered_in", "pid")
+    __slots__ = ("_elapsed_from", "_emitter", "_facts", "_versions", "around", "ended", "entered_in", "pid")
 
     def __init__(self, facts: RunFacts | None = None, emitter: Any = None) -> None:
         self._facts = facts
@@ -67,6 +68,7 @@ class Run:
         self.ended = facts is None
         self.around: ActiveRun | None = None
         self.entered_in: tuple[int, int] | None = None
+        self._versions: Recording | None = None
 
     @property
     def recording(self) -> bool:
@@ -84,6 +86,11 @@ class Run:
         if self._facts is None:
             raise LookupError("this run is not recorded")
         return self._facts
+
+    @property
+    def versions(self) -> Recording | None:
+        """What records the versions of the run's data and code; None where nothing does."""
+        return self._versions
 
     @property
     def identity(self) -> RunIdentity:
@@ -144,18 +151,42 @@ class Run:
         self.facts.run_facets["lineageGraph_attempt"] = facet
 
     @_recording("adding an input")
-    def input(self, dataset: DatasetLike, *, schema: Any = None, row_count: int | None = None) -> None:
-        """Say that the run reads a dataset; `schema` as in `Dataset(schema=...)`, `row_count` rows read."""
+    def input(
+        self, dataset: DatasetLike, *, schema: Any = None, row_count: int | None = None, content: Any = None
+    ) -> None:
+        """Say that the run reads a dataset; `schema` as in `Dataset(schema=...)`, `row_count` rows read.
+
+        `content` is a frame or table of what was read: where the run records full provenance its hash tells
+        the version, else it is not looked at.
+        """
         known = self._known(self.facts.inputs, dataset, schema)
         if row_count is not None:
             known.io_facets["inputStatistics"] = _statistics(input_side=True, row_count=row_count)
+        if self.versions is not None:
+            self.versions.read(known, content)
 
     @_recording("adding an output")
-    def output(self, dataset: DatasetLike, *, schema: Any = None, row_count: int | None = None) -> None:
-        """Say that the run writes a dataset; `row_count` is the number of rows written."""
+    def output(
+        self, dataset: DatasetLike, *, schema: Any = None, row_count: int | None = None, content: Any = None
+    ) -> None:
+        """Say that the run writes a dataset; `row_count` rows written, `content` as in `input`."""
         known = self._known(self.facts.outputs, dataset, schema)
         if row_count is not None:
             known.io_facets["outputStatistics"] = _statistics(row_count=row_count)
+        if self.versions is not None:
+            self.versions.written(known, content)
+
+    @_recording("recording a parameter")
+    def parameter(self, name: str, value: Any) -> None:
+        """Record a parameter: as a digest, or by its value where that is allowed (docs/provenance.md)."""
+        if self.versions is not None:
+            self.versions.parameter(str(name), value)
+
+    @_recording("recording a seed")
+    def seed(self, name: str, value: Any) -> None:
+        """Record the seed that random numbers are made from, by what they are of: `run.seed("numpy", 42)`."""
+        if self.versions is not None:
+            self.versions.seed(str(name), value)
 
     @_recording("recording SQL")
     def sql(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from lineage.redaction import redact_url
+from lineage.provenance.repository import repository_of
 
 
 def place_of(function: Any) -> tuple[str, int] | None:
@@ -26,31 +26,14 @@ def source_location(file: str, line: int) -> dict[str, str]:
     `type` is git when the file is in a repository with a remote, else file.
     """
     path = Path(file).absolute()
-    repository = _repository(path.parent)
-    if repository is None:
+    repository = repository_of(path.parent)
+    if repository is None or repository.remote is None:
         return {"type": "file", "url": f"{path.as_uri()}#L{line}", "path": str(path)}
-    root, remote, commit, branch = repository
-    inside = path.relative_to(root).as_posix()
+    remote, commit, branch = repository.remote, repository.commit or "", repository.branch or ""
+    inside = path.relative_to(repository.root).as_posix()
     fields = {"type": "git", "repoUrl": remote, "path": inside, "version": commit, "branch": branch}
     fields["url"] = f"{_web_address(remote)}/blob/{quote(commit or branch or 'HEAD')}/{quote(inside)}#L{line}"
     return {name: value for name, value in fields.items() if value}
-
-
-@functools.lru_cache(maxsize=256)
-def _repository(folder: Path) -> tuple[Path, str, str, str] | None:
-    """Return root, remote URL without credentials, commit and branch; None without repository or remote."""
-    try:
-        from openlineage.client import git
-    except ImportError:  # openlineage-python before 1.47 has no git support
-        return None
-    root = next((place for place in [folder, *folder.parents] if (place / ".git").exists()), None)
-    git_dir = git._find_git_dir(str(folder)) if root is not None else None
-    if root is None or git_dir is None:
-        return None
-    remote = git.get_git_repo_url(git_dir=git_dir)
-    if not remote:
-        return None
-    return root, redact_url(remote), git.get_git_version(git_dir) or "", git.get_git_branch(git_dir) or ""
 
 
 def _web_address(remote: str) -> str:

@@ -104,6 +104,7 @@ def test_each_setting_is_read_from_its_variables(setting: Any) -> None:
     values = {"disabled": "true", "ship": "false", "outbox_limit": "7M", "outbox_durability": "full"}
     values |= {"queries": "false", "sink": "stderr", "include_query_text": "false"}
     values |= {"include_raw_query_text": "true", "callsite_frames": "3", "otel_old_names": "true"}
+    values |= {"provenance": "full"}
     value = values.get(setting.name, "/srv/some-place")
     for variable in setting.variables:
         assert getattr(config(**{variable: value}), setting.name) != getattr(config(), setting.name)

@@ -60,7 +60,7 @@ def test_an_event_has_the_shape_of_the_specification(lineage_events: CapturedEve
         "inputs": [{"namespace": "s3://lake", "name": "raw/orders", "facets": {}, "inputFacets": {}}],
         "outputs": [],
     }
-    assert set(facets[0]) == {"processing_engine"}
+    assert set(facets[0]) == {"processing_engine", "lineageGraph_code"}
     assert set(facets[1]) == {"jobType", "sourceCodeLocation"}
 
 
