@@ -66,6 +66,10 @@ def running_rabbitmq() -> Iterator[int]:
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(60)
+        # Erlang's port mapper left the server's group for one of its own; it ends where no node is known.
+        subprocess.run(
+            [shutil.which("epmd") or "epmd", "-kill"], env=environment, check=False, capture_output=True
+        )
         shutil.rmtree(home, ignore_errors=True)
 
 
