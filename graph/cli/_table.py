@@ -46,9 +46,11 @@ def print_on_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
     # With a height, too: for its width alone rich takes a dumb terminal to have 80 columns.
     console = Console(width=columns_there if fit else whole, height=lines_there)
     widths = shared_out(natural, console.width - _BETWEEN * (len(columns) - 1))
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for column, width in zip(columns, widths, strict=True):
-        table.add_column("\n".join(folded(column, width)), width=width, no_wrap=True)
+    # Rich before 14.3 counts the padding of outer columns that have none: what is between is width here.
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False, header_style="bold")
+    between = [*[_BETWEEN - 1] * (len(columns) - 1), 0]
+    for column, width, more in zip(columns, widths, between, strict=True):
+        table.add_column("\n".join(folded(column, width)), width=width + more, no_wrap=True)
     for row in rows:
         cells = zip(row, widths, strict=True)
         table.add_row(*(Text("\n".join(folded(cell, width)), _STYLES.get(cell, "")) for cell, width in cells))
