@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from graph.exports.log_lines import log_line
 from lineage.redaction import redact_text
 
 
@@ -15,12 +15,11 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line: dict[str, Any] = {"time": time.replace("+00:00", "Z"), "level": record.levelname.lower()}
-        line |= {"logger": record.name, "message": record.getMessage(), **getattr(record, "fields", {})}
+        fields = dict(getattr(record, "fields", {}))
         if record.exc_info:
-            line["exception"] = redact_text(self.formatException(record.exc_info))
-        return json.dumps(line)
+            fields["exception"] = redact_text(self.formatException(record.exc_info))
+        time = datetime.fromtimestamp(record.created, UTC)
+        return log_line(time, record.levelname.lower(), record.name, record.getMessage(), fields)
 
 
 CONFIG: dict[str, Any] = {

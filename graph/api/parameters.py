@@ -142,6 +142,20 @@ class Covered(Timed):
     older_than: str = "90d"
 
 
+class Checked(Timed):
+    """Of check."""
+
+    expect: Annotated[
+        Any, Field(description="What is declared, as an object of the keys `dataset` and `job`.")
+    ] = None
+    baseline: Annotated[bool, Field(description="Tell what is not as usual.")] = True
+    sensitivity: Annotated[str, Field(description="low, default or high.")] = "default"
+    since: Annotated[str, Field(description="Judge runs that ended from this time on, or so long ago.")] = (
+        "1d"
+    )
+    now: Annotated[str | None, Field(description="When it is asked whether runs are missing.")] = None
+
+
 class Ran(Timed):
     """Of runs."""
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "history": "List the versions of a dataset or job, and what changed from one to the next.",
     "search": "Find datasets, jobs and fields by words: names, columns, descriptions, tags, owners, SQL.",
     "coverage": "Check that lineage is complete: runs, layers, critical columns, stale records.",
+    "check": "Check that all is as declared and as usual: edges, schemas, amounts, readers, runs.",
     "sql": "Show the tables and columns that a SQL text reads and writes.",
     "serve": "Answer over HTTP, as Marquez does and beyond it, and take events in.",
     "token": "Create, list and revoke the tokens by which a server is used.",

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from graph.queries.chains import upstream as upstream
     from graph.queries.change_impact import ChangeImpact as ChangeImpact
     from graph.queries.change_impact import impact_of_changes as impact_of_changes
+    from graph.queries.checking import Baseline as Baseline
+    from graph.queries.checking import check_baseline as check_baseline
+    from graph.queries.checking.expectations import Expectations as Expectations
+    from graph.queries.checking.expectations import expectations_of as expectations_of
+    from graph.queries.checking.expected import check_expectations as check_expectations
     from graph.queries.comparison import Comparison as Comparison
     from graph.queries.comparison import compare_runs as compare_runs
     from graph.queries.comparison import compare_times as compare_times
@@ -53,23 +58,28 @@ _HOME = {
     "Answer": "answer",
     "AnswerEdge": "answer",
     "AnswerNode": "answer",
+    "Baseline": "checking",
     "ChangeImpact": "change_impact",
     "Check": "coverage",
     "Comparison": "comparison",
     "CheckResult": "coverage",
     "Drop": "schema_changes",
+    "Expectations": "checking.expectations",
     "Impact": "answer",
     "Layer": "coverage",
     "QueryItem": "query_items",
     "Rename": "schema_changes",
     "Retype": "schema_changes",
     "Diagnosis": "diagnosis",
+    "check_baseline": "checking",
     "check_coverage": "coverage",
+    "check_expectations": "checking.expected",
     "columns": "field_sources",
     "compare_runs": "comparison",
     "compare_times": "comparison",
     "diagnose_metric": "diagnosis",
     "downstream": "chains",
+    "expectations_of": "checking.expectations",
     "impact": "impacts",
     "impact_of_changes": "change_impact",
     "path": "paths",

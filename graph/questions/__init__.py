@@ -12,6 +12,7 @@ from typing import Any
 from graph.questions.annotating import about, deleted
 from graph.questions.asked import Asked, moment
 from graph.questions.changes import changes
+from graph.questions.checking import check
 from graph.questions.comparing import compare
 from graph.questions.graph import columns, diagnose, downstream, impact, path, upstream
 from graph.questions.lists import history, queries, runs, search
@@ -22,6 +23,7 @@ __all__ = [
     "Asked",
     "about",
     "changes",
+    "check",
     "columns",
     "compare",
     "coverage",
@@ -50,6 +52,7 @@ _ALL: tuple[Callable[..., Any], ...] = (
     compare,
     search,
     coverage,
+    check,
     runs,
     history,
     queries,

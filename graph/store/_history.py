@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -24,10 +24,17 @@ from graph.store.history import Assertion, Assertions, JobRun, Observed, Said, V
 from graph.store.log_format import DamagedError, run_id_of
 from graph.store.runs import STATES, Run, amounts_in
 
-_WRITES = int(EdgeKind.WRITES)
+_READS, _WRITES = int(EdgeKind.READS), int(EdgeKind.WRITES)
 _LATEST = 2**63 - 1
 Amounts = dict[int, Written]
 """How much was written, by dataset."""
+
+
+class Touched(NamedTuple):
+    """The datasets that something names as read, and as written."""
+
+    read: frozenset[int] = frozenset()
+    wrote: frozenset[int] = frozenset()
 
 
 def latest_event_time(db: Database) -> datetime | None:
@@ -122,20 +129,20 @@ def job_runs(db: Database, jobs: Collection[int], until: datetime, limit: int) -
         """,
         {"keys": list(set(jobs)), "until": nanoseconds_until(until), "limit": limit},
     ).fetchall()
-    outputs = _outputs(db, {row[2] for row in rows})
+    touched = _touched(db, {row[2] for row in rows})
     amounts = _amounts(db, [row[3] for row in rows])
     found = []
     for row in rows:
         parent = None if row[1] is None else run_id_of(bytes(row[1]))
-        wrote = outputs.get(row[2], ()), amounts.get(row[3], {})
-        found.append(job_run(run_of(row[3:]), run_id_of(bytes(row[0])), parent, *wrote, until))
+        said = touched.get(row[2], Touched()), amounts.get(row[3], {})
+        found.append(job_run(run_of(row[3:]), run_id_of(bytes(row[0])), parent, *said, until))
     return found
 
 
 def job_run(
-    run: Run, run_id: str, parent: str | None, outputs: Iterable[int], amounts: Amounts, until: datetime
+    run: Run, run_id: str, parent: str | None, touched: Touched, amounts: Amounts, until: datetime
 ) -> JobRun:
-    """Return a run as history shows it; `outputs` are the datasets that it names as written."""
+    """Return a run as history shows it; `touched` are the datasets that it names."""
     state, error, when_ended = run.state, run.error, moment(run.ended_at)
     if when_ended is not None and when_ended > until:
         state, when_ended, error = RunState.RUNNING, None, None
@@ -150,31 +157,46 @@ def job_run(
         moment(run.started_at),
         parent,
         error,
-        {each: amounts.get(each, Written()) for each in outputs} | amounts,
+        {each: amounts.get(each, Written()) for each in touched.wrote} | amounts,
+        touched.read,
     )
 
 
-def _outputs(db: Database, sets: Collection[int]) -> dict[int, set[int]]:
-    """Return the datasets that each set of shapes names as written."""
+def _touched(db: Database, sets: Collection[int]) -> dict[int, Touched]:
+    """Return the datasets that each set of shapes names."""
     rows = db.execute(
         "SELECT s.shapes, s.shape FROM each_key(?) AS k CROSS JOIN shape_set AS s ON s.shapes = k.value",
         (list(sets),),
     ).fetchall()
-    written = written_by(db, {shape for _, shape in rows})
-    found: dict[int, set[int]] = defaultdict(set)
+    by_shape = touched_by(db, {shape for _, shape in rows})
+    parts: dict[int, list[Touched]] = defaultdict(list)
     for key, shape in rows:
-        found[key] |= written[shape]
+        parts[key].append(by_shape[shape])
+    return {key: together(each) for key, each in parts.items()}
+
+
+def together(parts: Iterable[Touched]) -> Touched:
+    """Return what several shapes name together."""
+    found = Touched()
+    for part in parts:
+        found = Touched(found.read | part.read, found.wrote | part.wrote)
     return found
 
 
-def written_by(db: Database, shapes: Collection[int]) -> dict[int, set[int]]:
-    """Return the datasets that each shape names as written."""
+def touched_by(db: Database, shapes: Collection[int]) -> dict[int, Touched]:
+    """Return the datasets that each shape names."""
     found = {
-        shape: {claim.target for claim in claims if claim.kind == _WRITES}
+        shape: Touched(
+            frozenset(claim.source for claim in claims if claim.kind == _READS),
+            frozenset(claim.target for claim in claims if claim.kind == _WRITES),
+        )
         for shape, claims in claims_by_shape(db, shapes).items()
     }
-    names = stands_for(db, {target for targets in found.values() for target in targets})
-    return {shape: {names.get(each, each) for each in targets} for shape, targets in found.items()}
+    names = stands_for(db, {key for each in found.values() for key in (*each.read, *each.wrote)})
+    return {
+        shape: Touched(*(frozenset(names.get(key, key) for key in side) for side in each))
+        for shape, each in found.items()
+    }
 
 
 def _amounts(db: Database, runs: Collection[int]) -> dict[int, Amounts]:

@@ -117,13 +117,13 @@ class PastReading:
     def _job_run(self, past: PastRun, until: datetime) -> JobRun:
         run = past.run
         parent = None if run.parent is None else self._runs.ids([run.parent])[run.parent]
-        outputs = history.written_by(self._db, past.shapes(run.job)).values()
+        touched = history.together(history.touched_by(self._db, past.shapes(run.job)).values())
         told = _observed(past.events)
         rows = [
             (run.number, entity, kind, body) for (entity, kind), (_, body) in told.items() if kind in _WRITTEN
         ]
         amounts = history.amounts_of(self._db, rows).get(run.number, {})
-        return history.job_run(run, past.run_id, parent, set().union(*outputs), amounts, until)
+        return history.job_run(run, past.run_id, parent, touched, amounts, until)
 
     def assertions(
         self, datasets: Collection[int], owners: Collection[int], until: datetime, limit: int

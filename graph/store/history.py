@@ -57,8 +57,8 @@ class Written:
 class JobRun:
     """One run of a job. Times are UTC.
 
-    `began` is the time of its first event. `wrote` has the datasets that its events name as outputs,
-    whether or not the run completed.
+    `began` is the time of its first event. `read` and `wrote` have the datasets that its events, and the SQL
+    in them, name as inputs and as outputs, whether or not the run completed.
     """
 
     run_id: str
@@ -70,6 +70,7 @@ class JobRun:
     parent_run_id: str | None = None
     error: str | None = None
     wrote: Mapping[int, Written] = field(default_factory=dict)
+    read: frozenset[int] = frozenset()
 
     @property
     def seconds(self) -> float | None:

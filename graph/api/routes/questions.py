@@ -38,6 +38,7 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "compare": asked_with.Compared,
     "search": asked_with.Searched,
     "coverage": asked_with.Covered,
+    "check": asked_with.Checked,
     "runs": asked_with.Ran,
     "history": asked_with.Versioned,
     "queries": asked_with.Queried,

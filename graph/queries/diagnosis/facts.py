@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from graph.queries.diagnosis.past import Past
 from graph.queries.diagnosis.statistics import Jump, Rhythm, jump, rhythm, too_few
 from graph.queries.diagnosis.versions import CodeChange, SchemaChange, code_change, schema_change
+from graph.queries.occasions import ended, occasions
 from graph.records import RunState
 from graph.store.history import Assertion, JobRun, Said
 
@@ -108,8 +109,8 @@ def job_facts(past: Past, job: int) -> JobFacts:
     runs = past.runs.get(job, ())
     good = [run for run in runs if run.state is RunState.COMPLETE]
     last_good = max(good, key=lambda run: (run.began, run.run_id), default=None)
-    beat = rhythm(_occasions(good))
-    took = [(run.began, run.seconds) for run in sorted(good, key=_ended) if run.seconds is not None]
+    beat = rhythm(_times(good))
+    took = [(run.began, run.seconds) for run in sorted(good, key=ended) if run.seconds is not None]
     said = past.of_kind(job, Said.CODE_VERSION)
     return JobFacts(
         job=job,
@@ -118,7 +119,7 @@ def job_facts(past: Past, job: int) -> JobFacts:
         last_good=last_good,
         failures=_failures(runs, last_good),
         rhythm=beat,
-        missed=None if beat is None or last_good is None else beat.missed(past.until - _ended(last_good)),
+        missed=None if beat is None or last_good is None else beat.missed(past.until - ended(last_good)),
         seconds=took[-1][1] if took else None,
         duration=jump(took),
         code=code_change(said, runs),
@@ -129,16 +130,16 @@ def job_facts(past: Past, job: int) -> JobFacts:
 def _failures(runs: Sequence[JobRun], last_good: JobRun | None) -> tuple[JobRun, ...]:
     """Return the failed runs, latest first, that no run made up for which began after them and completed."""
     return tuple(
-        run for run in runs if run.state in _BROKEN and (last_good is None or _ended(run) >= last_good.began)
+        run for run in runs if run.state in _BROKEN and (last_good is None or ended(run) >= last_good.began)
     )
 
 
 def dataset_facts(past: Past, dataset: int) -> DatasetFacts:
     """Return what is known of a dataset."""
     wrote = past.wrote(dataset)
-    occasions = _occasions(wrote)
-    beat = rhythm(occasions)
-    updated = _ended(wrote[0]) if wrote else None
+    written = _times(wrote)
+    beat = rhythm(written)
+    updated = ended(wrote[0]) if wrote else None
     age = past.until - updated if updated is not None else None
     writers = tuple(sorted(past.writers.get(dataset, ())))
     schemas = [*past.of_kind(dataset, Said.WRITTEN_SCHEMA), *past.of_kind(dataset, Said.READ_SCHEMA)]
@@ -154,48 +155,24 @@ def dataset_facts(past: Past, dataset: int) -> DatasetFacts:
         schema=schema_change(schemas, wrote, past.runs),
         schema_known=bool(schemas),
         tests=tuple(_results(past, dataset)),
-        writes=len(occasions),
+        writes=len(written),
     )
 
 
-def _ended(run: JobRun) -> datetime:
-    return run.ended or run.began
-
-
-def _group(run: JobRun) -> str:
-    return run.parent_run_id or run.run_id
-
-
-def _occasions(runs: Iterable[JobRun]) -> list[datetime]:
-    """Return when something was written, ascending: the runs under one parent run are one occasion."""
-    latest: dict[str, datetime] = {}
-    for run in runs:
-        latest[_group(run)] = max(_ended(run), latest.get(_group(run), _ended(run)))
-    return sorted(latest.values())
+def _times(runs: Iterable[JobRun]) -> list[datetime]:
+    """Return when something was written, ascending, whichever jobs wrote it."""
+    return [each.ended for each in occasions(runs)]
 
 
 def _amounts(job: int, runs: Sequence[JobRun], dataset: int) -> Amounts:
     """Return the row counts of the runs of one job; mapped runs under one parent run are added up."""
-    counted: dict[str, list[tuple[datetime, int | None]]] = defaultdict(list)
-    for run in runs:
-        counted[_group(run)].append((_ended(run), run.wrote[dataset].rows))
-    sums = [(max(when for when, _ in rows), _sum(row for _, row in rows)) for rows in counted.values()]
-    series = sorted(sums, key=lambda one: one[0])
+    series = [(each.ended, each.rows(dataset)) for each in occasions(runs)]
     known = [(when, float(rows)) for when, rows in series if rows is not None]
     last = series[-1][1] if series else None
     found = jump(known, counts=True) if last is not None else None
     before = sorted(rows for _, rows in known[:-1])
     usual = None if last is None or too_few(known) else before[len(before) // 2]
     return Amounts(job, last, usual, found)
-
-
-def _sum(rows: Iterable[int | None]) -> int | None:
-    total = 0
-    for each in rows:
-        if each is None:
-            return None
-        total += each
-    return total
 
 
 def _results(past: Past, dataset: int) -> Iterable[AssertionResult]:

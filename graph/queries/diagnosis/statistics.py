@@ -37,6 +37,19 @@ WINDOW = 3
 PRIOR_SPREAD, PRIOR_VALUES = 0.12, 5
 """The spread of logarithms that is expected beforehand, and how many values that expectation weighs."""
 
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How far off is off: a jump is so many spreads from the usual, and a distance of logarithms.
+
+    That is `floor` where several values on end are off, `once` where one is.
+    """
+
+    spreads: float = JUMP_SPREADS
+    floor: float = JUMP_FLOOR
+    once: float = JUMP_FLOOR
+
+
 _SHARE = 0.6
 """Each value of a window is off by at least this part of their mean: one wild value is no window."""
 
@@ -94,25 +107,38 @@ def rhythm(times: Sequence[datetime]) -> Rhythm | None:
     usual = median(intervals)
     if usual == 0:
         return None  # written in bursts: there is nothing to be late for
-    spread = _TO_DEVIATION * median(abs(each - usual) for each in intervals)
-    longest_but_one = sorted(intervals)[-2]
-    late = max(LATE_FACTOR * usual, usual + LATE_SPREADS * spread, 1.1 * longest_but_one)
+    spread = deviation(intervals)
+    late = late_after(intervals)
     return Rhythm(
         timedelta(seconds=usual), timedelta(seconds=spread), timedelta(seconds=late), len(intervals)
     )
 
 
-def jump(values: Sequence[tuple[datetime, float]], *, counts: bool = False) -> Jump | None:
+def late_after(
+    intervals: Sequence[float], *, factor: float = LATE_FACTOR, spreads: float = LATE_SPREADS
+) -> float:
+    """Return the interval beyond which something is late that comes in these, two or more of them."""
+    usual = median(intervals)
+    return max(factor * usual, usual + spreads * deviation(intervals), 1.1 * sorted(intervals)[-2])
+
+
+def deviation(values: Sequence[float]) -> float:
+    """Return the spread of values around their median, as a standard deviation that outliers do not move."""
+    middle = median(values)
+    return _TO_DEVIATION * median(abs(each - middle) for each in values)
+
+
+def jump(values: Sequence[tuple[datetime, float]], *, counts: bool = False, bar: Bar = Bar()) -> Jump | None:
     """Return how the last value, in order of time, jumps from those before; None when it does not.
 
     The last two or three values count as one jump where that stands out more. `counts` says that the
-    values are numbers of things: small ones double by chance.
+    values are numbers of things: small ones double by chance. What is less than the bar's spreads is a hint.
     """
     best: Jump | None = None
     for width in range(1, WINDOW + 1):
         if len(values) - width < LEAST:
             break
-        found = _against(values[-width:], [value for _, value in values[:-width]], counts=counts)
+        found = _against(values[-width:], [value for _, value in values[:-width]], counts, bar)
         if found is not None and (best is None or abs(found.spreads) > abs(best.spreads)):
             best = found
     return best
@@ -124,13 +150,13 @@ def too_few(values: Sequence[object]) -> bool:
 
 
 def _against(
-    window: Sequence[tuple[datetime, float]], before: Sequence[float], *, counts: bool
+    window: Sequence[tuple[datetime, float]], before: Sequence[float], counts: bool, bar: Bar
 ) -> Jump | None:
     logs = [math.log1p(each) for each in before]
     usual = median(logs)
     offs = [math.log1p(value) - usual for _, value in window]
     off = sum(offs) / len(offs)
-    if abs(off) < JUMP_FLOOR or min(each / off for each in offs) < _SHARE:
+    if abs(off) < (bar.once if len(offs) == 1 else bar.floor) or min(each / off for each in offs) < _SHARE:
         return None
     spreads = off / (_spread(logs, usual, counts=counts) / math.sqrt(len(offs)))
     if abs(spreads) < HINT_SPREADS:
@@ -143,13 +169,13 @@ def _against(
         spreads=spreads,
         values=len(before),
         since=window[0][0],
-        hint=abs(spreads) < JUMP_SPREADS,
+        hint=abs(spreads) < bar.spreads,
     )
 
 
 def _spread(logs: Sequence[float], usual: float, *, counts: bool) -> float:
     """Return the spread of logarithms; that of a few values is a poor guess and is drawn to the expected."""
-    seen = _TO_DEVIATION * median(abs(each - usual) for each in logs)
+    seen = deviation(logs)
     weight = PRIOR_VALUES + len(logs)
     spread = math.sqrt((PRIOR_VALUES * PRIOR_SPREAD**2 + len(logs) * seen**2) / weight)
     # Counts scatter by their root.

@@ -55,7 +55,7 @@ def schema_change(
         # What nobody on the way writes or reads is measured by the busiest job on the way.
         made = made or max(map(_good, runs.values()), key=len, default=[])
         if pair is not None and _is_recent(pair[1].first, made):
-            change = _difference(*pair)
+            change = difference(*pair)
             if change.fields:
                 changes.append(change)
     return min(changes, key=lambda change: change.since, default=None)
@@ -88,7 +88,8 @@ def _succession(said: Sequence[Version]) -> tuple[Version, Version] | None:
     return (old, new) if old.last < new.first else None
 
 
-def _difference(old: Version, new: Version) -> SchemaChange:
+def difference(old: Version, new: Version) -> SchemaChange:
+    """Return what became of a schema."""
     before, after = dict(old.body), dict(new.body)
     return SchemaChange(
         owner=new.owner,

@@ -36,6 +36,8 @@ RUN = "05fdfefb-389e-52cc-9d67-602fe3a4be9b"
 COMMANDS = {"changes": [], "about": ["tag"], "deleted": ["undelete"]}
 """The words of questions that are not a command of their own."""
 
+EXPECTED = {"dataset": {ORDERS: {"readers": [], "made_from": [REVENUE]}, "no.such.thing": {}}}
+
 ASKED: list[tuple[str, dict[str, Any], list[str]]] = [
     ("upstream", {"name": [REVENUE]}, [REVENUE]),
     ("upstream", {"name": [FIELD], "depth": 1, "limit": 2}, [FIELD, "--depth", "1", "--limit", "2"]),
@@ -104,6 +106,13 @@ ASKED: list[tuple[str, dict[str, Any], list[str]]] = [
         {"checks": ["critical-columns"], "critical": [REVENUE]},
         ["--check", "critical-columns", "--critical", REVENUE],
     ),
+    ("check", {"now": AT, "since": "52w"}, ["--now", AT, "--since", "52w"]),
+    (
+        "check",
+        {"expect": EXPECTED, "baseline": False, "now": AT},
+        ["--expect", "EXPECT", "--no-baseline", "--now", AT],
+    ),
+    ("check", {"sensitivity": "high", "now": "soon"}, ["--sensitivity", "high", "--now", "soon"]),
     ("runs", {}, []),
     ("runs", {"states": ["FAIL"], "limit": 1}, ["--state", "FAIL", "--limit", "1"]),
     ("runs", {"versions": True}, ["--versions"]),
@@ -166,10 +175,12 @@ def test_a_store_a_server_and_the_api_give_the_same_answer(
 ) -> None:
     served = serve(filled)
     (tmp_path / "SCHEMA").write_text(json.dumps({"order_id": "int8", "status": "text"}))
+    toml = f"[dataset.'{ORDERS}']\nreaders = []\nmade_from = ['{REVENUE}']\n[dataset.'no.such.thing']\n"
+    (tmp_path / "EXPECT").write_text(toml)
     empty = failed = 0
     for question, told, arguments in ASKED:
         words = [*COMMANDS.get(question, [question]), *arguments]
-        words = [str(tmp_path / word) if word == "SCHEMA" else word for word in words]
+        words = [str(tmp_path / word) if word in ("SCHEMA", "EXPECT") else word for word in words]
         for form in ([], ["--json"]):
             here = said(*words, *form, "--store", filled)
             there = said(*words, *form, "--store", served.url)
@@ -184,10 +195,10 @@ def test_a_store_a_server_and_the_api_give_the_same_answer(
             failed += 1
             assert posted.status_code in (400, 404)
             assert posted.json()["message"] == err.removeprefix("lineage: ").strip(), words
-        if "schema" not in told and None not in told.values():
+        if not {"schema", "expect"} & told.keys() and None not in told.values():
             got = served.get(f"/api/v2/{question}", params=told)
             assert (got.status_code, got.json()) == (posted.status_code, posted.json()), words
-    assert (empty, failed) == (2, 9), "the questions have answers"
+    assert (empty, failed) == (2, 10), "the questions have answers"
     assert {question for question, _, _ in ASKED} | {"status"} == set(QUESTIONS)
 
 
