@@ -82,7 +82,7 @@ DBT ?= 'dbt-core<1.12' dbt-duckdb openlineage-dbt
 	touch $@
 
 CLOUD ?= aiobotocore azure-storage-blob boto3 gcp-storage-emulator google-cloud-bigquery \
-	'moto[kinesis,s3,server,sns,sqs]>=5' google-cloud-pubsub google-cloud-storage snowflake-connector-python
+	'moto[kinesis,s3,server,sns,sqs]>=5' google-cloud-pubsub google-cloud-storage s3fs snowflake-connector-python
 
 .venv-cloud/.all: pyproject.toml
 	$(PYTHON) -m venv --clear .venv-cloud

@@ -9,11 +9,14 @@ seen. Rows and columns are not known: these are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 from typing import Any
 
+from lineage.datasets import Dataset
+from lineage.operations.objects import names_around
 from lineage.tracking import Run
 from producers._base import argument, missing, module_version, replace
 from producers._frames import FrameProducer, replace_method, tell_input, tell_output
@@ -105,10 +108,16 @@ def _tell(run: Run, filesystem: Any, paths: Any, *, reads: bool = False, writes:
     for path in _each(paths):
         stripped = str(filesystem._strip_protocol(path)) if filesystem is not None else path
         named = dataset_of(path) if filesystem is None else dataset_on_fsspec(stripped, filesystem)
-        if named is not None and reads:
+        if named is not None and reads and not _is_told(named, run.facts.inputs):
             tell_input(run, named)
-        if named is not None and writes:
+        if named is not None and writes and not _is_told(named, run.facts.outputs):
             tell_output(run, named)
+
+
+def _is_told(dataset: Dataset, known: Mapping[tuple[str, str], Any]) -> bool:
+    """Whether it is in a folder that the run knows: a dataset of pyarrow opens its files when it is asked."""
+    around = islice(names_around(dataset.name), 1, None)
+    return any((dataset.namespace, folder) in known for folder in around)
 
 
 def _each(paths: Any) -> Iterable[Any]:

@@ -8,6 +8,7 @@ that no run has thousands of datasets, many keys of one folder are told as the f
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 MAX_KEYS = 20
 """More keys than these right in one folder are told as the folder."""
@@ -89,6 +90,15 @@ class Objects:
         for name in names:
             del self.names[name]
         self.names[folder] = None
+
+
+def names_around(name: str) -> Iterator[str]:
+    """Yield the names that may stand for a file or an object: its own, then its folders', outwards."""
+    while True:
+        yield name
+        if name == _BUCKET:
+            return
+        name = _folder_of(name)
 
 
 def _folder_of(name: str) -> str:

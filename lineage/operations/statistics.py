@@ -6,6 +6,7 @@ late, the latest ones when the run ends: what is said of them after their block 
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from lineage._guard import guard, logger
 from lineage.datasets import Dataset
 from lineage.operations.datasets import dataset_of
 from lineage.operations.names import reads, writes
-from lineage.operations.objects import Objects
+from lineage.operations.objects import Objects, names_around
 from lineage.operations.operation import MEASURES, Operation
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ _NAMING = (
     "dataset",
 )
 """What tells operations apart that may be on different datasets."""
+
+_AZURE = re.compile(r"abfss?://([^@]+)@([^.]+)\.dfs\.core\.windows\.net")
 
 _WIRE = {name: _camel(name) for name in MEASURES}
 
@@ -232,8 +235,11 @@ class OperationStatistics:
             side.setdefault((dataset.namespace, dataset.name), DatasetFacts(dataset))
         for (is_output, namespace), objects in self._objects.items():
             side = facts.outputs if is_output else facts.inputs
+            # A library that reads a folder by a client of its store has told of it already.
+            told = {known for place, known in side if _store_of(place) == _store_of(namespace)}
             for name in objects.names:
-                side.setdefault((namespace, name), DatasetFacts(Dataset(namespace, name)))
+                if told.isdisjoint(names_around(name)):
+                    side[namespace, name] = DatasetFacts(Dataset(namespace, name))
 
     def _facet(self) -> own.LineageGraphOperationsRunFacet:
         from lineage.version import PRODUCER
@@ -265,6 +271,12 @@ class OperationStatistics:
         if self._cost_in_queries is not None:
             found["cost"] = round(self._cost_in_queries, 12)
         return found
+
+
+def _store_of(namespace: str) -> str:
+    """Return a namespace as one of those that a container of Azure has: file systems name its other one."""
+    found = _AZURE.fullmatch(namespace)
+    return f"wasbs://{found[1]}@{found[2]}.blob.core.windows.net" if found is not None else namespace
 
 
 def _of(table: dict[Any, _Counted], key: Any, limit: int) -> _Counted | None:

@@ -8,6 +8,9 @@ from typing import Any
 from zipfile import ZipFile
 
 import fsspec
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from fsspec.asyn import AsyncFileSystem
 from told_runs import told_run
@@ -115,3 +118,18 @@ def test_what_cannot_be_opened_is_no_input() -> None:
         fsspec.open("nowhere.csv").open()
 
     assert told.inputs == {}
+
+
+def test_the_files_of_a_folder_that_is_read_are_part_of_it() -> None:
+    producers.install("pyarrow")
+    table, local = pa.table({"a": [1]}), fsspec.filesystem("file")
+    for part in ("0", "1"):
+        Path("parts", part).mkdir(parents=True)
+        pq.write_table(table, f"parts/{part}/x.parquet")
+    with told_run() as told:
+        asked = ds.dataset(f"{Path.cwd()}/parts", filesystem=local)
+        assert asked.to_table(use_threads=False).num_rows == 2
+        with local.open(f"{Path.cwd()}/orders.csv") as file:
+            file.read()
+
+    assert set(told.inputs) == {"parts", "orders.csv"}

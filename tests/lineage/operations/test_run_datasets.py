@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from lineage import (
     track_storage_operation,
 )
 from lineage.testing import CapturedEvents, assert_lineage
+from producers._operations import Call, begin_call, end_call
 
 Named = list[tuple[str, str]]
 
@@ -257,3 +259,36 @@ def test_lineage_runs_from_what_is_received_to_what_is_stored(lineage_events: Ca
             pass
 
     assert_lineage("kafka://broker:9092/orders", "s3://lake/raw/orders", lineage_events)
+
+
+def seen(operation: str, namespace: str, name: str) -> None:
+    """Have an integration see an object."""
+    call = Call("storage", "s3", operation, "lake", Dataset(namespace, name))
+    begun = begin_call(call, sys._getframe())
+    assert begun is not None
+    end_call(begun)
+
+
+def test_an_object_in_a_folder_that_the_run_knows_is_part_of_it(lineage_events: CapturedEvents) -> None:
+    azure = "wasbs://raw@shop.blob.core.windows.net"
+    with track_run("job") as run:
+        run.input("s3://lake/raw/orders")
+        run.input("abfss://raw@shop.dfs.core.windows.net/days")
+        run.output("s3://lake/gold")
+        for name in ("raw/orders/part-0", "raw/orders/late/part-1", "raw/orders", "raw/orders_of_2025", "x"):
+            seen("GET", "s3://lake", name)
+        seen("GET", "s3://other", "raw/orders/part-0")
+        seen("GET", azure, "days/0")
+        seen("GET", azure, "months/0")
+        seen("PUT", "s3://lake", "gold/part-0")
+        seen("PUT", "s3://lake", "raw/orders/part-0")
+
+    assert named(lineage_events, "inputs") == [
+        ("s3://lake", "raw/orders"),
+        ("abfss://raw@shop.dfs.core.windows.net", "days"),
+        ("s3://lake", "raw/orders_of_2025"),
+        ("s3://lake", "x"),
+        ("s3://other", "raw/orders/part-0"),
+        (azure, "months/0"),
+    ]
+    assert named(lineage_events, "outputs") == [("s3://lake", "gold"), ("s3://lake", "raw/orders/part-0")]
