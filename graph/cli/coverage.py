@@ -8,6 +8,15 @@ import typer
 
 from graph import questions
 from graph.cli._change_options import CriticalFileOption, check_pairs, critical_names
+from graph.cli._code_coverage import (
+    BaselineOption,
+    CodeAsked,
+    CodeOption,
+    ExcludeOption,
+    InstrumentOption,
+    WriteOption,
+    cover_code,
+)
 from graph.cli._completion import complete_name
 from graph.cli._options import AsOf, Json, Store
 from graph.cli._output import note_incomplete, print_json
@@ -70,6 +79,11 @@ def coverage(
     since: Since = "30d",
     unfinished_after: UnfinishedAfter = "1d",
     older_than: OlderThan = "90d",
+    code: CodeOption = None,
+    baseline: BaselineOption = None,
+    write_baseline: WriteOption = False,
+    instrument: InstrumentOption = None,
+    exclude: ExcludeOption = None,
     limit: Limit = 20,
     json: Json = False,
     store: Store = None,
@@ -77,7 +91,18 @@ def coverage(
     """Check that lineage is complete: runs end, failures say why, layers and critical columns are linked.
 
     Exits with 1 when a check covers less than --fail-under; what there was nothing to look at for is skipped.
+    With --code it is Python code that is checked, and 1 says that a function reads or writes data untracked.
     """
+    if code:
+        if any((check, critical, critical_file, layer, as_of, store)) or fail_under != 1.0:
+            raise typer.BadParameter(
+                "code is checked without a store: give no other check", param_hint="--code"
+            )
+        asked = CodeAsked(code, baseline, write_baseline, instrument or (), exclude or ())
+        cover_code(asked, json=json, limit=limit)
+        return
+    if baseline or write_baseline or instrument or exclude:
+        raise typer.BadParameter("say which code: --code PATH", param_hint="--code")
     check_pairs([text for text in layer or () if "=" in text or not text.strip()], "--layer", "NAME=PATTERN")
     found = ask(
         store,
