@@ -5,6 +5,7 @@
       InvalidNameError (ValueError)         a dataset name or address cannot be read: .value
       MissingDependencyError (ImportError)  .package .extra
       ContentError (ValueError)             data that has no content hash, or is none itself
+      ReplayError (ValueError)              a run that cannot be run again as it was recorded
       SqlError (ValueError)                 SQL that cannot be understood: .sql .dialect
       InstrumentError                       something cannot be instrumented: .target
       OutboxError (OSError)                 the outbox cannot be written or read: .path
@@ -52,6 +53,10 @@ class MissingDependencyError(LineageError, ImportError):
 
 class ContentError(LineageError, ValueError):
     """Data that has no content hash, or text that is none; the message never holds the data itself."""
+
+
+class ReplayError(LineageError, ValueError):
+    """A recorded run that cannot be run again as asked: what is missing for it, and where to get it."""
 
 
 class SqlError(LineageError, ValueError):

@@ -337,6 +337,7 @@ class LineageGraphCommandRunFacet(RunFacet):
     """The command that the process of a run was started by, without secrets."""
 
     argv: list[str]
+    root: str | None = None
     folder: str | None = None
     entry: str | None = None
     redacted: bool | None = None

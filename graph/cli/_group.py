@@ -29,6 +29,7 @@ COMMANDS = {
     "queries": "List the queries that programs ran: which code, for whom, how often, how long.",
     "runs": "List the runs of jobs, the latest first.",
     "history": "List the versions of a dataset or job, and what changed from one to the next.",
+    "replay": "Run a recorded run again, and say what differs.",
     "search": "Find datasets, jobs and fields by words: names, columns, descriptions, tags, owners, SQL.",
     "coverage": "Check that lineage is complete: runs, layers, critical columns, stale records.",
     "check": "Check that all is as declared and as usual: edges, schemas, amounts, readers, runs.",

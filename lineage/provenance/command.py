@@ -83,6 +83,11 @@ def filled(argv: list[str], values: dict[str, str]) -> list[str]:
     return [_PLACEHOLDER.sub(lambda found: values[found[0][1:-1]], one) for one in argv]
 
 
+def placeholders(argv: list[str]) -> list[str]:
+    """Return the names of the values that are missing in a command line, in their order."""
+    return [found[1:-1] for one in argv for found in _PLACEHOLDER.findall(one)]
+
+
 def started_by() -> list[str]:
     """Return the command line of this process, with the interpreter's own options; empty where embedded."""
     return list(getattr(sys, "orig_argv", []))

@@ -166,6 +166,7 @@ class Recording:
             self.parameter(f"{PREFIX}{name}", value)
         self.facts.run_facets[COMMAND] = LineageGraphCommandRunFacet(
             argv=command.argv,
+            root=str(root) if root is not None else None,
             folder=_inside(root),
             entry=command.entry,
             redacted=bool(command.values),

@@ -120,7 +120,7 @@ def test_the_facets_of_provenance_follow_their_schemas(lineage_events: CapturedE
         run.facet(
             "lineageGraph_command",
             facets.LineageGraphCommandRunFacet(
-                ["python", "load.py"], "jobs", "jobs/load.py", False, producer=PRODUCER
+                ["python", "load.py"], "/srv/shop", "jobs", "jobs/load.py", False, producer=PRODUCER
             ),
         )
 

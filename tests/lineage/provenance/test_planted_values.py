@@ -71,10 +71,13 @@ ENVIRONMENT = {
     "OPENLINEAGE__FACETS__ENVIRONMENT_VARIABLES": '["SOME_SECRET", "DATABASE_URL", "STAGE"]',
     "STAGE": "test",
 }
+SLOW = pytest.mark.slow
 PLANTED = b"PLANTED"
 
 
-@pytest.mark.parametrize("tier", ["off", "essential", "full"])
+@pytest.mark.parametrize(
+    "tier", [pytest.param("off", marks=SLOW), pytest.param("essential", marks=SLOW), "full"]
+)
 def test_no_planted_value_comes_out_in_any_tier(tmp_path: Path, tier: str) -> None:
     """PV-23: payloads, arguments, variables, remotes, differences, names with a query: none in the store."""
     shop = tmp_path / "shop"
