@@ -6,6 +6,7 @@
       MissingDependencyError (ImportError)  .package .extra
       ContentError (ValueError)             data that has no content hash, or is none itself
       ReplayError (ValueError)              a run that cannot be run again as it was recorded
+      EmbedError (OSError)                  an id cannot be put into a file: .path
       SqlError (ValueError)                 SQL that cannot be understood: .sql .dialect
       InstrumentError                       something cannot be instrumented: .target
       OutboxError (OSError)                 the outbox cannot be written or read: .path
@@ -57,6 +58,14 @@ class ContentError(LineageError, ValueError):
 
 class ReplayError(LineageError, ValueError):
     """A recorded run that cannot be run again as asked: what is missing for it, and where to get it."""
+
+
+class EmbedError(LineageError, OSError):
+    """The id of a run cannot be put into a file or beside it; the file is what it was."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"{path} got no id, and is what it was: {reason}")
 
 
 class SqlError(LineageError, ValueError):

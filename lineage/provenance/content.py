@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from lineage.datasets import Dataset
-from lineage.errors import ContentError
+from lineage.errors import ContentError, MissingDependencyError
 from lineage.provenance.fingerprints import kind_of_file_system, local_path
 
 
@@ -57,5 +57,5 @@ def _of_path(path: str) -> dict[str, Any]:
         if os.path.isfile(path):
             return {"contentHash": hash_file(path)}
         return {"contentHash": hash_folder(path)} if os.path.isdir(path) else {}
-    except (OSError, ContentError):
+    except (OSError, ContentError, MissingDependencyError):
         return {}

@@ -4,27 +4,62 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO
 
 from lineage.errors import ContentError
 from lineage.provenance.canonical import content_text, encode, hasher
+from lineage.provenance.replacing import copy_bytes
+from lineage.provenance.sidecars import is_sidecar
+from lineage.provenance.slots import find_slot
 
 
 def hash_file(path: str | os.PathLike[str]) -> str:
     """Return `bytes-sha256:HEX` of a file's bytes: HEX is what `sha256sum` prints.
 
-    The file is read once, in pieces. ContentError for what is no regular file, and for one that was written
-    to while it was read; OSError when it cannot be read.
+    An id that `embed` put into a Parquet, Arrow, Feather or PNG file is left out: the hash is that of the
+    file as it was without. A SQLite or DuckDB database has `tree-sha256:HEX` of its tables and their rows
+    instead of its bytes, which differ from copy to copy. The file is read once, in pieces.
+
+    ContentError for what is no regular file, for one that was written to while it was read, and for a
+    database that cannot be read; MissingDependencyError for a DuckDB database without duckdb or pyarrow;
+    OSError for a file that cannot be read.
     """
     if not stat.S_ISREG(os.stat(path).st_mode):  # asked before it is opened: opening a pipe would wait
         raise ContentError(f"{os.fspath(path)!r} is no regular file: a folder has hash_folder")
     with open(path, "rb") as file:
-        before = os.fstat(file.fileno())
-        digest = hashlib.file_digest(file, "sha256")
-        after = os.fstat(file.fileno())
+        database = database_at(file)
+        if database is None:
+            return _hash_bytes(file, path)
+    return str(database.hash_database(Path(path)))
+
+
+def database_at(file: BinaryIO) -> ModuleType | None:
+    """Return the module that knows the kind of database a file is, or None."""
+    file.seek(0)
+    head = file.read(16)
+    if head.startswith(b"SQLite format 3\0"):
+        return import_module("lineage.provenance.sqlite")
+    return import_module("lineage.provenance.duckdb") if head[8:12] == b"DUCK" else None
+
+
+def _hash_bytes(file: BinaryIO, path: str | os.PathLike[str]) -> str:
+    before = os.fstat(file.fileno())
+    slot = find_slot(file)
+    file.seek(0)
+    if slot is None or slot.text is None:
+        digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # any file opened to be read
+    else:
+        digest = hashlib.sha256()
+        for start, end in ((0, slot.start), (slot.end, before.st_size)):
+            copy_bytes(file, digest.update, start, end)
+    after = os.fstat(file.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise ContentError(f"{os.fspath(path)!r} was written to while it was read: hash it when it is whole")
     return content_text("bytes", digest)
@@ -36,9 +71,10 @@ def hash_folder(
     """Return `tree-sha256:HEX` of a folder or a partitioned dataset: the names in it and what they hold.
 
     Names are relative, so a folder may move; times, owners and modes do not count, nor do folders without a
-    file. `leave_out` are patterns as of a shell (`_SUCCESS`, `.*`) for the names that do not count. A
-    symbolic link counts as the text it points to, or with `follow_links` as what stands there. ContentError
-    for a socket, a pipe or a device, for a link to a folder around it, and for a file written to meanwhile.
+    file, nor ids that `embed` puts beside files. `leave_out` are patterns as of a shell (`_SUCCESS`, `.*`)
+    for the names that do not count. A symbolic link counts as the text it points to, or with `follow_links`
+    as what stands there. ContentError for a socket, a pipe or a device, for a link to a folder around it,
+    and for a file written to meanwhile.
     """
     root = Path(path)
     if not root.is_dir():
@@ -61,10 +97,28 @@ def _hash_folder(
             if inner is None:
                 continue
             content: str | bytes = inner
+        elif kind == "file" and (is_sidecar(place) or _is_log(place)):
+            continue
         else:
             content = os.fsencode(os.readlink(place)) if kind == "link" else hash_file(place)
         entries.append((os.fsencode(name), kind, content))
     return _tree(entries) if entries else None
+
+
+_LOGS = re.compile(r"(?P<database>.+)(?P<log>-wal|-shm|-journal|\.wal)")
+
+
+def _is_log(path: Path) -> bool:
+    """Whether a file belongs to a database beside it, whose hash tells what stands in both."""
+    named = _LOGS.fullmatch(path.name)
+    if named is None:
+        return False
+    try:
+        with path.with_name(named["database"]).open("rb") as file:
+            database = database_at(file)
+    except OSError:
+        return False
+    return database is not None and named["log"] in database.LOGS
 
 
 def _listed(path: Path, leave_out: tuple[str, ...], follow_links: bool) -> Iterator[tuple[str, str]]:

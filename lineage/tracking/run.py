@@ -306,6 +306,23 @@ class Run:
         for one in known:
             one.facets[name] = _plain_facet(facet, "DatasetFacet")
 
+    @_recording("embedding the id of the run")
+    def embed(self, path: str | os.PathLike[str], *, dataset: DatasetLike | None = None) -> None:
+        """Put the id of the run into a file that it has written, or beside it (docs/provenance.md).
+
+        The dataset is the path, where none is named. The content stays, and so does its hash.
+        """
+        from lineage.provenance import embed
+
+        named, identity = self._parsed(path if dataset is None else dataset), self.identity
+        embed(
+            path,
+            run=identity.run_id,
+            job=(identity.job_namespace, identity.job_name),
+            dataset=(named.namespace, named.name),
+            time=self.now(),
+        )
+
     def _parsed(self, dataset: DatasetLike, schema: Any = None) -> Dataset:
         named = parse_dataset(dataset, default_namespace=current_config().namespace)
         if schema is None:

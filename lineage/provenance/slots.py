@@ -1,0 +1,57 @@
+"""Where in a file the id of its run stands: bytes that are no part of the content.
+
+A slot counts as one only when the file is, byte for byte, what putting this text into the rest of it gives.
+So what is left out of a hash can hold nothing but an id, and moves nothing: a file with other data has
+another hash.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import BinaryIO, NamedTuple
+
+from lineage.provenance import ipc, parquet, png
+
+_FORMATS = {"parquet": parquet, "arrow": ipc, "png": png}
+_HEAD = 8
+
+
+class Slot(NamedTuple):
+    """The text of an id, and the bytes from `start` to `end` it takes up; without an id, where it would."""
+
+    place: str
+    text: str | None
+    start: int
+    end: int
+
+
+def find_slot(file: BinaryIO) -> Slot | None:
+    """Return the slot of a file, empty or not; None when its format has none. The position is lost."""
+    size = os.fstat(file.fileno()).st_size
+    file.seek(0)
+    head = file.read(_HEAD)
+    for name, form in _FORMATS.items():
+        if not form.holds(head):
+            continue
+        found = form.candidate(file, size)
+        if found is not None:
+            text, start, end = found
+            if text.isascii() and form.built(file, start, text) == _bytes(file, start, end):
+                return Slot(name, text, start, end)
+        at = form.place(file, size)
+        if at is not None and form.built(file, size, "") is not None:
+            return Slot(name, None, at, at)
+    return None
+
+
+def filled(file: BinaryIO, slot: Slot, text: str) -> bytes:
+    """Return the bytes that put a text into the slot."""
+    size = slot.start if slot.text is not None else os.fstat(file.fileno()).st_size
+    made: bytes | None = _FORMATS[slot.place].built(file, size, text)
+    assert made is not None, "a slot was found, so it can be filled"
+    return made
+
+
+def _bytes(file: BinaryIO, start: int, end: int) -> bytes:
+    file.seek(start)
+    return file.read(end - start)
