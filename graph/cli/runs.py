@@ -31,7 +31,7 @@ Under = Annotated[
     ),
 ]
 Versions = Annotated[
-    bool, typer.Option("--versions", help="Say which versions of datasets each run read and wrote.")
+    bool, typer.Option("--versions", help="Say of which versions each run is: of data, code and parameters.")
 ]
 
 
@@ -64,14 +64,16 @@ def runs(
         return
     nested = any(run.above for run in found.items)
     columns = ["run", "job", "state", "started", "took", *["above"] * nested]
+    told = [(name, told) for name, told in _TOLD if any(told(run) for run in found.items)]
     print_table(
-        [*columns, *["read", "wrote"] * versions, "error"], [_row(run, nested) for run in found.items]
+        [*columns, *["read", "wrote"] * versions, *(name for name, _ in told), "error"],
+        [_row(run, nested, [of(run) for _, of in told]) for run in found.items],
     )
     if found.next is not None:
         print_note(f"There is more: --cursor {found.next}")
 
 
-def _row(listed: ListedRun, nested: bool) -> list[str]:
+def _row(listed: ListedRun, nested: bool, told: list[str]) -> list[str]:
     run = listed.run
     row = [
         run.run_id,
@@ -83,7 +85,28 @@ def _row(listed: ListedRun, nested: bool) -> list[str]:
     if nested:
         row.append(" < ".join(_name(each.job, each.run_id) for each in listed.above))
     row += [_used(each) for each in (listed.inputs, listed.outputs) if each is not None]
-    return [*row, (run.error or "").strip().partition("\n")[0]]
+    return [*row, *told, (run.error or "").strip().partition("\n")[0]]
+
+
+def _commit(listed: ListedRun) -> str:
+    """Return the commit, with a + where the code that ran had changes besides."""
+    code = listed.code or {}
+    return str(code.get("commit", ""))[:12] + ("+" if code.get("dirty") else "")
+
+
+def _parameters(listed: ListedRun) -> str:
+    return ", ".join(f"{name}={_value(value)}" for name, value in (listed.parameters or {}).items())
+
+
+def _value(value: str | None) -> str:
+    """Return a value, and of a digest as much as tells two apart."""
+    if value is None:
+        return "?"
+    return f"#{value.rpartition(':')[2][:8]}" if value.startswith("hmac-sha256:") else value
+
+
+_TOLD = (("commit", _commit), ("parameters", _parameters))
+"""Columns that are shown where a run on the page has something in them."""
 
 
 def _name(job: Node | None, run_id: str) -> str:
@@ -92,4 +115,12 @@ def _name(job: Node | None, run_id: str) -> str:
 
 def _used(used: Iterable[UsedDataset]) -> str:
     versions = ((each.node.label, each.version) for each in used)
-    return ", ".join(f"{label}@{version.told or (version.id or '?')[:8]}" for label, version in versions)
+    return ", ".join(
+        f"{label}@{_version(version.told) or (version.id or '?')[:8]}" for label, version in versions
+    )
+
+
+def _version(told: str | None) -> str:
+    """Return what the producer calls a version, and of a content hash as much as tells two apart."""
+    kind, is_hash, digits = (told or "").partition("-sha256:")
+    return f"{kind}:{digits[:8]}" if is_hash else kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from graph.queries.cursors import counted
 from graph.queries.names import resolve
 from graph.records import RunRecord, RunState
 from graph.store.base import LineageReader
-from graph.store.versions import RunAbove, RunBelow, UsedVersion
+from graph.store.versions import FacetsByName, RunAbove, RunBelow, UsedVersion
 
 
 def runs(
@@ -59,12 +59,18 @@ class UsedDataset:
 
 @dataclass(frozen=True, slots=True)
 class ListedRun:
-    """A run with those above it, the nearest first, and what it read and wrote: None where not asked for."""
+    """A run with those above it, the nearest first, and the versions that it is of: None where not asked for.
+
+    `inputs` and `outputs` are what it read and wrote, `code` what it told of its code (commit, branch,
+    ...), and `parameters` its parameters by name: a value, a digest, or None where only the name was told.
+    """
 
     run: RunRecord
     above: tuple[RunAbove, ...] = ()
     inputs: tuple[UsedDataset, ...] | None = None
     outputs: tuple[UsedDataset, ...] | None = None
+    code: Mapping[str, Any] | None = None
+    parameters: Mapping[str, str | None] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the item of the envelope."""
@@ -83,6 +89,9 @@ class ListedRun:
         for name, used in (("inputs", self.inputs), ("outputs", self.outputs)):
             if used is not None:
                 told[name] = [each.as_json() for each in used]
+        for name, said in (("code", self.code), ("parameters", self.parameters)):
+            if said is not None:
+                told[name] = dict(said)
         return told
 
 
@@ -116,9 +125,23 @@ def with_hierarchy(
             above.get(run.run_id, ()),
             used(details[run.run_id].inputs),
             used(details[run.run_id].outputs),
+            said_facet(details[run.run_id].facets, "lineageGraph_code"),
+            parameters_of(details[run.run_id].facets),
         )
         for run in runs
     ]
+
+
+def said_facet(facets: FacetsByName, name: str) -> dict[str, Any]:
+    """Return what a facet says; nothing where there is none of this name."""
+    found = facets.get(name)
+    return {key: value for key, value in found.items() if key[:1] != "_"} if isinstance(found, dict) else {}
+
+
+def parameters_of(facets: FacetsByName) -> dict[str, str | None]:
+    """Return the parameters that a run told, by name: a value, a digest, or None."""
+    told = said_facet(facets, "executionParameters").get("parameters") or ()
+    return {one["key"]: one.get("value") for one in told if isinstance(one, dict) and "key" in one}
 
 
 def runs_under(

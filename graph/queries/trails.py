@@ -7,6 +7,7 @@ from typing import Any
 
 from graph.errors import InvalidQueryError
 from graph.nodes import Node, job
+from graph.queries.run_list import parameters_of, said_facet
 from graph.store.base import LineageStore
 from graph.store.versions import UsedVersion
 from lineage.provenance.trails import DatasetName, Trail
@@ -26,16 +27,16 @@ def trail_of(store: LineageStore, run_id: str) -> Trail:
     record = listed.record
     used = (*details.inputs, *details.outputs)
     names = store.nodes({each.dataset for each in used})
-    told = (details.facets.get("executionParameters") or {}).get("parameters") or ()
+    told = said_facet(details.facets, "executionParameters").get("parameters") or ()
     return Trail(
         run_id,
         (record.job_namespace, record.job_name),
         record.state.value,
         record.error,
-        code=_facet(details.facets, "lineageGraph_code"),
-        environment=_facet(details.facets, "lineageGraph_environment"),
-        command=_facet(details.facets, "lineageGraph_command"),
-        parameters={one["key"]: one.get("value") for one in told},
+        code=said_facet(details.facets, "lineageGraph_code"),
+        environment=said_facet(details.facets, "lineageGraph_environment"),
+        command=said_facet(details.facets, "lineageGraph_command"),
+        parameters=parameters_of(details.facets),
         types={one["key"]: one.get("description", "") for one in told},
         inputs=_artifacts(details.inputs, names),
         outputs=_artifacts(details.outputs, names),
@@ -72,13 +73,8 @@ def _runs_of(store: LineageStore, trail: Trail) -> list[str]:
     return found[::-1]
 
 
-def _facet(facets: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = facets.get(name)
-    return {key: value for key, value in found.items() if key[:1] != "_"} if isinstance(found, dict) else {}
-
-
 def _artifacts(
     used: Sequence[UsedVersion], names: Mapping[int, Node]
 ) -> dict[DatasetName, Mapping[str, Any]]:
     nodes = [(names[one.dataset], one) for one in used if one.dataset in names]
-    return {(node.namespace, node.name): _facet(one.facets, _ARTIFACT) for node, one in nodes}
+    return {(node.namespace, node.name): said_facet(one.facets, _ARTIFACT) for node, one in nodes}
