@@ -16,6 +16,7 @@ from graph.ingest.commands import commanded
 from graph.nodes import Node, NodeType
 from graph.queries.names import resolve
 from graph.questions.annotating import Deletions, Said
+from graph.questions.verifying import Statements
 from graph.store.base import LineageStore
 from graph.store.commands import CommandKind, InvalidCommandError, command_of, line_of
 
@@ -92,7 +93,24 @@ def _chosen(deleted: Sequence[Node], words: list[str]) -> Node:
     return found[0]
 
 
-_ALL: tuple[Callable[..., Any], ...] = (annotate, delete, undelete)
+def sign(store: LineageStore, *, check: Check = _anything) -> Statements:
+    """Sign a checkpoint of the log with the key of the settings, and return it to be kept elsewhere."""
+    from graph.questions.signing import checkpoint_of
+    from graph.questions.signing import sign as sign_with
+    from lineage.config import current_config
+    from lineage.provenance.signing import read_key
+
+    path = current_config().signing_key
+    if path is None:
+        raise InvalidQueryError(
+            "there is no key to sign with: make one by `lineage key create FILE` and name it by"
+            " LINEAGE_SIGNING_KEY, where the store is written"
+        )
+    body = sign_with(store, read_key(path))
+    return Statements(((checkpoint_of(body).place.link + 1, body),), None)
+
+
+_ALL: tuple[Callable[..., Any], ...] = (annotate, delete, undelete, sign)
 
 ACTIONS = {action.__name__: action for action in _ALL}
 """All of them by name."""

@@ -47,6 +47,8 @@ class Config:
     destination: Destination
     token: str | None = field(default=None, repr=False)
     ca: str | None = None
+    signing_key: Path | None = None
+    trusted_keys: Path | None = None
     openlineage: OpenLineageConfig = field(default_factory=OpenLineageConfig)
     service_name: str = "unknown"
     environment: str = "unknown"
@@ -149,6 +151,8 @@ def load_config(arguments: Mapping[str, Any], environment: Mapping[str, str]) ->
         destination=destination or _of_store(store, values),
         token=values["token"],
         ca=values["ca"],
+        signing_key=values["signing_key"],
+        trusted_keys=values["trusted_keys"],
         openlineage=theirs,
         service_name=values["service_name"] or _program(),
         environment=values["environment"] or "unknown",

@@ -4,6 +4,7 @@
       ConfigError (ValueError)              a setting is wrong: .setting .value .source
       InvalidNameError (ValueError)         a dataset name or address cannot be read: .value
       MissingDependencyError (ImportError)  .package .extra
+      KeyFileError (OSError)                a file of keys cannot be used: .path
       ContentError (ValueError)             data that has no content hash, or is none itself
       ReplayError (ValueError)              a run that cannot be run again as it was recorded
       EmbedError (OSError)                  an id cannot be put into a file: .path
@@ -50,6 +51,14 @@ class MissingDependencyError(LineageError, ImportError):
         self.package = package
         self.extra = extra
         super().__init__(f"{package} is needed for this: pip install 'lineage-graph[{extra}]'")
+
+
+class KeyFileError(LineageError, OSError):
+    """A file of keys cannot be used; the message never holds a private key."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {reason}")
 
 
 class ContentError(LineageError, ValueError):

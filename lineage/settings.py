@@ -146,6 +146,20 @@ SETTINGS: tuple[Setting, ...] = (
         "Who may vouch for a server that is asked by https. Default: the authorities of requests.",
     ),
     Setting(
+        "signing_key",
+        ("LINEAGE_SIGNING_KEY",),
+        _folder,
+        "a file with a private Ed25519 key (PEM), made by `lineage key create`",
+        "What checkpoints of the log are signed with. Default: nothing is signed.",
+    ),
+    Setting(
+        "trusted_keys",
+        ("LINEAGE_TRUSTED_KEYS",),
+        _folder,
+        "a file of public keys, one in a line",
+        "Whose checkpoints count when a log is verified. Default: anybody's, and whose is told.",
+    ),
+    Setting(
         "outbox",
         ("LINEAGE_OUTBOX",),
         _folder,

@@ -188,3 +188,21 @@ class Queried(Timed):
     since: str | None = None
     limit: Listed = 20
     cursor: Cursor = None
+
+
+class Verified(Parameters):
+    """Of verify."""
+
+    links: Annotated[
+        list[int],
+        Field(max_length=100, description="Links of the chain of which the value is told."),
+    ] = []
+    limit: Annotated[int, Field(ge=1, le=20_000, description="About how many records are looked at.")] = 5000
+    cursor: Cursor = None
+
+
+class Checkpoints(Parameters):
+    """Of checkpoints."""
+
+    limit: Listed = 100
+    cursor: Cursor = None

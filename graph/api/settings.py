@@ -35,5 +35,11 @@ class ServerSettings:
     page_limit: int = 1000
     """How many items a page may have at most, whatever is asked for."""
 
+    signing_key: str | None = None
+    """The file of the key that checkpoints of the log are signed with; None: none are made."""
+
+    checkpoint_seconds: float = 3600.0
+    """How often a checkpoint is signed, where there is something new."""
+
     cors: tuple[str, ...] = ()
     """Origins whose pages may ask from a browser, such as `https://app.example.com`; `*` for all."""

@@ -22,7 +22,7 @@ class StorePool:
     """Threads that read, one that writes; for one event loop, between `open` and `close`."""
 
     def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
-        self._location = settings.store
+        self._settings = settings
         self._readers = StoreThreads("reader", settings.store, settings.readers, read_only=True)
         self._writing = StoreThreads("writer", settings.store, 1, read_only=False)
         self.writer = Writer(self._writing, metrics)
@@ -30,7 +30,7 @@ class StorePool:
     async def open(self) -> None:
         """Open the store for writing, making or upgrading it where that is due; StoreError when it cannot."""
         await self._writing.run(lambda store: None)
-        self.upkeep = Upkeep(self._location)
+        self.upkeep = Upkeep(self._settings)
 
     async def ask(
         self, question: Callable[Concatenate[LineageStore, P], T], *args: P.args, **kwargs: P.kwargs

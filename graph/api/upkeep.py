@@ -1,11 +1,17 @@
-"""What a server does besides answering: it empties its store's outbox, reads SQL, keeps search current."""
+"""What a server does besides answering: it empties its store's outbox, reads SQL, keeps search current.
+
+Where a key is named it signs checkpoints as well.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from contextlib import suppress
+from pathlib import Path
 
+from graph.api.checkpointing import Checkpointing
+from graph.api.settings import ServerSettings
 from graph.api.threads import StoreThreads
 from graph.ingest import derive, drain, index, take_in_early
 from graph.store.base import LineageStore
@@ -20,8 +26,10 @@ _PAUSE_SECONDS = 1.0
 class Upkeep:
     """Goes on in a thread of its own until it is closed; a step that fails is tried again."""
 
-    def __init__(self, location: str) -> None:
-        self._thread = StoreThreads("upkeep", location, 1, read_only=False)
+    def __init__(self, settings: ServerSettings) -> None:
+        self._thread = StoreThreads("upkeep", settings.store, 1, read_only=False)
+        key, seconds = settings.signing_key, settings.checkpoint_seconds
+        self._checkpointing = None if key is None else Checkpointing(Path(key), seconds)
         self._wake = asyncio.Event()
         self._stepped = asyncio.Condition()
         self._steps = 0
@@ -46,7 +54,7 @@ class Upkeep:
     async def _go_on(self) -> None:
         while True:
             self._wake.clear()
-            step = self._thread.run(_step)
+            step = self._thread.run(_step, self._checkpointing)
             await asyncio.wait([step])
             error = step.exception()
             if error is not None:
@@ -59,7 +67,7 @@ class Upkeep:
                     await asyncio.wait_for(self._wake.wait(), _PAUSE_SECONDS)
 
 
-def _step(store: LineageStore) -> bool:
+def _step(store: LineageStore, checkpointing: Checkpointing | None) -> bool:
     """Do what there is to do, for some seconds at most; True when nothing is left."""
     if store.read_only:
         return True
@@ -69,4 +77,5 @@ def _step(store: LineageStore) -> bool:
     derived = derive(store, seconds=_STEP_SECONDS)
     indexed = not store.unindexed() or index(store, seconds=_STEP_SECONDS)
     # An outbox that somebody else holds is not complete, and not to be waited for without a pause.
-    return indexed and derived.complete and (drained.complete or not drained.counts.total)
+    done = indexed and derived.complete and (drained.complete or not drained.counts.total)
+    return (checkpointing is None or checkpointing.step(store)) and done

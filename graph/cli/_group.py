@@ -48,6 +48,8 @@ COMMANDS = {
     "undelete": "Bring a deleted dataset or job back, or list what is deleted.",
     "prune": "Remove old or retired runs from the log and the graph.",
     "rebuild": "Make the graph anew from the log.",
+    "verify": "Check that nobody altered the log, and sign what it is.",
+    "key": "Make, show, trust and change the keys that sign a log.",
 }
 """Each command and its line in the help; its module and the function or group in it have its name.
 

@@ -22,6 +22,7 @@ from graph.cli._output import print_note
 from graph.cli._store import own_location
 from graph.errors import StoreError
 from graph.store import open_store
+from lineage.config import current_config
 from lineage.errors import MissingDependencyError
 from lineage.redaction import redact_url
 
@@ -52,6 +53,15 @@ Cors = Annotated[
         "--cors",
         metavar="ORIGIN",
         help="Pages of this origin may ask from a browser, such as https://app.example.com, or '*'.",
+    ),
+]
+CheckpointEvery = Annotated[
+    int,
+    typer.Option(
+        "--checkpoint-every",
+        min=1,
+        metavar="MINUTES",
+        help="How often a checkpoint of the log is signed, where LINEAGE_SIGNING_KEY names a key.",
     ),
 ]
 Certificate = Annotated[
@@ -87,6 +97,7 @@ def serve(
     body_limit: BodyLimit = 32,
     page_limit: PageLimit = 1000,
     cors: Cors = None,
+    checkpoint_every: CheckpointEvery = 60,
     certificate: Certificate = None,
     key: Key = None,
     store: Store = None,
@@ -106,12 +117,25 @@ def serve(
         readers=readers,
         body_limit=body_limit * 1024 * 1024,
         page_limit=page_limit,
+        signing_key=_signing_key(),
+        checkpoint_seconds=checkpoint_every * 60.0,
         cors=tuple(cors or ()),
     )
     with closing(_listening(host, port)) as listening:
         at = f"{'http' if certificate is None else 'https'}://{_bracketed(host)}:{listening.getsockname()[1]}"
         print_note(f"Serving {redact_url(location)} at {at} until stopped.")
         _run(settings, listening, workers, {"ssl_certfile": certificate, "ssl_keyfile": key})
+
+
+def _signing_key() -> str | None:
+    """Return the file of the key to sign with; one that cannot be used is told here."""
+    path = current_config().signing_key
+    if path is None:
+        return None
+    from lineage.provenance.signing import read_key
+
+    read_key(path)
+    return str(path)
 
 
 def _bracketed(host: str) -> str:

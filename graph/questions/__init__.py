@@ -17,6 +17,7 @@ from graph.questions.comparing import compare
 from graph.questions.graph import columns, diagnose, downstream, impact, path, upstream
 from graph.questions.lists import history, queries, runs, search
 from graph.questions.state import coverage, status
+from graph.questions.verifying import checkpoints, verify
 
 __all__ = [
     "QUESTIONS",
@@ -24,6 +25,7 @@ __all__ = [
     "about",
     "changes",
     "check",
+    "checkpoints",
     "columns",
     "compare",
     "coverage",
@@ -39,6 +41,7 @@ __all__ = [
     "search",
     "status",
     "upstream",
+    "verify",
 ]
 
 _ALL: tuple[Callable[..., Any], ...] = (
@@ -59,6 +62,8 @@ _ALL: tuple[Callable[..., Any], ...] = (
     about,
     deleted,
     status,
+    verify,
+    checkpoints,
 )
 
 QUESTIONS = {question.__name__: question for question in _ALL}

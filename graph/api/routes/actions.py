@@ -26,6 +26,7 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "annotate": asked_with.Said,
     "delete": asked_with.Named,
     "undelete": asked_with.Named,
+    "sign": asked_with.Parameters,
 }
 """What each action takes."""
 

@@ -45,6 +45,8 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "about": asked_with.Named,
     "deleted": asked_with.Parameters,
     "status": asked_with.Parameters,
+    "verify": asked_with.Verified,
+    "checkpoints": asked_with.Checkpoints,
 }
 """What each question takes."""
 

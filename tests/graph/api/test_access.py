@@ -106,6 +106,8 @@ def test_no_route_is_reachable_without_its_role(guarded: Any, token: Any) -> Non
         ("POST", "/api/v2/annotate", Role.WRITER),
         ("POST", "/api/v2/delete", Role.ADMIN),
         ("POST", "/api/v2/undelete", Role.ADMIN),
+        ("POST", "/api/v2/verify", Role.READER),
+        ("POST", "/api/v2/sign", Role.ADMIN),
         ("POST", "/nobody/knows/this", Role.WRITER),
         ("GET", "/ping/", Role.READER),
     ],

@@ -199,7 +199,7 @@ def test_a_store_a_server_and_the_api_give_the_same_answer(
             got = served.get(f"/api/v2/{question}", params=told)
             assert (got.status_code, got.json()) == (posted.status_code, posted.json()), words
     assert (empty, failed) == (2, 10), "the questions have answers"
-    assert {question for question, _, _ in ASKED} | {"status"} == set(QUESTIONS)
+    assert {question for question, _, _ in ASKED} | {"status", "verify", "checkpoints"} == set(QUESTIONS)
 
 
 def test_what_a_store_holds_is_told_alike(filled: str, serve: Callable[..., Any]) -> None:
