@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from graph.store.runs import Run
 
 _LOOKED_AT = 50
 """In so many versions the one that a run names is looked for."""
+
+_LOOK = re.compile(r"[a-z]+-sha256:|stat:")
+"""What a version begins with that is told of a content: the kind of the hash, or of the look."""
 
 _FEW = 4
 """So many are looked at first where the latest will do."""
@@ -147,10 +151,27 @@ def _chosen(
     if reader.told is not None:
         made_by = (one.run_id for one in candidates if isinstance(one, WrittenBy))
         maker = next((run_id for run_id in made_by if told.get(run_id) == reader.told), None)
-        return FoundVersion(ids.told(dataset, reader.told), maker)
+        if maker is not None or not _may_be_latest(reader.told, candidates, told):
+            return FoundVersion(ids.told(dataset, reader.told), maker)
     if not candidates:
         return None
     latest = candidates[0]
     if isinstance(latest, Declared):
         return FoundVersion(latest.id, None)
     return FoundVersion(id_of(dataset, latest.run_id, told.get(latest.run_id)), latest.run_id)
+
+
+def _may_be_latest(version: str, candidates: Sequence[Maker], told: Mapping[str, str]) -> bool:
+    """Whether a reader that looked at a content (a hash, or size and time) may have found the latest version.
+
+    So it is where the run that made that told nothing, or told another kind of look, that it could be held
+    against: a run in another tier of provenance.
+    """
+    look = _LOOK.match(version)
+    if look is None or not candidates or not isinstance(candidates[0], WrittenBy):
+        return False
+    made = told.get(candidates[0].run_id)
+    if made is None:
+        return True
+    other = _LOOK.match(made)
+    return other is not None and other[0] != look[0]

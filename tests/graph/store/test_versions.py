@@ -145,6 +145,39 @@ def test_the_version_that_a_producer_names_is_the_one_that_was_read(store: Linea
     assert used["unknown"].id not in {each.id for each in versions.values()}
 
 
+HASH, OTHER = (f"bytes-sha256:{digit * 64}" for digit in "01")
+
+
+@pytest.mark.parametrize(
+    ("made", "found", "is_latest"),
+    [
+        (HASH, HASH, True),
+        (HASH, OTHER, False),
+        ("stat:1:2", "stat:1:2", True),
+        ("stat:1:2", "stat:1:3", False),
+        (HASH, "stat:1:2", True),
+        ("stat:1:2", HASH, True),
+        (f"table-sha256:{'0' * 64}", HASH, True),
+        (None, HASH, True),
+        (None, "stat:1:2", True),
+        (None, "snapshot-1", False),
+        ("snapshot-1", HASH, False),
+    ],
+)
+def test_looks_of_two_kinds_are_not_held_against_each_other(
+    store: LineageStore, made: str | None, found: str, is_latest: bool
+) -> None:
+    """A step that tells content hashes finds what a step made that tells size and time, and the reverse."""
+    put(
+        store,
+        *wrote("1", 0, 1, version=version(made)) if made is not None else wrote("1", 0, 1),
+        read("reader", 5, version=version(found)),
+    )
+    assert found_by(store, "reader") == (run_id("1") if is_latest else None)
+    (used,) = store.run_details([run_id("reader")])[run_id("reader")].inputs
+    assert used.told == found
+
+
 def test_what_was_dropped_is_no_version_to_be_read(store: LineageStore) -> None:
     drop = dataset("orders", lifecycleStateChange=lifecycle("DROP"))
     put(
