@@ -25,7 +25,7 @@ _Update = Callable[[Any], object]
 
 def write_column(array: Any, update: _Update) -> None:
     """Give the canonical bytes of an array to `update`, piece by piece."""
-    array = _plain(array)
+    array = plain(array)
     rows, nulls = len(array), array.null_count
     update((b"\1" if nulls else b"\0") + _LENGTH(rows))
     if nulls:
@@ -35,7 +35,7 @@ def write_column(array: Any, update: _Update) -> None:
     _write_values(array, update)
 
 
-def _plain(array: Any) -> Any:
+def plain(array: Any) -> Any:
     """Return the array without dictionary, runs, extension type and views."""
     pa, types = pyarrow(), pyarrow().types
     while True:
@@ -123,8 +123,9 @@ def _write_bytes(array: Any, update: _Update) -> None:
     if data is None or not len(array):
         return
     wide = pyarrow().types.is_large_string(array.type) or pyarrow().types.is_large_binary(array.type)
-    ends = memoryview(offsets).cast("b").cast("q" if wide else "i")
-    update(memoryview(data)[ends[array.offset] : ends[array.offset + len(array)]])
+    first, last = array.offset, array.offset + len(array)
+    ends = memoryview(offsets)[: (last + 1) * (8 if wide else 4)].cast("q" if wide else "i")
+    update(memoryview(data)[ends[first] : ends[last]])
 
 
 def _one_zero_and_nan(array: Any) -> Any:

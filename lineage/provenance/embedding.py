@@ -16,7 +16,7 @@ from lineage.provenance.embedded import Embedded, Named, from_text, to_text
 from lineage.provenance.files import database_at, hash_file, hash_folder
 from lineage.provenance.replacing import copy_bytes, replace_file
 from lineage.provenance.sidecars import other_sidecars, read_sidecar, sidecar_of, write_sidecar
-from lineage.provenance.slots import Slot, filled, find_slot
+from lineage.provenance.slots import Slot, filled, find_slot, slot_for
 
 
 def embed(
@@ -108,7 +108,7 @@ def _write(place: Path, text: str) -> str:
             if database is not None:
                 database.write_text(place, text)
                 return _kind(database)
-            slot = find_slot(file)
+            slot = slot_for(file)
             if slot is not None:
                 _fill(place, file, slot, text)
                 return slot.place

@@ -53,7 +53,7 @@ def _hash_bytes(file: BinaryIO, path: str | os.PathLike[str]) -> str:
     before = os.fstat(file.fileno())
     slot = find_slot(file)
     file.seek(0)
-    if slot is None or slot.text is None:
+    if slot is None:
         digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # any file opened to be read
     else:
         digest = hashlib.sha256()

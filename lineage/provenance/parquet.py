@@ -31,7 +31,7 @@ def candidate(file: BinaryIO, size: int) -> tuple[str, int, int] | None:
         return None
     try:
         last = _last_entry(footer)
-    except ValueError:
+    except (ValueError, IndexError):
         return None
     return (last[1], size - _TAIL.size - len(footer), size) if last and last[0] == KEY else None
 
@@ -48,7 +48,7 @@ def built(file: BinaryIO, size: int, text: str) -> bytes | None:
         return None
     try:
         made = _with_entry(footer, KEY.encode(), text.encode())
-    except ValueError:
+    except (ValueError, IndexError):
         return None
     return made and made + _TAIL.pack(len(made), MAGIC)
 

@@ -33,6 +33,8 @@ def hash_rows(columns: Sequence[str], rows: Iterable[Any], *, ordered: bool = Tr
 
 def _encoded(names: list[str], rows: Iterable[Any]) -> Iterator[bytes]:
     for number, row in enumerate(rows, 1):
+        if isinstance(row, str | bytes):
+            raise ContentError(f"row {number} is one text, not its values; a frame has hash_table")
         try:
             values = tuple(row[name] for name in names) if isinstance(row, Mapping) else tuple(row)
         except KeyError as error:

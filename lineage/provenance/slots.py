@@ -8,6 +8,7 @@ another hash.
 from __future__ import annotations
 
 import os
+from types import ModuleType
 from typing import BinaryIO, NamedTuple
 
 from lineage.provenance import ipc, parquet, png
@@ -17,7 +18,7 @@ _HEAD = 8
 
 
 class Slot(NamedTuple):
-    """The text of an id, and the bytes from `start` to `end` it takes up; without an id, where it would."""
+    """An id's text, and the bytes from `start` to `end` that it takes up; an empty slot is where it would."""
 
     place: str
     text: str | None
@@ -26,18 +27,24 @@ class Slot(NamedTuple):
 
 
 def find_slot(file: BinaryIO) -> Slot | None:
-    """Return the slot of a file, empty or not; None when its format has none. The position is lost."""
+    """Return the slot of a file that has an id; None without one. The position in the file is lost."""
     size = os.fstat(file.fileno()).st_size
-    file.seek(0)
-    head = file.read(_HEAD)
-    for name, form in _FORMATS.items():
-        if not form.holds(head):
-            continue
+    for name, form in _forms(file):
         found = form.candidate(file, size)
         if found is not None:
             text, start, end = found
             if text.isascii() and form.built(file, start, text) == _bytes(file, start, end):
                 return Slot(name, text, start, end)
+    return None
+
+
+def slot_for(file: BinaryIO) -> Slot | None:
+    """Return the slot of a file, or an empty one where an id can be put; None when its format has none."""
+    size = os.fstat(file.fileno()).st_size
+    found = find_slot(file)
+    if found is not None:
+        return found
+    for name, form in _forms(file):
         at = form.place(file, size)
         if at is not None and form.built(file, size, "") is not None:
             return Slot(name, None, at, at)
@@ -50,6 +57,11 @@ def filled(file: BinaryIO, slot: Slot, text: str) -> bytes:
     made: bytes | None = _FORMATS[slot.place].built(file, size, text)
     assert made is not None, "a slot was found, so it can be filled"
     return made
+
+
+def _forms(file: BinaryIO) -> list[tuple[str, ModuleType]]:
+    head = _bytes(file, 0, _HEAD)
+    return [(name, form) for name, form in _FORMATS.items() if form.holds(head)]
 
 
 def _bytes(file: BinaryIO, start: int, end: int) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lineage.provenance.arrow import as_batches, pyarrow
 from lineage.provenance.canonical import content_text, encode, hasher
-from lineage.provenance.columns import BLOCK, write_column
+from lineage.provenance.columns import BLOCK, plain, write_column
 from lineage.provenance.schemas import schema_types
 
 
@@ -56,8 +56,5 @@ def _blocks(batches: Iterable[Any]) -> Iterator[list[Any]]:
 def _joined(arrays: list[Any]) -> Any:
     if len(arrays) == 1:
         return arrays[0]
-    pa = pyarrow()
-    # Dictionaries differ from piece to piece.
-    return pa.concat_arrays(
-        [array.dictionary_decode() if pa.types.is_dictionary(array.type) else array for array in arrays]
-    )
+    # Without dictionaries, which differ from piece to piece.
+    return pyarrow().concat_arrays([plain(array) for array in arrays])

@@ -23,32 +23,35 @@ class Field(NamedTuple):
     end: int
 
 
-def fields(data: bytes, at: int, depth: int = 0) -> Iterator[Field]:
+def fields(data: bytes, at: int) -> Iterator[Field]:
     """Give the fields of the struct at `at`, and at last one of type 0 that ends where the struct ends.
 
     ValueError for what is no struct.
     """
     last = 0
-    while True:
-        header, byte = at, _byte(data, at)
-        kind, delta = byte & 15, byte >> 4
-        at += 1
-        if kind == 0:
-            yield Field(0, 0, header, at, at)
-            return
-        if delta:
-            last += delta
-        else:
-            number, at = varint(data, at)
-            last = (number >> 1) ^ -(number & 1)
-        end = _after(data, at, kind, depth + 1, in_list=False)
-        yield Field(last, kind, header, at, end)
-        at = end
+    try:
+        while True:
+            header, byte = at, data[at]
+            kind, delta = byte & 15, byte >> 4
+            at += 1
+            if kind == 0:
+                yield Field(0, 0, header, at, at)
+                return
+            if delta:
+                last += delta
+            else:
+                number, at = varint(data, at)
+                last = (number >> 1) ^ -(number & 1)
+            end = _after(data, at, kind, 0)
+            yield Field(last, kind, header, at, end)
+            at = end
+    except IndexError:
+        raise ValueError("the struct has no end") from None
 
 
 def elements(data: bytes, at: int) -> tuple[int, int, int]:
     """Read the header of a list: how many elements, their type, where the first begins."""
-    byte = _byte(data, at)
+    byte = data[at]
     count, at = (byte >> 4, at + 1) if byte >> 4 != 15 else varint(data, at + 1)
     return count, byte & 15, at
 
@@ -57,7 +60,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
     """Read an unsigned number, and where it ends."""
     number = shift = 0
     while True:
-        byte = _byte(data, at)
+        byte = data[at]
         at += 1
         number |= (byte & 127) << shift
         if byte < 128:
@@ -77,33 +80,47 @@ def as_varint(number: int) -> bytes:
     return bytes(data)
 
 
-def _byte(data: bytes, at: int) -> int:
-    if at >= len(data):
-        raise ValueError("the struct has no end")
-    return data[at]
-
-
-def _after(data: bytes, at: int, kind: int, depth: int, *, in_list: bool) -> int:
-    """Return where a value ends."""
-    if depth > _DEEPEST:
-        raise ValueError("nested too deep")
-    if kind in _BOOLEANS:
-        return at + in_list  # in a struct the type is the value
-    if kind in _FIXED:
-        return at + _FIXED[kind]
+def _after(data: bytes, at: int, kind: int, depth: int) -> int:
+    """Return where the value of a field ends."""
     if kind in _VARINTS:
-        return varint(data, at)[1]
+        while data[at] > 127:
+            at += 1
+        return at + 1
     if kind == BINARY:
         length, at = varint(data, at)
         return at + length
     if kind == STRUCT:
-        for field in fields(data, at, depth):
-            at = field.end
-        return at
-    return _after_many(data, at, kind, depth)
+        return _after_struct(data, at, depth + 1)
+    if kind in _BOOLEANS:
+        return at  # the type is the value
+    return at + _FIXED[kind] if kind in _FIXED else _after_many(data, at, kind, depth)
 
 
 _FIXED = {_BYTE: 1, _DOUBLE: 8, _UUID: 16}
+
+
+def _after_struct(data: bytes, at: int, depth: int) -> int:
+    """Pass over a struct: of many columns and row groups a footer has a million fields, so without calls."""
+    if depth > _DEEPEST:
+        raise ValueError("nested too deep")
+    while byte := data[at]:
+        at += 1
+        if byte < 16:  # the id stands by itself
+            while data[at] > 127:
+                at += 1
+            at += 1
+        kind = byte & 15
+        if kind in _VARINTS:
+            while data[at] > 127:
+                at += 1
+            at += 1
+        elif kind == BINARY and data[at] < 128:
+            at += data[at] + 1
+        elif kind == STRUCT:
+            at = _after_struct(data, at, depth + 1)
+        else:
+            at = _after(data, at, kind, depth)
+    return at + 1
 
 
 def _after_many(data: bytes, at: int, kind: int, depth: int) -> int:
@@ -112,12 +129,15 @@ def _after_many(data: bytes, at: int, kind: int, depth: int) -> int:
         kinds = [inner]
     elif kind == _MAP:
         count, at = varint(data, at)
-        pair = _byte(data, at) if count else 0
+        pair = data[at] if count else 0
         at += count > 0
         kinds = [pair >> 4, pair & 15]
     else:
         raise ValueError(f"unknown type {kind}")
+    if depth > _DEEPEST or count > len(data) - at:
+        raise ValueError("nested too deep, or more elements than bytes")
     for _ in range(count):
         for inner in kinds:
-            at = _after(data, at, inner, depth + 1, in_list=True)
+            # In a list a boolean has a byte of its own.
+            at = at + 1 if inner in _BOOLEANS else _after(data, at, inner, depth + 1)
     return at

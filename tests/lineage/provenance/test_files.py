@@ -10,7 +10,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineage.errors import ContentError
@@ -67,6 +67,7 @@ def test_a_file_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert sizes == [0]
 
 
+@settings(max_examples=40)
 @given(FOLDERS, FOLDERS)
 def test_two_folders_have_one_hash_if_and_only_if_they_hold_the_same(
     tmp_path_factory: pytest.TempPathFactory, one: dict[str, object], other: dict[str, object]

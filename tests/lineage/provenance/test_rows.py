@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineage.errors import ContentError
@@ -40,6 +40,7 @@ def test_a_bag_has_one_hash_in_any_order_and_rows_in_order_have_not(
 
 
 @pytest.mark.parametrize("ordered", [True, False])
+@settings(max_examples=50)
 @given(made=ROWS, data=st.data())
 def test_any_change_of_rows_or_columns_gives_another_hash(
     ordered: bool, made: tuple[list[str], list[Any]], data: st.DataObject
@@ -118,6 +119,8 @@ def test_a_row_that_does_not_fit_its_columns_is_named() -> None:
         hash_rows(["a", "b"], [(1, 2), (3,)])
     with pytest.raises(ContentError, match="row 1 has no column 'b'"):
         hash_rows(["a", "b"], [{"a": 1}])
+    with pytest.raises(ContentError, match="row 1 is one text"):
+        hash_rows(["a", "b"], ["xy"])
     with pytest.raises(ContentError, match=r"a value of type builtins\.object"):
         hash_rows(["a"], [(object(),)])
 
