@@ -17,7 +17,7 @@ from graph.store.base import LineageStore
 from lineage._guard import guard
 from lineage.config import current_config
 from lineage.errors import ReplayError
-from lineage.provenance.checkout import checked_out, put
+from lineage.provenance.checkout import checked_out, put, stays_in
 from lineage.provenance.keys import NAME, parameters_key
 from lineage.provenance.replay import (
     Given,
@@ -94,6 +94,7 @@ class Replay:
             )
         self.plan = plan(self._trail, found.root, own)
         self.warnings = list(self.plan.warnings)
+        self.elsewhere = list(self.plan.elsewhere)
 
     def __enter__(self) -> Replay:
         with ExitStack() as stack:
@@ -123,11 +124,15 @@ class Replay:
         """Put the inputs into the tree, and make the folders that outputs are written to."""
         for one in self.plan.inputs:
             if one.inside is not None and one.source is not None:
-                put(one.source, self._tree / one.inside)
+                put(one.source, self._tree, one.inside)
         for name in self._trail.outputs:
-            inside = self._trail.within(name)
-            if inside != name:
-                (self._tree / inside[1]).parent.mkdir(parents=True, exist_ok=True)
+            _, inside = self._trail.within(name)
+            if inside == name[1]:
+                continue
+            if stays_in(self._tree, inside):
+                (self._tree / inside).parent.mkdir(parents=True, exist_ok=True)
+            else:
+                self.elsewhere.append(name[1])
 
     def _code_folder(self) -> Path:
         entry = self._tree / str(self._trail.command.get("entry") or "")

@@ -79,7 +79,7 @@ def replay(
         if strict and prepared.warnings:
             print_note("Nothing was run: --strict takes a run only as it was recorded.")
             raise typer.Exit(1)
-        _allow_writing(prepared.plan, write_again)
+        _allow_writing(prepared.elsewhere, write_again)
         if not yes:
             typer.confirm("Run it?", abort=True, err=True)
         found = prepared.run()
@@ -110,10 +110,10 @@ def _show(plan: Plan, warnings: list[str], python: str) -> None:
         print_note(f"Not as recorded: {warning}.")
 
 
-def _allow_writing(plan: Plan, write_again: bool) -> None:
-    if plan.elsewhere and not write_again:
+def _allow_writing(elsewhere: list[str], write_again: bool) -> None:
+    if elsewhere and not write_again:
         raise typer.BadParameter(
-            f"the run wrote {', '.join(plan.elsewhere)}, outside of its repository, and a replay would write"
+            f"the run wrote {', '.join(elsewhere)}, outside of its repository, and a replay would write"
             " that again: give --write-again where that is meant",
             param_hint="RUN",
         )

@@ -35,6 +35,15 @@ _lock = threading.Lock()
 _looks: dict[Path, tuple[float, Changes | None]] = {}
 
 
+def _start_over() -> None:
+    """Make a fresh lock in a forked child: another thread of the parent may have held the old one."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_start_over)
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """The files that differ from a commit, each with a hash of what it is now.

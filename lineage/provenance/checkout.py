@@ -46,8 +46,19 @@ def has_file(repository: Path, commit: str, path: str) -> bool:
     return _has(repository, f"{commit}:{path}")
 
 
-def put(source: Path, target: Path) -> None:
-    """Copy a file or folder to a place, over what is there: a copy, for the program may write to it."""
+def stays_in(tree: Path, inside: str) -> bool:
+    """Return whether a path from the root of a tree ends up in it, whatever links are on the way."""
+    return (tree / inside).resolve().is_relative_to(tree.resolve())
+
+
+def put(source: Path, tree: Path, inside: str) -> None:
+    """Copy a file or folder to its place in a tree, over what is there: the program may write to the copy.
+
+    ReplayError for a place that is not in the tree: by a link, or because the record says so.
+    """
+    target = tree / inside
+    if not stays_in(tree, inside):
+        raise ReplayError(f"input {inside} would be written outside of the checked out tree: nothing was run")
     if source.is_dir():
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(source, target, symlinks=True)

@@ -34,13 +34,19 @@ def content_of(dataset: Dataset, content: Any, environment_id: str | None) -> di
 
 
 def _of_table(content: Any) -> dict[str, Any]:
-    from lineage.provenance import hash_table, schema_version
-
-    told: dict[str, Any] = {"contentHash": hash_table(content), "schemaVersion": schema_version(content)}
+    """Return the hash of a frame or table; nothing of a stream, which only its owner may read."""
     rows = getattr(content, "num_rows", None)
     if rows is None and hasattr(content, "__len__"):
         rows = len(content)
-    return {**told, "rowCount": int(rows)} if rows is not None else told
+    if rows is None:
+        return {}
+    from lineage.provenance import hash_table, schema_version
+
+    return {
+        "contentHash": hash_table(content),
+        "schemaVersion": schema_version(content),
+        "rowCount": int(rows),
+    }
 
 
 def _of_path(path: str) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def packages() -> dict[str, str]:
     for distribution in metadata.distributions():
         # What pip left half installed has metadata without a name or a version; the first on the path counts.
         about: Any = distribution.metadata
-        name, version = about["Name"], about["Version"]
+        name, version = about.get("Name"), about.get("Version")
         if name and version:
             found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version)
     return dict(sorted(found.items()))

@@ -86,13 +86,15 @@ def plain_value(value: object) -> object:
 
     Objects of the host are asked nothing: their methods are its own code.
     """
-    if isinstance(value, enum.Enum):
-        value = value._value_
-    elif isinstance(value, PurePath):
-        value = os.fspath(value)
-    elif type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "shape", None) == ():
-        value = value.item()
-    return value if _is_plain(value) else _NOT_PLAIN
+    kind = type(value)  # and not isinstance(), which would ask the object for its class
+    plain: Any = value
+    if issubclass(kind, enum.Enum):
+        plain = plain._value_
+    elif issubclass(kind, PurePath):
+        plain = os.fspath(plain)
+    elif kind.__module__ == "numpy" and getattr(kind, "item", None) and plain.shape == ():
+        plain = plain.item()
+    return plain if _is_plain(plain) else _NOT_PLAIN
 
 
 def is_plain(value: object) -> bool:

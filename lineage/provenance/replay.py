@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lineage.errors import ContentError, ReplayError
-from lineage.provenance.checkout import has_file, require
+from lineage.provenance.checkout import has_file, require, stays_in
 from lineage.provenance.command import PREFIX, command_of, filled, placeholders
 from lineage.provenance.files import hash_file, hash_folder
 from lineage.provenance.parameters import DIGEST
@@ -240,8 +240,8 @@ def command_in(of: Plan, tree: Path, python: str) -> tuple[list[str], Path]:
     argv = list(of.argv[1:])
     if entry in argv and not Path(str(entry)).is_absolute() and "-m" not in argv[: argv.index(entry)]:
         argv[argv.index(entry)] = str(tree / str(entry))
-    folder = tree / str(of.trail.command.get("folder") or ".")
-    return [python, *argv], folder if folder.is_dir() else tree
+    folder = str(of.trail.command.get("folder") or ".")
+    return [python, *argv], tree / folder if stays_in(tree, folder) and (tree / folder).is_dir() else tree
 
 
 def environment_by(python: str, code: Path, empty: Path, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -399,3 +399,12 @@ def test_nothing_of_the_full_tier_is_loaded_for_the_essential_one(tmp_path: Path
 def test_no_step_failed_unseen(lineage_events: CapturedEvents, files: tuple[Path, Path]) -> None:
     run_once(files, provenance="full")
     assert not faults
+
+
+def test_a_stream_is_left_to_its_owner(lineage_events: CapturedEvents) -> None:
+    """PV-06: what can be read once is not read here."""
+    reader = pa.table({"a": [1, 2]}).to_reader()
+    with track_run("load", provenance="full") as run:
+        run.input("raw.orders", content=reader)
+    assert reader.read_all().num_rows == 2
+    assert artifact(lineage_events[1], "inputs") == {}
