@@ -43,10 +43,11 @@ def hash_file(path: str | os.PathLike[str]) -> str:
 def database_at(file: BinaryIO) -> ModuleType | None:
     """Return the module that knows the kind of database a file is, or None."""
     file.seek(0)
-    head = file.read(16)
-    if head.startswith(b"SQLite format 3\0"):
+    head = file.read(4096)
+    # What SQLite writes at the same places of every header; DuckDB's is never shorter than this.
+    if head.startswith(b"SQLite format 3\0") and head[21:24] == b"\x40\x20\x20" and len(head) >= 512:
         return import_module("lineage.provenance.sqlite")
-    return import_module("lineage.provenance.duckdb") if head[8:12] == b"DUCK" else None
+    return import_module("lineage.provenance.duckdb") if head[8:12] == b"DUCK" and len(head) == 4096 else None
 
 
 def _hash_bytes(file: BinaryIO, path: str | os.PathLike[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sqlite3
 import sys
@@ -167,8 +168,8 @@ def test_a_database_counts_in_its_folder_by_its_content(tmp_path: Path, make: Ca
 @pytest.mark.parametrize(
     ("head", "said"),
     [
-        (b"SQLite format 3\0", "the SQLite database .* cannot be read"),
-        (bytes(8) + b"DUCK", "the DuckDB database"),
+        (b"SQLite format 3\0\x10\0\1\1\0\x40\x20\x20", "the SQLite database .* cannot be read"),
+        (bytes(8) + b"DUCK", "the DuckDB database .* cannot be read"),
     ],
 )
 def test_a_broken_database_is_told(tmp_path: Path, head: bytes, said: str) -> None:
@@ -178,6 +179,15 @@ def test_a_broken_database_is_told(tmp_path: Path, head: bytes, said: str) -> No
     with pytest.raises(ContentError, match=said):
         hash_file(path)
     assert path.read_bytes() == head + bytes(range(200)) * 50
+
+
+@pytest.mark.parametrize("head", [b"SQLite format 3\0", bytes(8) + b"DUCK"])
+def test_a_file_that_only_begins_like_a_database_is_its_bytes(tmp_path: Path, head: bytes) -> None:
+    path = tmp_path / "note"
+    path.write_bytes(head + b" is what such files begin with")
+
+    assert hash_file(path) == "bytes-sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    assert embed(path, run="r").place == "note.lineage.json"
 
 
 def test_without_duckdb_the_line_to_install_it_is_told(
