@@ -197,6 +197,17 @@ def answered(name: str, params: Params, answer: Params) -> dict[str, Any]:
     return _sent(answer.get("Records", ()), "Data") if name == "GetRecords" else {}
 
 
+def etag_of(name: str, answer: Params) -> str | None:
+    """Return the etag of the object that a call read or wrote as a whole; None where the answer has none."""
+    told = answer.get("CopyObjectResult", {}) if name == "CopyObject" else answer
+    etag = told.get("ETag") if name in _WHOLE_OBJECTS else None
+    return etag.strip('"') if isinstance(etag, str) and 0 < len(etag) <= _LONGEST_ETAG else None
+
+
+_WHOLE_OBJECTS = {"GetObject", "PutObject", "CopyObject", "CompleteMultipartUpload"}
+_LONGEST_ETAG = 200
+
+
 def is_refused(name: str, answer: Params) -> str | None:
     """Return the code of why nothing of a batch was taken, None where something was."""
     if name in ("SendMessageBatch", "PublishBatch"):

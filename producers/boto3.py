@@ -28,6 +28,7 @@ from producers._aws_calls import (
     answered,
     call_of,
     call_of_transfer,
+    etag_of,
     is_refused,
     on_stream,
 )
@@ -168,6 +169,9 @@ class _Made:
         with _ENDING:
             self._note_iterator(answer)
             known = answered(self.name, self.asked, answer)
+            of_object = self.operation if self.transfer is None else self.transfer.operation
+            if of_object is not None and (etag := etag_of(self.name, answer)) is not None:
+                of_object.etag = etag
             if self.transfer is not None:
                 self.transfer.add(self.call.measures | known)
             known["query_id"] = answer.get("ResponseMetadata", {}).get("RequestId")

@@ -29,7 +29,7 @@ from graph.store.runs import Run
 _LOOKED_AT = 50
 """In so many versions the one that a run names is looked for."""
 
-_LOOK = re.compile(r"[a-z]+-sha256:|stat:")
+_LOOK = re.compile(r"[a-z]+-sha256:|stat:|etag:")
 """What a version begins with that is told of a content: the kind of the hash, or of the look."""
 
 _FEW = 4

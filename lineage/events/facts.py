@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 class DatasetFacts:
     """What a run knows about one of its datasets; `facets` and `io_facets` go on the wire as they are.
 
-    `made` is what it says of how an output is made; None when it says nothing.
+    `made` is what it says of how an output is made; None when it says nothing. `etag` is the version that an
+    object store gave the object, where an integration was told it.
     """
 
     dataset: Dataset
     facets: dict[str, Any] = field(default_factory=dict)
     io_facets: dict[str, Any] = field(default_factory=dict)
     made: Made | None = None
+    etag: str | None = None
 
 
 @dataclass(slots=True)

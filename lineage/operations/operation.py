@@ -67,6 +67,8 @@ class Operation(Record):
     """What it reads besides what it writes: the sources of a copy."""
     found = False
     """Whether an integration found its dataset, an object; many of these are told as their folder."""
+    etag: str | None = None
+    """The version of the object that was read or written, as its store answered."""
     requests = 1
     """How many requests to the system it took, for their price."""
     inside_on_span = False

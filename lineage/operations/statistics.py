@@ -134,6 +134,7 @@ class OperationStatistics:
         self._said: dict[str, dict[str, Any]] = {}
         self._naming: dict[tuple[Any, ...], Operation] = {}
         self._objects: dict[tuple[bool, str], Objects] = {}
+        self._etags: dict[tuple[bool, str, str], str] = {}
         self._cost_in_queries: float | None = None
         self._too_many = False
 
@@ -199,6 +200,10 @@ class OperationStatistics:
             place = (is_output, dataset.namespace)
             if place in self._objects or len(self._objects) < MAX_DATASETS:
                 self._objects.setdefault(place, Objects()).add(dataset.name)
+        if operation.etag is not None and operation.dataset is not None:
+            of = (written, operation.dataset.namespace, operation.dataset.name)
+            if of in self._etags or len(self._etags) < MAX_DATASETS:
+                self._etags[of] = operation.etag
 
     def _cost(self, operation: Operation, measures: dict[str, int]) -> float | None:
         within = tuple(filter(None, (operation.target, operation.operation_name)))
@@ -240,6 +245,10 @@ class OperationStatistics:
             for name in objects.names:
                 if told.isdisjoint(names_around(name)):
                     side[namespace, name] = DatasetFacts(Dataset(namespace, name))
+        for (is_output, namespace, name), etag in self._etags.items():
+            side = facts.outputs if is_output else facts.inputs
+            if (of_object := side.get((namespace, name))) is not None:
+                of_object.etag = etag
 
     def _facet(self) -> own.LineageGraphOperationsRunFacet:
         from lineage.version import PRODUCER

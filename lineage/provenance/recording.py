@@ -83,11 +83,12 @@ class Recording:
     def end(self, *, failed: bool) -> None:
         """Say before the last event which versions were written, and of inputs that nobody declared.
 
-        An input that is an output as well has been written by now, and what it was is not known any more.
+        A file that is an output as well has been written by now, and what it was is not known any more; of an
+        object its store has said it when it was read.
         """
         facts = self.facts
         for name, known in list(facts.inputs.items()):
-            if name not in facts.outputs:
+            if name not in facts.outputs or known.etag is not None:
                 self.read(known)
         if not failed:
             for known in list(facts.outputs.values()):
@@ -185,6 +186,8 @@ class Recording:
         with guard("looking at a file"):
             if (path := local_path(known.dataset)) is not None:
                 told = look(path)
+            elif known.etag is not None:
+                told = {"etag": known.etag, "fingerprint": f"etag:{known.etag}"}
         if self.full and (content is not None or "contentHash" not in (before or ())):
             with guard("reading the content of a dataset"):
                 from lineage.provenance.content import content_of

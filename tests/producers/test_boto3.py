@@ -58,6 +58,35 @@ def test_what_is_read_and_written_is_the_run_s(s3: Any, lineage_events: Captured
     assert_lineage("s3://lake/raw/orders.csv", "s3://lake/gold/orders.csv", lineage_events)
 
 
+def test_the_version_of_an_object_is_its_etag_as_the_store_answered(
+    s3: Any, lineage_events: CapturedEvents, tmp_path: Path
+) -> None:
+    """PV-07: nothing is asked for it; a transfer tells that of the whole object."""
+    etag = s3.head_object(Bucket="lake", Key="raw/orders.csv")["ETag"].strip('"')
+    (tmp_path / "file").write_bytes(b"3")
+    with track_run("clean"):
+        s3.get_object(Bucket="lake", Key="raw/orders.csv")
+        s3.put_object(Bucket="lake", Key="gold/orders.csv", Body=b"1")
+        s3.copy_object(Bucket="lake", Key="gold/copy.csv", CopySource="lake/raw/orders.csv")
+        s3.upload_file(str(tmp_path / "file"), "lake", "gold/file")
+    with track_run("off", provenance="off"):
+        s3.get_object(Bucket="lake", Key="raw/orders.csv")
+
+    told = {
+        one["name"]: one["facets"]
+        for side in ("inputs", "outputs")
+        for one in lineage_events[1][side]
+        if "version" in one["facets"]
+    }
+    assert told.keys() == {"raw/orders.csv", "gold/orders.csv", "gold/copy.csv", "gold/file"}
+    for name, facets in told.items():
+        now = s3.head_object(Bucket="lake", Key=name)["ETag"].strip('"')
+        assert facets["lineageGraph_artifact"]["etag"] == now, name
+        assert facets["version"]["datasetVersion"] == f"etag:{now}"
+    assert told["raw/orders.csv"]["lineageGraph_artifact"]["etag"] == etag
+    assert lineage_events[3]["inputs"][0]["facets"] == {}
+
+
 def test_each_call_is_an_operation_with_its_bytes_and_the_line_that_made_it(s3: Any, told: Told) -> None:
     with context.use(actor="ada"):
         s3.get_object(Bucket="lake", Key="raw/orders.csv", Range="bytes=0-1")["Body"].read()
