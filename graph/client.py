@@ -101,6 +101,31 @@ class Server:
         with self._asked("GET", "/api/v2/events") as answer, self._told_errors():
             yield from answer.iter_content(_CHUNK)
 
+    def tail(self, after: int | None, parameters: Mapping[str, Any]) -> Iterator[tuple[int, bytes]]:
+        """Yield (number, event) as events come in, behind a number of the log; None: from now on.
+
+        A number comes with an empty event where the server says how far it has looked. It ends when the
+        server ends it. See `ask` for errors.
+        """
+        headers = {"Accept": "text/event-stream"}
+        told = dict(parameters) if after is None else {**parameters, "after": after}
+        with self._asked("GET", "/api/v2/tail", params=told, headers=headers) as answer:
+            data = b""
+            for line in self._lines(answer):
+                if line.startswith(b"data: "):
+                    data = line.removeprefix(b"data: ")
+                elif line.startswith(b"id: "):
+                    yield int(line.removeprefix(b"id: ")), data
+                    data = b""
+
+    def _lines(self, answer: requests.Response) -> Iterator[bytes]:
+        """Yield the lines of an answer as they come."""
+        waiting = b""
+        with self._told_errors():
+            for chunk in answer.iter_content(None):
+                *lines, waiting = (waiting + chunk).split(b"\n")
+                yield from lines
+
     @contextmanager
     def _asked(
         self, method: str, path: str, *, borne: Collection[int] = (), **options: Any

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from graph.api.bodies import STREAMED, Bounded
 from graph.api.errors import add_handlers
+from graph.api.following import Follower
 from graph.api.gate import Gate, Keeper
 from graph.api.metrics import Metrics
 from graph.api.observing import Observed
@@ -21,6 +22,7 @@ from graph.api.paths import RawPaths
 from graph.api.routes import ROUTERS
 from graph.api.routes.ingest import ROUTES
 from graph.api.settings import ServerSettings
+from graph.api.stopping import told_to_stop
 from graph.api.stores import StorePool
 from graph.api.texts import check_texts
 from lineage.version import VERSION
@@ -57,10 +59,13 @@ def create_app(settings: ServerSettings) -> Application:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.stores = StorePool(settings, metrics)
         app.state.keeper = Keeper(app.state.stores)
+        app.state.follower = Follower(app.state.stores)
         await app.state.stores.open()
         try:
-            yield
+            with told_to_stop(app.state.follower.close):
+                yield
         finally:
+            app.state.follower.close()
             await app.state.keeper.close()
             await app.state.stores.close()
 

@@ -62,6 +62,17 @@ class Keeper:
             self._guards = any(token.is_valid(time.time_ns()) for token in self._tokens.values())
         return self._guards
 
+    async def allows_still(self, token: Token | None) -> bool:
+        """Tell whether a request that goes on may go on: its token was not revoked, nor did it expire.
+
+        Where there was none to be, it is whether that is so still. StoreError where that is open.
+        """
+        if token is None:
+            return not await self.guards()
+        await self._read(_KNOWN_SECONDS)
+        known = self._tokens.get(token.id)
+        return known is not None and known.is_valid(time.time_ns())
+
     def record(self, record: AuditRecord) -> None:
         """Have something recorded, with all else that comes until it is."""
         if len(self._waiting) >= _WAITING:
@@ -235,6 +246,12 @@ def check_namespaces(request: Request, namespaces: set[str]) -> str | None:
         return None
     beyond = sorted(namespace for namespace in namespaces if not token.allows(namespace))
     return f"the token is for {_listed(token)} only, not for {beyond[0]!r}" if beyond else None
+
+
+async def may_go_on(request: Request) -> bool:
+    """Tell whether a request that is answered for long may go on being answered."""
+    settings: ServerSettings = request.app.state.settings
+    return settings.access is False or await _keeper(request.scope).allows_still(request.scope["caller"])
 
 
 def refuse(request: Request, reason: str) -> None:

@@ -43,6 +43,8 @@ def need_of(method: str, path: str) -> Need:
             return Need(Role.READER, in_handler=True)
         case ["api", "v2", "sign"]:
             return Need(Role.ADMIN)
+        case ["api", "v2", "tail"] if method == "GET":
+            return Need(Role.READER, in_handler=True)
         case ["api", "v2", question] if question in QUESTIONS and method in {"GET", "POST"}:
             return Need(Role.READER, in_handler=True)
         case ["api", "v2", action] if action in ACTIONS:

@@ -32,6 +32,7 @@ COMMANDS = {
     "replay": "Run a recorded run again, and say what differs.",
     "search": "Find datasets, jobs and fields by words: names, columns, descriptions, tags, owners, SQL.",
     "coverage": "Check that lineage is complete: runs, layers, critical columns, stale records.",
+    "tail": "Show events as they come in.",
     "check": "Check that all is as declared and as usual: edges, schemas, amounts, readers, runs.",
     "sql": "Show the tables and columns that a SQL text reads and writes.",
     "serve": "Answer over HTTP, as Marquez does and beyond it, and take events in.",

@@ -130,12 +130,12 @@ def own_location(store: str | None) -> str:
 
 
 @contextmanager
-def opened(store: str | None) -> Iterator[Opened]:
+def opened(store: str | None, *, read_sql: bool = True) -> Iterator[Opened]:
     """Open a store for questions, after draining its outbox and reading its SQL for at most two seconds.
 
-    What cannot be taken in (the store is read-only, another process is writing, the disk is full, time is
-    up) waits on, and answers are incomplete. Raises StoreError when the store cannot be opened, or when there
-    is none and nothing waits for it.
+    Without `read_sql` the SQL is left for others to read. What cannot be taken in (the store is read-only,
+    another process is writing, the disk is full, time is up) waits on, and answers are incomplete. Raises
+    StoreError when the store cannot be opened, or when there is none and nothing waits for it.
     """
     location = own_location(store)
     waiting = outbox_files(current_config().outbox, store_destination(location))
@@ -146,7 +146,7 @@ def opened(store: str | None) -> Iterator[Opened]:
         if reader.early_bodies(1) and not reader.read_only:
             _take_in_early(reader)
         drained = _drain(reader, waiting, deadline)
-        derived = _derive(reader, deadline)
+        derived = not read_sql or _derive(reader, deadline)
         yield Opened(reader, incomplete=not (drained and derived))
 
 

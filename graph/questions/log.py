@@ -22,7 +22,7 @@ def event_lines(store: LineageStore) -> Iterator[bytes]:
 def page_of_lines(store: LineageStore, after: int) -> tuple[list[bytes], int | None]:
     """Return lines of the log that come behind a number, and the number that they end with.
 
-    That is None on the last page. Line breaks in an event stand between parts of its JSON.
+    That is None on the last page.
     """
     from graph.store.commands import line_of
 
@@ -32,4 +32,30 @@ def page_of_lines(store: LineageStore, after: int) -> tuple[list[bytes], int | N
     end = min((part[-1][0] for part in (events, commands) if len(part) == _PAGE), default=None)
     merged = merge(events, commands, key=itemgetter(0))
     lines = [line for number, line in merged if end is None or number <= end]
-    return [line.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n" for line in lines], end
+    return [one_line(line) + b"\n" for line in lines], end
+
+
+def one_line(event: bytes) -> bytes:
+    """Return an event on one line: line breaks in it stand between parts of its JSON."""
+    return event.replace(b"\n", b" ").replace(b"\r", b" ")
+
+
+def end_of_log(store: LineageStore, place: int) -> int:
+    """Return the number of the last event or command, where `place` is one that was the last before.
+
+    It is found in as many steps as the number has bits: each asks whether anything stands behind a number.
+    """
+
+    def is_behind(number: int) -> bool:
+        return bool(store.bodies(after=number, limit=1) or store.commands(after=number, limit=1))
+
+    if not is_behind(place):
+        return place
+    step = 1
+    while is_behind(place + step):
+        step *= 2
+    low, high = place + step // 2, place + step  # something stands behind `low`, nothing behind `high`
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if is_behind(middle) else (low, middle)
+    return high

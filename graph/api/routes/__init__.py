@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from graph.api.routes import actions, health, marquez, questions, record
+from graph.api.routes import actions, health, marquez, questions, record, tail
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     record.router,
     questions.router,
+    tail.router,
     actions.router,
     *marquez.ROUTERS,
 )

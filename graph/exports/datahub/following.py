@@ -17,6 +17,7 @@ from graph.exports.datahub.gms import Gms
 from graph.exports.datahub.names import Naming
 from graph.exports.datahub.proposals import Note
 from graph.exports.datahub.sent import Sent
+from graph.questions.log import end_of_log
 from graph.store.base import LineageStore
 from lineage.errors import DeliveryError
 
@@ -78,24 +79,3 @@ def follow(
             wait = min(_LONGEST_WAIT, max(every, 1.0) * 2**failures)
             failures = min(failures + 1, 10)
         stop.wait(wait)
-
-
-def end_of_log(store: LineageStore, place: int) -> int:
-    """Return the number of the last event or command, where `place` is one that was the last before.
-
-    It is found in as many steps as the number has bits: each asks whether anything stands behind a number.
-    """
-
-    def is_behind(number: int) -> bool:
-        return bool(store.bodies(after=number, limit=1) or store.commands(after=number, limit=1))
-
-    if not is_behind(place):
-        return place
-    step = 1
-    while is_behind(place + step):
-        step *= 2
-    low, high = place + step // 2, place + step  # something stands behind `low`, nothing behind `high`
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if is_behind(middle) else (low, middle)
-    return high

@@ -22,7 +22,8 @@ from made_events import dataset, dataset_event, feeds, job_event, put, run_event
 from graph import open_store
 from graph.actions import delete, undelete
 from graph.exports import datahub as exports
-from graph.exports.datahub.following import end_of_log, follow
+from graph.exports.datahub.following import follow
+from graph.questions.log import end_of_log
 from graph.store import LineageStore
 from lineage.errors import DeliveryError
 
