@@ -175,6 +175,30 @@ class Versioned(Timed):
     cursor: Cursor = None
 
 
+class Held(Timed):
+    """Of whence."""
+
+    name: Annotated[list[str], Field(max_length=2, description="A dataset, as in other questions.")] = []
+    contents: Annotated[
+        list[str], Field(max_length=10, description="Hashes of the content of what somebody holds.")
+    ] = []
+    run: Annotated[str | None, Field(description="The id of the run that wrote it.")] = None
+    changed: Annotated[bool, Field(description="It was changed since that run.")] = False
+    limit: Annotated[int, Field(ge=1, le=10_000, description="How many runs it tells of at most.")] = 1000
+
+
+class Drilled(Timed):
+    """Of drill."""
+
+    names: Annotated[
+        list[str], Field(max_length=1000, description="Datasets; drawn where none is named.")
+    ] = []
+    sample: Annotated[int, Field(ge=1, le=1000, description="How many are drawn.")] = 5
+    seed: Annotated[str, Field(description="The same ones are drawn for the same seed.")] = ""
+    sources: Annotated[Names, Field(description="Names or patterns of all that may be a source.")] = []
+    limit: Annotated[int, Field(ge=1, le=10_000, description="How many runs a story has at most.")] = 1000
+
+
 class Queried(Timed):
     """Of queries."""
 

@@ -27,7 +27,9 @@ def check_scope(token: Token | None, asked: Asked, question: str, told: Mapping[
         namespaces = set(told["namespaces"])
     elif question == "runs" and told.get("job"):
         namespaces = {resolve(asked.reader, told["job"], (NodeType.JOB,)).namespace}
-    elif names := [told[key] for key in ("name", "source", "target") if key in told]:
+    elif not told.get("contents") and (
+        names := [told[key] for key in ("name", "source", "target") if told.get(key)]
+    ):
         namespaces = {resolve(asked.reader, name, ANY).namespace for name in names}
     else:
         raise BeyondScopeError(

@@ -9,10 +9,10 @@ from dataclasses import replace
 import typer
 
 from graph.cli._answers import Format, Table, kind_text, print_answer
-from graph.cli._markdown import escaped, print_markdown_table
+from graph.cli._markdown import print_markdown_table
 from graph.cli._output import print_json, print_note, print_table
 from graph.cli._queries_table import print_readers
-from graph.exports.labels import one_line
+from graph.exports.labels import escaped_markdown, one_line
 from graph.nodes import Node, NodeType, dataset
 from graph.queries.answer import AnswerNode, Impact
 from graph.queries.change_impact import ChangedField, ChangeImpact, Verdict
@@ -61,12 +61,12 @@ def print_report(found: ChangeImpact) -> None:
 
 def print_markdown(found: ChangeImpact) -> None:
     """Print the same for a review: tables and lists in Markdown."""
-    typer.echo(f"### Impact of a change of {escaped(found.dataset.label)}\n")
+    typer.echo(f"### Impact of a change of {escaped_markdown(found.dataset.label)}\n")
     _print(found, print_markdown_table, heading="**{}**\n", item="- {}")
 
 
 def _print(found: ChangeImpact, table: Table, *, heading: str, item: str) -> None:
-    clean = escaped if table is print_markdown_table else one_line
+    clean = escaped_markdown if table is print_markdown_table else one_line
     if found.compared is not None:
         for line in _comparison(found.compared):
             typer.echo(item.format(clean(line)))

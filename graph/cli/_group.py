@@ -28,6 +28,8 @@ COMMANDS = {
     "compare": "Show what differs between two times, two runs or two versions of a job.",
     "queries": "List the queries that programs ran: which code, for whom, how often, how long.",
     "runs": "List the runs of jobs, the latest first.",
+    "whence": "Tell where a file or a dataset came from: runs, code, parameters, versions read.",
+    "drill": "Audit artifacts: name what their stories leave open.",
     "history": "List the versions of a dataset or job, and what changed from one to the next.",
     "replay": "Run a recorded run again, and say what differs.",
     "search": "Find datasets, jobs and fields by words: names, columns, descriptions, tags, owners, SQL.",

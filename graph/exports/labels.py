@@ -1,6 +1,8 @@
-"""What is written on the edges of a drawing."""
+"""Names as they are shown: on the edges of a drawing, on one line, in Markdown."""
 
 from __future__ import annotations
+
+import re
 
 from graph.nodes import Node
 from graph.queries.answer import AnswerEdge, AnswerNode
@@ -41,3 +43,16 @@ def one_line(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
     )
+
+
+def escaped_markdown(text: str) -> str:
+    """Return the text on one line, shown as it is: what Markdown or HTML reads as markup is escaped."""
+    return _MEANINGFUL.sub(_with_backslashes, one_line(text))
+
+
+# An underscore within a word is none.
+_MEANINGFUL = re.compile(r"[\\`*\[\]<|~&$]|(?<![^\W_])_+|_+(?![^\W_])")
+
+
+def _with_backslashes(found: re.Match[str]) -> str:
+    return "".join(f"\\{char}" for char in found[0])

@@ -17,6 +17,7 @@ from graph.questions.comparing import compare
 from graph.questions.graph import columns, diagnose, downstream, impact, path, upstream
 from graph.questions.lists import history, queries, runs, search
 from graph.questions.state import coverage, status
+from graph.questions.story import drill, whence
 from graph.questions.verifying import checkpoints, verify
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "deleted",
     "diagnose",
     "downstream",
+    "drill",
     "history",
     "impact",
     "moment",
@@ -42,6 +44,7 @@ __all__ = [
     "status",
     "upstream",
     "verify",
+    "whence",
 ]
 
 _ALL: tuple[Callable[..., Any], ...] = (
@@ -64,6 +67,8 @@ _ALL: tuple[Callable[..., Any], ...] = (
     status,
     verify,
     checkpoints,
+    whence,
+    drill,
 )
 
 QUESTIONS = {question.__name__: question for question in _ALL}

@@ -9,7 +9,7 @@ from graph.store import _version_ids as ids
 from graph.store._dataset_versions import id_of
 from graph.store._found_versions import FoundVersion, Reader, found_by
 from graph.store._log import LogReader
-from graph.store._reading import nodes
+from graph.store._reading import moment, nodes
 from graph.store._run_ends import Ends, ends_of_runs, locations_of
 from graph.store._run_rows import COLUMNS, run_of
 from graph.store._run_said import DatasetSaid, RunSaid, said_by
@@ -77,7 +77,19 @@ def _details(
     version = None
     if run.claims_outputs:
         version = ids.of_job(names[run.job], ([names[key] for key in side] for side in ends), location)
-    return RunDetails(run_id, said.facets, said.job_facets, tuple(inputs), tuple(outputs), version)
+    return RunDetails(
+        run_id,
+        said.facets,
+        said.job_facets,
+        tuple(inputs),
+        tuple(outputs),
+        version,
+        run.job,
+        run.state,
+        moment(run.first_time),
+        moment(run.ended_at),
+        run.error,
+    )
 
 
 def _read(dataset: int, said: DatasetSaid, found: FoundVersion | None) -> UsedVersion:

@@ -94,7 +94,8 @@ class UsedVersion:
 class RunDetails:
     """What one run said: its facets, those of its job, and the versions that it read and wrote.
 
-    `job_version` is the id of the job's version, None of a run that did not complete.
+    `job_version` is the id of the job's version, None of a run that did not complete. `job` is the key of its
+    job, `began` the time of its first event; None where it is known as the parent of others alone.
     """
 
     run_id: str
@@ -103,6 +104,11 @@ class RunDetails:
     inputs: tuple[UsedVersion, ...]
     outputs: tuple[UsedVersion, ...]
     job_version: str | None
+    job: int | None = None
+    state: RunState = RunState.RUNNING
+    began: datetime | None = None
+    ended: datetime | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from graph import open_store, questions
+from graph.ingest import derive, ingest
+from graph.questions import moment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LINEAGE = str(Path(sys.executable).with_name("lineage"))
@@ -131,24 +138,98 @@ def test_what_is_stale_because_of_it(told: str, home: Path) -> None:
     }
 
 
-def test_row_counts_reach_the_events(told: str, home: Path) -> None:
-    environment = {
-        **os.environ,
-        "LINEAGE_STORE": str(home / "lineage.db"),
-        "LINEAGE_OUTBOX": str(home / "outbox"),
-    }
-    command = [LINEAGE, "export", "--format", "events"]
-    lines = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+@pytest.fixture(scope="module")
+def events(told: str, home: Path) -> list[dict[str, Any]]:
+    """The events of the demo, in the order of arrival."""
+    with closing(open_store(home / "lineage.db")) as store:
+        return [json.loads(body) for _, body in store.bodies()]
 
+
+def test_row_counts_reach_the_events(events: list[dict[str, Any]]) -> None:
     landed = [
         output["outputFacets"]["outputStatistics"]["rowCount"]
-        for event in map(json.loads, lines)
+        for event in events
         if event["job"]["name"] == "pipeline.land_orders"
         for output in event["outputs"]
     ]
     assert landed == [200, 200]
+
+
+Change = Callable[[dict[str, Any]], dict[str, Any] | None]
+
+
+def audited(events: list[dict[str, Any]], place: Path, change: Change) -> dict[str, set[tuple[str, str]]]:
+    """Return what the stories of all numbers leave open, with the job it is open of."""
+    kept = [changed for event in events if (changed := change(copy.deepcopy(event))) is not None]
+    with closing(open_store(place)) as store:
+        ingest(store, [json.dumps(event).encode() for event in kept])
+        derive(store)
+        with moment(store) as asked:
+            found = questions.drill(asked, [], sample=100, sources=["*silver.customers"])
+    opened = {}
+    for item in found.items:
+        jobs = {each.run_id: each.job.name for each in item.story.chapters if each.job is not None}
+        name = item.story.artifact.dataset.name.rpartition("/")[2]
+        opened[name] = {(gap.what.value, jobs.get(gap.run_id or "", "")) for gap in item.gaps}
+    return opened
+
+
+def test_an_audit_of_the_demo_passes(events: list[dict[str, Any]], tmp_path: Path) -> None:
+    """PV-45, PV-44: every artifact leads to its sources, with code, parameters and contents of each run."""
+    opened = audited(events, tmp_path / "lineage.db", lambda event: event)
+
+    gold = {"shop.gold.daily_revenue", "shop.gold.top_customers", "revenue"}
+    assert opened.keys() == {"2026-01-01.parquet", "2026-01-02.parquet", "shop.silver.orders", *gold}
+    assert not any(opened.values())
+
+
+def without_event(event: dict[str, Any]) -> dict[str, Any] | None:
+    is_it = event["job"]["name"] == "pipeline.clean_orders" and event["eventType"] == "COMPLETE"
+    return None if is_it else event
+
+
+def without_code(event: dict[str, Any]) -> dict[str, Any]:
+    if event["job"]["name"] in ("pipeline.clean_orders", "pipeline.run_day"):
+        event["run"]["facets"].pop("lineageGraph_code", None)
+        event["job"]["facets"].pop("sourceCodeLocation", None)
+    return event
+
+
+def without_input_hash(event: dict[str, Any]) -> dict[str, Any]:
+    if event["job"]["name"] == "pipeline.clean_orders":
+        for dataset in event["inputs"]:
+            dataset["facets"].pop("lineageGraph_artifact", None)
+            dataset["facets"].pop("version", None)
+    return event
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (without_event, {("source", "pipeline.add_up_revenue")}),
+        (without_code, {("code", "pipeline.clean_orders")}),
+        (without_input_hash, {("source", "pipeline.clean_orders"), ("content", "pipeline.clean_orders")}),
+    ],
+)
+def test_an_audit_names_the_link_that_is_missing(
+    events: list[dict[str, Any]], tmp_path: Path, change: Change, expected: set[tuple[str, str]]
+) -> None:
+    """PV-45: of every number behind it."""
+    opened = audited(events, tmp_path / "lineage.db", change)
+
+    assert opened["shop.gold.daily_revenue"] == opened["revenue"] == expected
+    assert opened["2026-01-01.parquet"] == set()
+
+
+def test_an_earlier_demo_is_replaced_and_no_repository_of_somebody_else(told: str, home: Path) -> None:
+    """Beside the pipeline of a demo there may be a repository that is none of the demo's."""
+    (home / ".git" / "lineage-demo").unlink()
+    run = subprocess.run(
+        [LINEAGE, "demo", "--folder", str(home)], capture_output=True, text=True, check=False
+    )
+
+    assert (run.returncode, ".git" in run.stderr) == (2, True)
+    (home / ".git" / "lineage-demo").touch()
 
 
 def test_it_does_not_build_into_a_folder_of_somebody_elses(tmp_path: Path) -> None:

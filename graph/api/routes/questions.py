@@ -47,6 +47,8 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "status": asked_with.Parameters,
     "verify": asked_with.Verified,
     "checkpoints": asked_with.Checkpoints,
+    "whence": asked_with.Held,
+    "drill": asked_with.Drilled,
 }
 """What each question takes."""
 
