@@ -12,12 +12,16 @@ from graph.cli._completion import complete_name
 from graph.cli._options import AsOf, Json, Store
 from graph.cli._output import note_incomplete, print_json, print_note
 from graph.cli._store import ask
+from graph.cli.verify import verified
 from graph.cli.whence import FormatOption, Most, StoryFormat, print_sections
 from graph.queries.gaps import Gap, Open
 
 if TYPE_CHECKING:
     from graph.exports.story import Section
     from graph.questions.story import Drill, Drilled
+    from graph.questions.verification import Verification
+
+_MOST_SHOWN = 20
 
 Names = Annotated[
     list[str] | None,
@@ -47,12 +51,18 @@ Accept = Annotated[
 ]
 
 
+Verify = Annotated[
+    bool, typer.Option("--verify/--no-verify", help="Check the whole log as well, as `lineage verify` does.")
+]
+
+
 def drill(
     names: Names = None,
     sample: Sample = 5,
     seed: Seed = "",
     source: Source = None,
     accept: Accept = None,
+    verify: Verify = True,
     format_: FormatOption = StoryFormat.TEXT,
     limit: Most = 1000,
     json: Json = False,
@@ -61,7 +71,8 @@ def drill(
 ) -> None:
     """Audit artifacts: does each one's story lead to its sources, with code, parameters and contents?
 
-    Exits with 1 when a story leaves anything open, and names what.
+    And is the record of it as it was written? Exits with 1 when a story leaves anything open, or when the log
+    was altered, and names what.
     """
     found = ask(
         store,
@@ -74,22 +85,28 @@ def drill(
         limit=limit,
     )
     opened = [[gap for gap in item.gaps if gap.what not in (accept or ())] for item in found.items]
+    log = verified(store) if verify else None
     if json:
-        print_json(found.as_json())
+        told = found.as_json()
+        if log is not None:
+            told["query"]["log"] = log.as_json()
+        print_json(told)
     else:
-        _print(found, opened, format_)
+        _print(found, opened, log, format_)
     note_incomplete(found.incomplete)
-    if any(opened):
+    if any(opened) or (log is not None and not log.is_sound):
         raise typer.Exit(1)
 
 
-def _print(found: Drill, opened: Sequence[Sequence[Gap]], format_: StoryFormat) -> None:
+def _print(
+    found: Drill, opened: Sequence[Sequence[Gap]], log: Verification | None, format_: StoryFormat
+) -> None:
     if not found.items:
         print_note("No run has written a dataset: there is nothing to audit.")
         return
     from graph.exports.story import markdown, page
 
-    parts = list(_parts(found, opened, stories=format_ is not StoryFormat.TEXT))
+    parts = list(_parts(found, opened, log, stories=format_ is not StoryFormat.TEXT))
     if format_ is StoryFormat.TEXT:
         print_sections(parts)
     elif format_ is StoryFormat.MARKDOWN:
@@ -98,7 +115,9 @@ def _print(found: Drill, opened: Sequence[Sequence[Gap]], format_: StoryFormat) 
         typer.echo(page("Audit of lineage", parts), nl=False)
 
 
-def _parts(found: Drill, opened: Sequence[Sequence[Gap]], *, stories: bool) -> Iterator[Section]:
+def _parts(
+    found: Drill, opened: Sequence[Sequence[Gap]], log: Verification | None, *, stories: bool
+) -> Iterator[Section]:
     from graph.exports.story import Section, sections
 
     whole = sum(not each for each in opened)
@@ -109,9 +128,25 @@ def _parts(found: Drill, opened: Sequence[Sequence[Gap]], *, stories: bool) -> I
         if gaps:
             facts = [(gap.what.value, f"{gap.text}{_where(gap, item)}") for gap in gaps]
             yield Section(f"Open: {item.story.artifact.dataset.label}", facts)
+    if log is not None:
+        yield Section("The log", list(_of_log(log)))
     if stories:
         for item in found.items:
             yield from sections(item.story)
+
+
+def _of_log(log: Verification) -> Iterator[tuple[str, str]]:
+    yield (
+        "records",
+        f"{log.checked:,}, {'as they were written' if log.is_sound else 'not as they were written'}",
+    )
+    if log.uncovered:
+        yield "not covered", f"{log.uncovered:,} events that are older than the chain"
+    signed = None if log.latest is None else f"up to number {log.latest.number:,} at {log.latest.time}"
+    yield "signed", signed or "nothing: who can write the store can also write another chain"
+    for each in log.findings[:_MOST_SHOWN]:
+        where = ", ".join(str(part) for part in (each.number, each.job, each.run_id) if part is not None)
+        yield each.kind.value, f"{each.text} ({where})" if where else each.text
 
 
 def _row(item: Drilled, gaps: Sequence[Gap]) -> list[str]:

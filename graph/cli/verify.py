@@ -78,6 +78,12 @@ def verify(
         raise typer.Exit(1)
 
 
+def verified(store: str | None) -> Verification:
+    """Return what is found of a whole log, as the command without options finds it."""
+    with _asking(store) as ask:
+        return _verified(ask, None, None, is_signed=True)
+
+
 def _query(checkpoint: Path | None, from_: int | None) -> dict[str, Any]:
     return {"checkpoint": None if checkpoint is None else str(checkpoint), "from": from_}
 

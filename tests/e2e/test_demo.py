@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -219,6 +221,33 @@ def test_an_audit_names_the_link_that_is_missing(
 
     assert opened["shop.gold.daily_revenue"] == opened["revenue"] == expected
     assert opened["2026-01-01.parquet"] == set()
+
+
+def audit(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "LINEAGE_STORE": str(home / "lineage.db"),
+        "LINEAGE_OUTBOX": str(home / "outbox"),
+    }
+    command = [LINEAGE, "drill", "--source", "*silver.customers", "--sample", "100", *options]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_an_audit_names_a_record_that_was_altered(told: str, home: Path, tmp_path: Path) -> None:
+    """PV-45, DD-22: the command passes on the demo, as a page too, and fails when its log was written to."""
+    done = audit(home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("6 of 6 stories are whole")
+    page = audit(home, "--format", "html")
+    assert (page.returncode, page.stdout.count("<section>")) == (0, 16)
+
+    shutil.copytree(home, tmp_path / "copy")
+    with closing(sqlite3.connect(tmp_path / "copy" / "lineage.db")) as log, log:
+        log.execute("DELETE FROM event WHERE seq = 3")
+    altered = audit(tmp_path / "copy")
+    assert altered.returncode == 1
+    assert "deleted" in altered.stdout.partition("The log")[2]
+    assert audit(tmp_path / "copy", "--no-verify").returncode == 0
 
 
 def test_an_earlier_demo_is_replaced_and_no_repository_of_somebody_else(told: str, home: Path) -> None:
