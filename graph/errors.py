@@ -8,6 +8,7 @@ GraphError
   InvalidSourceError (ValueError)    nothing that can be imported: an unknown importer, a wrong address
   ImportSourceError (OSError)        what is imported cannot be reached or read: .source
   StoreError (OSError)               the store cannot be opened, read or written: .location
+    DamagedStoreError                what it holds is damaged
 """
 
 from __future__ import annotations
@@ -75,3 +76,7 @@ class StoreError(GraphError, OSError):
     def __init__(self, location: str, reason: str) -> None:
         self.location = location
         super().__init__(f"store {location}: {reason}")
+
+
+class DamagedStoreError(StoreError):
+    """What the store holds is damaged: it is there, and is not what was written."""

@@ -15,7 +15,20 @@ from typing import Any, NamedTuple
 
 from graph import open_store
 from graph.errors import StoreError
+from graph.ingest.verify import verify_page
 from graph.store import LineageStore
+from graph.store.chain import Finding
+
+
+def findings_of(store: LineageStore, limit: int = 5000) -> list[Finding]:
+    """Return all that verification finds in a log, page by page."""
+    page = verify_page(store, limit=limit)
+    findings = list(page.findings)
+    while not page.end:
+        page = verify_page(store, page.place, limit=limit)
+        findings += page.findings
+    return findings
+
 
 Said = dict[int, Any]
 """By number what a log says: an event with its time, or that it cannot be read."""

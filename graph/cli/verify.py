@@ -15,7 +15,7 @@ from graph import actions, questions
 from graph.cli._options import Json, Store
 from graph.cli._output import print_items, print_note, print_table
 from graph.cli._store import act, location_of, server_at
-from graph.errors import InvalidQueryError, StoreError
+from graph.errors import DamagedStoreError, InvalidQueryError, StoreError
 from graph.questions import Asked
 from graph.questions.signing import Checkpoint, NoCheckpointError, checkpoint_of
 from graph.questions.verification import Verification, verify_all
@@ -61,8 +61,13 @@ def verify(
     The first record that is not as it was is named with its number, event, job and run.
     """
     outside = None if checkpoint is None else _read(checkpoint)
-    with _asking(store) as ask:
-        found = _verified(ask, outside, from_, is_signed=not sign)
+    try:
+        with _asking(store) as ask:
+            found = _verified(ask, outside, from_, is_signed=not sign)
+    except DamagedStoreError as error:
+        # It was reached: what cannot even be read as a store is not what was written.
+        print_note(f"lineage: {error}")
+        raise typer.Exit(1) from error
     signed = None
     if sign and found.is_sound:
         ((_, signed),) = act(store, actions.sign).items

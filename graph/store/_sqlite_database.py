@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from graph.errors import StoreError
+from graph.errors import DamagedStoreError, StoreError
 from graph.store._sqlite_full_text import SqliteFullText
 from graph.store.database import Dialect, Row, Rows, Statement, Values, translate
 from graph.store.full_text import FullText
@@ -47,7 +47,8 @@ def sqlite_errors(location: str) -> Iterator[None]:
     except (sqlite3.Error, sqlite3.Warning) as error:
         text = str(error)
         advice = next((advice for words, advice in _REASONS if words in text.lower()), None)
-        raise StoreError(location, f"{advice} (SQLite: {text})" if advice else f"SQLite: {text}") from error
+        kind = DamagedStoreError if advice == _DAMAGED else StoreError
+        raise kind(location, f"{advice} (SQLite: {text})" if advice else f"SQLite: {text}") from error
 
 
 def wait_for_others(connection: sqlite3.Connection, seconds: float) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from graph.errors import StoreError
+from graph.errors import DamagedStoreError, StoreError
 from graph.nodes import Node, NodeType
 from graph.records import (
     Direction,
@@ -261,7 +261,7 @@ class SqlReader(KnownReader):
         except GoneError as error:
             raise StoreError(self.location, "events were removed while they were read: ask again") from error
         except (DamagedError, zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise StoreError(
+            raise DamagedStoreError(
                 self.location,
                 f"what it holds is damaged ({error}): restore it, or ingest the events again into a new one",
             ) from error

@@ -94,6 +94,18 @@ def test_a_log_is_verified_by_exit_code(lineage: Callable[..., Any], log: Path, 
     assert lineage("verify", "--store", tmp_path / "no.db").code == 3
 
 
+def test_a_file_that_cannot_even_be_read_as_a_store_is_altered(
+    lineage: Callable[..., Any], log: Path
+) -> None:
+    """PV-25: bytes overwritten in the file itself: exit with 1, as for any alteration."""
+    run_sql(log, "PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray(log.read_bytes())
+    content[8192:-4096] = b"\xff" * (len(content) - 12288)
+    log.write_bytes(content)
+    said = lineage("verify")
+    assert (said.code, said.out, "damaged" in said.err) == (1, "", True)
+
+
 def test_verifying_writes_nothing(lineage: Callable[..., Any], log: Path) -> None:
     log.chmod(0o400)
     before = log.read_bytes()

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from altered_logs import findings_of
 from made_events import FIXTURES, dataset_event, dump, dump_of, put
 from postgres_server import PostgresServer, programs
 
@@ -31,6 +32,7 @@ def check(restored: str, before: Any) -> None:
         assert dump(store) == before
         assert ingest(store, LINES) == IngestCounts(accepted=len(LINES) - 30, duplicate=30)
         assert dump(store) == dump_of(LINES)
+        assert findings_of(store) == []
 
 
 @pytest.mark.parametrize("how", ["VACUUM INTO", ".backup"])

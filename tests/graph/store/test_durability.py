@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from altered_logs import findings_of
 from made_events import FIXTURES, dump, dump_of, run_event
 
 from graph import open_store
@@ -121,7 +122,7 @@ def many_events(count: int) -> list[bytes]:
 
 
 def test_two_writers_and_a_reader_at_once_lose_nothing(place: str, tmp_path: Path) -> None:
-    """PV-13, PV-14: both writers send all events; each is kept once, and who reads waits for nobody."""
+    """PV-13, PV-14, PV-25: both writers send all events; each is kept once in one chain; no reader waits."""
     lines = many_events(150)
     source = tmp_path / "events.jsonl"
     source.write_bytes(b"\n".join(lines))
@@ -135,4 +136,5 @@ def test_two_writers_and_a_reader_at_once_lose_nothing(place: str, tmp_path: Pat
         assert [writer.wait() for writer in writers] == [0, 0]
         assert seen == sorted(seen)
         assert dump(reader) == dump_of(lines)
+        assert findings_of(reader) == []
         assert reader.counts().events == len(lines)

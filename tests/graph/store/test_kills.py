@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from altered_logs import findings_of
 from ingesting import Started, ingest_batches, start
 from made_events import FIXTURES, dump
 
@@ -74,6 +75,7 @@ def check(store: LineageStore, acknowledged: int) -> int:
     assert acknowledged <= kept <= acknowledged + BATCH
     assert kept % BATCH == 0 or kept == len(LINES), "a batch was kept in part"
     assert [json.loads(body) for _, body in store.bodies()] == list(map(json.loads, LINES[:kept]))
+    assert findings_of(store) == [], "the chain was kept in part"
     derive(store)
     before = dump(store)
     rebuild(store)

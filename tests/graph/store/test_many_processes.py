@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from altered_logs import findings_of
 from ingesting import Started, start
 from made_events import dump, run_id
 from using_one_store import read, write
@@ -121,6 +122,7 @@ def test_writers_of_which_one_is_killed_and_readers_at_once_lose_and_mix_nothing
             for run in perhaps:
                 del found[run]
         assert not found, "an event nobody sent"
+        assert findings_of(store) == []
         derive(store)
         before = dump(store)
         rebuild(store)

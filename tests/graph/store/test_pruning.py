@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from altered_logs import findings_of
 from made_events import dataset, dataset_event, dump, edges, feeds, job_event, put, run_event, schema
 from random_events import some_event
 from seeds import seeds
@@ -244,6 +245,7 @@ def test_what_is_left_is_what_the_log_that_is_left_gives(
     if policy.spares_current:
         assert dump(store)["edges"] == before
     derive(store)
+    assert findings_of(store) == []
     left, bodies = rows(store), store.bodies()
     rebuild(store)
     derive(store)
@@ -304,11 +306,13 @@ def test_a_removal_that_is_broken_off_is_finished_by_the_next(
             prune(store, policy)
         monkeypatch.undo()
         assert [each.events for each in store.removals()] == [28]
+        assert findings_of(store) == []
         assert len(store.bodies()) == 13
         left = dump(store)
         assert left["edges"]
         assert prune(store, policy).events == 13
         assert [each.events for each in store.removals()] == [28, 13]
+        assert findings_of(store) == []
         assert not any("unfinished" in each.policy for each in store.removals())
         for table in ("node", "edge", "form", "content", "run_id", "run", "shape", "facet", "event"):
             assert count(store, table) == 0, table

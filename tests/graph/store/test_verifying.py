@@ -7,11 +7,12 @@ import shutil
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
 import pytest
-from altered_logs import Alteration, Said, alter, said_by
+from altered_logs import Alteration, Said, alter, findings_of, said_by
 from made_events import FIXTURES, put, run_event, run_id
 from random_events import some_event
 
@@ -19,22 +20,9 @@ from graph import nodes, open_store
 from graph.ingest import give, ingest, prune, rebuild
 from graph.ingest.verify import identify, verify_page
 from graph.store import LineageStore
-from graph.store.chain import Finding, Place
+from graph.store.chain import Place
 from graph.store.commands import CommandKind
 from graph.store.retention import Policy
-
-
-def verified(store: LineageStore, limit: int = 5000) -> list[Finding]:
-    """Return all that is found, page by page."""
-    findings: list[Finding] = []
-    place = None
-    while True:
-        page = verify_page(store, place, limit=limit)
-        findings += page.findings
-        assert page.place.link > (place.link if place is not None else -1) or page.end
-        place = page.place
-        if page.end:
-            return findings
 
 
 def checkpoint(store: LineageStore) -> str:
@@ -69,7 +57,7 @@ def sound_log(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
     path = tmp_path_factory.mktemp("sound") / "lineage.db"
     with closing(open_store(path)) as store:
         filled(store, Random(5))
-        assert verified(store) == []
+        assert findings_of(store) == []
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path, said_by(path)
@@ -104,7 +92,7 @@ def test_every_alteration_is_found_and_the_first_bad_record_named(
         if first is None and alteration.name.split(".")[0] in _SAYING:
             continue  # what was changed says nothing
         with closing(open_store(path)) as store:
-            findings = verified(store)
+            findings = findings_of(store)
         done[alteration.name] += 1
         if not findings or (first is not None and findings[0].number != first):
             missed.append((alteration, first, findings[:2]))
@@ -139,12 +127,12 @@ def run_sql(store: LineageStore, *statements: str) -> None:
 def test_a_log_that_nobody_altered_is_verified(store: LineageStore) -> None:
     """PV-25: events, commands, removals and checkpoints are one chain, and so they are when rebuilt."""
     filled(store, Random(3))
-    assert verified(store) == verified(store, limit=10) == []
+    assert findings_of(store) == findings_of(store, limit=10) == []
     page = verify_page(store)
     assert (page.end, page.uncovered, page.covered_from) == (True, 0, 1)
     assert page.checked == page.last > page.removed > 10
     rebuild(store)
-    assert verified(store) == []
+    assert findings_of(store) == []
     assert verify_page(store).place == page.place
 
 
@@ -154,15 +142,15 @@ def test_what_is_named_is_the_record_with_its_event_job_and_run(store: LineageSt
     put(store, run_event("later", "COMPLETE", 20, job="report", inputs=["b"]))
     for number in (4, 7):
         run_sql(store, f"UPDATE event SET event_time = event_time + 1000000000 WHERE seq = {number}")
-    first, second = verified(store)
+    first, second = findings_of(store)
     assert (first.kind, first.number, first.job, first.run_id) == ("altered", 4, "load", run_id("r3"))
     assert first.id is not None
     assert (second.kind, second.number) == ("altered", 7)
     run_sql(store, "UPDATE event SET event_time = event_time - 1000000000 WHERE seq IN (4, 7)")
-    assert verified(store) == []
+    assert findings_of(store) == []
 
     run_sql(store, "DELETE FROM event WHERE seq = 6")
-    (found,) = verified(store)
+    (found,) = findings_of(store)
     assert (found.kind, found.number) == ("deleted", 6)
     assert identify(json.dumps(EVENTS[5]).encode()).digest.hex().startswith((found.id or "?").rstrip("."))
 
@@ -180,7 +168,7 @@ def test_a_removal_by_policy_leaves_a_chain_that_verifies_and_nothing_of_what_it
         assert b"planted" in path.read_bytes() + (tmp_path / "lineage.db-wal").read_bytes()
         give(store, CommandKind.DELETE, nodes.job("ns", "planted-job"))
         prune(store, Policy(decommissioned=True))
-        assert verified(store) == []
+        assert findings_of(store) == []
         assert verify_page(store).removed == 4
     with closing(sqlite3.connect(path)) as db:
         db.execute("VACUUM")
@@ -192,26 +180,33 @@ def test_a_removal_by_policy_leaves_a_chain_that_verifies_and_nothing_of_what_it
         db.execute("INSERT INTO removal SELECT number + 1, removed_at, seq, 1, horizon, body FROM removal")
         db.commit()
     with closing(open_store(path)) as store:
-        found = verified(store)
+        found = findings_of(store)
         assert (found[0].kind, found[0].number) == ("altered", 3)
         assert "removal 2 is of none that was made" in found[-1].text
 
 
-def test_what_is_older_than_the_chain_is_said_to_be_uncovered(store: LineageStore) -> None:
-    """PV-25: never silently as fine; what came since is covered, and what an upgrade found may be removed."""
-    put(store, *EVENTS[:4])
-    run_sql(
-        store,
-        "DELETE FROM link",
-        "UPDATE log_end SET log_id = NULL, covered_from = 5, link = 0, chain = NULL",
-    )
-    assert (verify_page(store).uncovered, verify_page(store).findings) == (4, ())
-    put(store, *EVENTS[4:])
-    page = verify_page(store)
-    assert (page.uncovered, page.covered_from, page.checked, page.findings) == (4, 5, 5, ())
-    prune(store, Policy(job=nodes.job("ns", "load")))
-    assert verified(store) == []
-    assert verify_page(store).removed == 5
+def test_what_is_older_than_the_chain_is_said_to_be_uncovered(place: str) -> None:
+    """PV-25: never silently as fine; what comes after an upgrade is covered, what was there can go."""
+    with closing(open_store(place)) as store:
+        put(store, *EVENTS[:4])
+        prune(store, Policy(before=datetime(2025, 1, 1, tzinfo=UTC)))
+        columns = ("log_id", "covered_from", "removals_before", "link", "chain")
+        format_ = "UPDATE store_state SET format = 7" if "://" in place else "PRAGMA user_version = 10"
+        run_sql(
+            store,
+            *(f"DROP TABLE {table}" for table in ("link", "tombstone", "removal_step", "signed", "artifact")),
+            *(f"ALTER TABLE log_end DROP COLUMN {column}" for column in columns),
+            format_,
+        )
+    with closing(open_store(place)) as store:
+        assert (verify_page(store).uncovered, verify_page(store).findings) == (4, ())
+        put(store, *EVENTS[4:])
+        page = verify_page(store)
+        assert (page.uncovered, page.covered_from, page.checked, page.findings) == (4, 5, 5, ())
+        rebuild(store)
+        prune(store, Policy(job=nodes.job("ns", "load")))
+        assert findings_of(store) == []
+        assert verify_page(store).removed == 5
 
 
 def test_a_copy_that_was_completed_on_its_way_is_held_to_what_it_says(store: LineageStore) -> None:
@@ -221,9 +216,9 @@ def test_a_copy_that_was_completed_on_its_way_is_held_to_what_it_says(store: Lin
     copy = run_event("r0", "COMPLETE", 0, job="load", inputs=["a"], outputs=["b"], run_facets={"tags": tag})
     put(store, EVENTS[1], copy, EVENTS[2])
     assert ingest(store, [json.dumps(EVENTS[0]).encode()]).duplicate == 1
-    assert verified(store) == []
+    assert findings_of(store) == []
     run_sql(store, "UPDATE event SET run = (SELECT run FROM event WHERE seq = 1) WHERE seq = 2")
-    assert [(one.kind, one.number) for one in verified(store)] == [("altered", 2)]
+    assert [(one.kind, one.number) for one in findings_of(store)] == [("altered", 2)]
 
 
 def test_whoever_brings_the_whole_log_down_to_an_earlier_state_is_found_by_a_value_kept_elsewhere(
