@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graph.store.chain import (
     UNKNOWN_ITEM,
@@ -32,24 +32,37 @@ class Head(NamedTuple):
     value: bytes
 
 
-def head_of(db: Database) -> Head:
-    """Return where the log ends; before its first link it has no id."""
-    seq, log_id, covered_from, before, link, value = db.execute(
-        "SELECT seq, log_id, covered_from, removals_before, link, chain FROM log_end"
-    ).fetchone()
+HEAD = "seq, log_id, covered_from, removals_before, link, chain"
+"""The columns of `log_end` that a `Head` is read from."""
+
+
+def head_of(row: Sequence[Any]) -> Head:
+    """Return where the log ends, of the columns `HEAD`; before its first link it has no id."""
+    seq, log_id, covered_from, before, link, value = row
     told = None if log_id is None else bytes(log_id)
     return Head(seq, told, covered_from, before, link, b"" if value is None else bytes(value))
 
 
-def begun(db: Database) -> Head:
-    """Return where the log ends, having given it its id where it had none."""
-    head = head_of(db)
+def read_head(db: Database) -> Head:
+    """Return where the log ends."""
+    return head_of(db.execute(f"SELECT {HEAD} FROM log_end").fetchone())
+
+
+def begun(head: Head) -> Head:
+    """Return where a log ends, with an id where it had none."""
     if head.log_id is not None:
         return head
     log_id = os.urandom(_LOG_ID_BYTES)
-    value = first_value(log_id, head.covered_from, head.removals_before)
-    db.execute("UPDATE log_end SET log_id = ?, chain = ?", (log_id, value))
-    return head._replace(log_id=log_id, value=value)
+    return head._replace(log_id=log_id, value=first_value(log_id, head.covered_from, head.removals_before))
+
+
+def put_link(db: Database, head: Head, link: Link, items: Iterable[bytes]) -> Head:
+    """Write a link that goes on from where the log ends, and return where it ends then, for `log_end`."""
+    value = ValueOf(head.value, link)
+    value.add(items)
+    made = value.value()
+    db.execute("INSERT INTO link VALUES (?, ?, ?, ?, ?, ?)", (*link, made))
+    return head._replace(link=link.number, value=made)
 
 
 def append(
@@ -62,13 +75,10 @@ def append(
     records: int = 0,
 ) -> int:
     """Add a link with the items of so many records, and return its number; None: it has no record."""
-    head = begun(db)
+    head = begun(read_head(db))
     link = Link(head.link + 1, int(kind), head.seq + 1 if first is None else first, records, now)
-    value = ValueOf(head.value, link)
-    value.add(items)
-    made = value.value()
-    db.execute("INSERT INTO link VALUES (?, ?, ?, ?, ?, ?)", (*link, made))
-    db.execute("UPDATE log_end SET link = ?, chain = ?", (link.number, made))
+    head = put_link(db, head, link, items)
+    db.execute("UPDATE log_end SET log_id = ?, link = ?, chain = ?", (head.log_id, head.link, head.value))
     return link.number
 
 
@@ -103,7 +113,8 @@ def items_of(
 
 def keep_signed(db: Database, now: int, make: Callable[[str, Place, int], str]) -> str:
     """See `LineageStore.keep_signed`."""
-    head = begun(db)
+    head = begun(read_head(db))
+    db.execute("UPDATE log_end SET log_id = ?, chain = ?", (head.log_id, head.value))
     body = make((head.log_id or b"").hex(), Place(head.link, head.seq + 1, head.value), head.seq)
     link = append(db, LinkKind.SIGNED, now, [signed_item(body)])
     db.execute("INSERT INTO signed VALUES (?, ?)", (link, body))

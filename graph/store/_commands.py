@@ -14,7 +14,7 @@ from typing import Any
 from graph.nodes import NodeType, dataset
 from graph.store._chain import append, bury
 from graph.store._deletions import settle
-from graph.store._log import Memory
+from graph.store._memory import Memory
 from graph.store._other_names import names_of
 from graph.store._reading import facets, nodes
 from graph.store.chain import LinkKind, command_item

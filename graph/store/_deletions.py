@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from graph.nodes import Node
 from graph.store._hidden import hidden_of
-from graph.store._log import Memory
+from graph.store._memory import Memory
 from graph.store._other_names import names_of, stands_for
 from graph.store._projecting import refresh
 from graph.store._reading import nodes

@@ -21,7 +21,7 @@ from graph.store._claims import (
     put_nodes,
     put_read_claims,
 )
-from graph.store._log import Memory
+from graph.store._memory import Memory
 from graph.store._naming import BY_OTHER_NAME, sync_fields
 from graph.store._projecting import refresh
 from graph.store._reading import own_facets

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from graph.nodes import Node
 from graph.records import RunState
 from graph.store import _version_ids as ids
-from graph.store._log import LogReader, Memory
+from graph.store._log import LogReader
+from graph.store._memory import Memory
 from graph.store._projecting import LATEST_TIME
 from graph.store._reading import moment, nodes
 from graph.store._run_ends import Ends, ends_of_shapes, locations_of, union_of, urls_in

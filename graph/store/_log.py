@@ -14,12 +14,13 @@ from uuid import UUID
 
 import msgspec
 
-from graph.store._chain import append
+from graph.store._chain import HEAD, begun, head_of, put_link
 from graph.store._claims import KeyCollisionError
 from graph.store._contents import contents, put_contents
 from graph.store._event_spans import note_spans
 from graph.store._form_texts import form_texts, put_texts
-from graph.store.chain import LinkKind, event_item
+from graph.store._memory import Memory
+from graph.store.chain import Link, LinkKind, event_item
 from graph.store.changes import Changes, EventForm, Status
 from graph.store.database import Database
 from graph.store.form_facets import Slot, each_facet, facets_in
@@ -41,43 +42,7 @@ from graph.store.log_format import (
     sample_of,
 )
 
-_REMEMBERED = 100_000
-_BASES_REMEMBERED = 5_000
-
 _T = TypeVar("_T")
-
-
-class Memory:
-    """What a process knows to be in the store, and need not ask; right as long as nothing is removed."""
-
-    def __init__(self) -> None:
-        self.removals = 0
-        self.forms: dict[int, tuple[int, bytes]] = {}
-        """By the key of a form its number and its sample."""
-        self.contents: set[int] = set()
-        self.shapes: set[int] = set()
-        self.shape_sets: dict[int, frozenset[int]] = {}
-        self.bases: dict[int, tuple[int, bytes]] = {}
-        """By owner the form that its others are packed with: its number, and its bytes with its sample."""
-
-    def forget(self) -> None:
-        """Know nothing: a transaction failed, or something was removed."""
-        for known in (*self._large(), self.bases):
-            known.clear()
-
-    def trim(self, removals: int) -> None:
-        """Begin a transaction: forget what may not hold any more, and what is too much."""
-        if removals != self.removals:
-            self.forget()
-            self.removals = removals
-        for known in self._large():
-            if len(known) > _REMEMBERED:
-                known.clear()
-        if len(self.bases) > _BASES_REMEMBERED:
-            self.bases.clear()
-
-    def _large(self) -> tuple[dict[int, Any] | set[int], ...]:
-        return self.forms, self.contents, self.shapes, self.shape_sets
 
 
 class LogBatch:
@@ -87,9 +52,11 @@ class LogBatch:
         self._db = db
         self._memory = memory
         self._now = now
-        self.seq, self._last_run, self.latest, removals = db.execute(
-            "SELECT seq, run, event_time, removals FROM log_end"
+        self._last_run, self.latest, removals, *head = db.execute(
+            f"SELECT run, event_time, removals, {HEAD} FROM log_end"
         ).fetchone()
+        self._head = head_of(head)
+        self.seq = self._head.seq
         memory.trim(removals)
         self.numbers: dict[str, int] = {}
         """The numbers of run ids."""
@@ -212,8 +179,9 @@ class LogBatch:
         self._db.executemany("INSERT INTO accepted VALUES (?, ?)", accepted)
         self._db.executemany("INSERT INTO accepted VALUES (?, ?) ON CONFLICT DO NOTHING", told)
         self._db.execute("INSERT INTO receipt VALUES (?, ?)", (first, self._now))
-        items = [event_item(item.digest) for item in batch]
-        append(self._db, LinkKind.EVENTS, self._now, items, first=first, records=len(items))
+        head = begun(self._head)
+        link = Link(head.link + 1, int(LinkKind.EVENTS), first, len(batch), self._now)
+        self._head = put_link(self._db, head, link, [event_item(item.digest) for item in batch])
         self._end(batch, range(first, self.seq + 1))
 
     def _end(self, batch: Sequence[Changes], numbers: Sequence[int]) -> None:
@@ -221,8 +189,10 @@ class LogBatch:
         note_spans(self._db, numbers, batch)
         times = [item.event_time for item in batch]
         latest = max(times) if self.latest is None else max(*times, self.latest)
+        head = self._head
         self._db.execute(
-            "UPDATE log_end SET seq = ?, run = ?, event_time = ?", (self.seq, self._last_run, latest)
+            "UPDATE log_end SET seq = ?, run = ?, event_time = ?, log_id = ?, link = ?, chain = ?",
+            (self.seq, self._last_run, latest, head.log_id, head.link, head.value or None),
         )
 
     def _rest(self, item: Changes) -> bytes:

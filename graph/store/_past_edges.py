@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from graph.records import Direction, EdgeKind
 from graph.store._hidden import visible
-from graph.store._log import Memory
+from graph.store._memory import Memory
 from graph.store._past_facets import PastForms
 from graph.store._past_runs import PastRuns
 from graph.store._projecting import Past, current_sayings, edges_of

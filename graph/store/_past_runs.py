@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from graph.store._log import LogReader, Memory
+from graph.store._log import LogReader
+from graph.store._memory import Memory
 from graph.store._projecting import LATEST_TIME, RunRow
 from graph.store._run_rows import id_of, shape_set_key
 from graph.store.changes import Changes, Rejected

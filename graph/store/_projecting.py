@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from graph.store._claims import claims_by_shape
 from graph.store._edges import replace_edges
 from graph.store._hidden import visible
-from graph.store._log import Memory
+from graph.store._memory import Memory
 from graph.store._other_names import stands_for
 from graph.store._run_rows import load_sets
 from graph.store.database import Database

@@ -15,7 +15,8 @@ import msgspec
 
 from graph.store._chain import bury
 from graph.store._going import mark
-from graph.store._log import LogReader, Memory
+from graph.store._log import LogReader
+from graph.store._memory import Memory
 from graph.store._reading import moment, nanoseconds, nodes
 from graph.store._remains import remains
 from graph.store._removing import Taken, Understand, remove

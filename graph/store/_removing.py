@@ -13,7 +13,8 @@ from graph.store._artifacts import write_artifacts
 from graph.store._chain import bury, items_of
 from graph.store._dropping import note_drops
 from graph.store._event_spans import measure_spans
-from graph.store._log import LogBatch, LogReader, Memory
+from graph.store._log import LogBatch, LogReader
+from graph.store._memory import Memory
 from graph.store._naming import note_renames
 from graph.store._observing import write_observations
 from graph.store._projecting import refresh, say_on_day

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from graph.store._commands import apply_all
-from graph.store._log import LogBatch, LogReader, Memory, event_key
+from graph.store._log import LogBatch, LogReader, event_key
+from graph.store._memory import Memory
 from graph.store._migrations import scripts
 from graph.store._removing import Understand, understood
 from graph.store._repacking import repack_contents, repack_forms, sample_contents

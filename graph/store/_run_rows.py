@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from graph.nodes import hash63
-from graph.store._log import Memory
+from graph.store._memory import Memory
 from graph.store.changes import Changes
 from graph.store.database import Database
 from graph.store.runs import STATES, Run, amounts_in, merge, packed_amounts

@@ -14,7 +14,8 @@ from graph.store._deletions import settle
 from graph.store._deriving import wait_again
 from graph.store._dropping import settle_all_drops
 from graph.store._facet_rows import Changed, put_aliases, put_measured, symlinks_of
-from graph.store._log import LogReader, Memory
+from graph.store._log import LogReader
+from graph.store._memory import Memory
 from graph.store._naming import BY_OTHER_NAME, settle_names, sync_fields
 from graph.store._projecting import refresh
 from graph.store._remains import UNUSED_RUN, Remains, gone_shapes

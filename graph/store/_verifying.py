@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from graph.store._chain import Head, head_of
+from graph.store._chain import Head, read_head
 from graph.store._verifying_ends import at_the_end, last_number, numbers_between
 from graph.store._verifying_records import Records
 from graph.store._verifying_removals import (
@@ -46,7 +46,7 @@ def verify(
     db: Database, identify: Identify, place: Place | None, limit: int, wanted: Collection[int]
 ) -> Verified:
     """See `LineageReader.verify`; needs a snapshot."""
-    head = head_of(db)
+    head = read_head(db)
     if not _is_sound(head):
         broken = Finding(FindingKind.ALTERED, "the record of where the log ends cannot be read")
         return Verified((broken,), place or Place(0, 1, b""), 0, 0, True, "", 1, 0, 0)

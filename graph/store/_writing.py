@@ -20,7 +20,8 @@ from graph.store._deletions import bring_back
 from graph.store._deriving import wait_again
 from graph.store._dropping import failed_runs, settle_drops
 from graph.store._facet_rows import put_aliases, write_facets, write_mentions
-from graph.store._log import LogBatch, LogReader, Memory
+from graph.store._log import LogBatch, LogReader
+from graph.store._memory import Memory
 from graph.store._naming import note_renames, settle_names, sync_fields
 from graph.store._observing import write_observations
 from graph.store._projecting import refresh, say_on_day

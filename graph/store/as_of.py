@@ -31,7 +31,8 @@ from graph.store import _history as history
 from graph.store import _queries as ran
 from graph.store import _reading as read
 from graph.store._edges import to_edges
-from graph.store._log import LogReader, Memory
+from graph.store._log import LogReader
+from graph.store._memory import Memory
 from graph.store._past_edges import PastEdges
 from graph.store._past_facets import PastForms
 from graph.store._past_reading import PastReading

@@ -21,7 +21,7 @@ from graph.store import _writing as write
 from graph.store._access import SqlAccess
 from graph.store._catalog import SqlCatalog
 from graph.store._claims import KeyCollisionError
-from graph.store._log import Memory
+from graph.store._memory import Memory
 from graph.store._removing import UnreadableLogError
 from graph.store._run_saying import run_saying
 from graph.store.access import Access
