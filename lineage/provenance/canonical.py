@@ -26,8 +26,9 @@ VERSION = b"lineage-graph content 1\0"
 
 _Out = Callable[[bytes], object]
 _LENGTH = struct.Struct(">Q").pack
-_FLOAT = struct.Struct(">d").pack
-_NAN = b"f" + _FLOAT(float("nan"))
+_TAGGED = struct.Struct(">cQ").pack
+_TAGGED_FLOAT = struct.Struct(">cd").pack
+_NAN = _TAGGED_FLOAT(b"f", float("nan"))
 _EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from naive ones
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
@@ -100,7 +101,7 @@ def _int(value: int, out: _Out) -> None:
 
 
 def _float(value: float, out: _Out) -> None:
-    out(b"f" + _FLOAT(value + 0.0) if value == value else _NAN)  # -0.0 + 0.0 is 0.0
+    out(_TAGGED_FLOAT(b"f", value + 0.0) if value == value else _NAN)  # -0.0 + 0.0 is 0.0
 
 
 def _decimal(value: Decimal, out: _Out) -> None:
@@ -158,7 +159,11 @@ def _items(tag: bytes) -> Callable[[Any, _Out], None]:
     def write(value: Any, out: _Out) -> None:
         out(tag + _LENGTH(len(value)))
         for item in value:
-            _write(item, out)
+            known = _WRITERS.get(item.__class__)
+            if known is not None:  # as _write, for rows without a call a value
+                known(item, out)
+            else:
+                _write(item, out)
 
     return write
 
@@ -177,7 +182,7 @@ def _set(value: Any, out: _Out) -> None:
 
 
 def _tagged(tag: bytes, data: bytes, out: _Out) -> None:
-    out(tag + _LENGTH(len(data)) + data)
+    out(_TAGGED(tag, len(data)) + data)
 
 
 _WRITERS: dict[type, Callable[[Any, _Out], None]] = {

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pyarrow
+import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from made_artifacts import BESIDE, IMAGE, IN_FOOTERS, MADE, PIXELS, READ, ROWS, TABLE, make, png
 
 from lineage import track_run
-from lineage.provenance import Embedded, embed, hash_file, hash_folder, read_embedded
+from lineage.provenance import Embedded, embed, hash_file, hash_folder, ipc, read_embedded
 from lineage.provenance.embedded import Named
 from lineage.testing import capture
 
@@ -214,6 +215,34 @@ def test_entries_of_others_in_a_parquet_file_stay(tmp_path: Path, count: int) ->
     assert kept == (before.metadata or {})
     assert after.num_rows == before.num_rows
     assert after.row_group(0).to_dict() == before.row_group(0).to_dict()
+
+
+def test_entries_of_others_in_an_arrow_file_stay(tmp_path: Path) -> None:
+    path = tmp_path / "table.arrow"
+    table = TABLE.append_column("d", pyarrow.array(["x", "y"] * 25).dictionary_encode())
+    with pyarrow.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=9)
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        footer = ipc._footer(file, size)
+    assert footer is not None
+    said = ipc._with_entry(footer, b"of others", b"some text")
+    path.write_bytes(
+        path.read_bytes() + bytes(-size % 8) + said + len(said).to_bytes(4, "little") + b"ARROW1"
+    )
+    content = hash_file(path)
+
+    told = embed(path, run=RUN)
+    assert (told.place, hash_file(path), read_embedded(path)) == ("arrow", content, told)
+    with pyarrow.ipc.open_file(path) as reader:
+        assert reader.read_all().equals(table)
+        if hasattr(reader, "metadata"):  # of younger pyarrow
+            assert list(reader.metadata) == [b"lineageGraph", b"of others"]
+            assert reader.metadata[b"of others"] == b"some text"
+    with path.open("rb") as file:
+        footer = ipc._footer(file, path.stat().st_size)
+    assert footer is not None
+    assert [ipc._text(footer, entry, 0) for entry in ipc._entries(footer)] == ["lineageGraph", "of others"]
 
 
 @pytest.mark.parametrize("content", [b"PARE" + bytes(20) + b"PARE", b"PAR1", b"PAR1" + bytes(8) + b"PAR1"])
