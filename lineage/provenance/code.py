@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,20 @@ _LOOKED_FOR = ("commit", "branch")
 
 @functools.lru_cache(maxsize=1024)
 def folder_of(file: str | None) -> Path:
-    """Return the folder of a job's code: its file's, the running script's, or the working directory."""
+    """Return the folder of a job's code: its file's, the running script's, or the working directory.
+
+    A script that was installed, as a command is, is not the code that somebody runs with it.
+    """
     script = getattr(sys.modules.get("__main__"), "__file__", None)
-    for one in (file, script):
+    for one in (file, script if script and not _is_installed(script) else None):
         if one and os.path.isfile(one):
             return Path(os.path.abspath(one)).parent
     return Path.cwd()
+
+
+def _is_installed(script: str) -> bool:
+    folder = os.path.dirname(os.path.abspath(script))
+    return folder == sysconfig.get_path("scripts") or "-packages" in folder
 
 
 @functools.lru_cache(maxsize=1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sys
@@ -21,6 +22,7 @@ _SHORT = re.compile(r"-[A-Za-z]")
 _GLUED = re.compile(r"(-([A-Za-z]))(.+)", re.DOTALL)
 _ASSIGNED = re.compile(r"([A-Za-z_][\w./-]{0,63})=(.*)", re.DOTALL)
 _MODULE = re.compile(r"\w+(?:\.\w+)*")
+_RUNNER = "lineage"
 _INTERPRETER_TAKES = {"-W", "-X", "--check-hash-based-pycs"}
 _PLACEHOLDER = re.compile(r"{[^{}]*}")
 
@@ -57,6 +59,28 @@ def command_of(argv: list[str], root: Path | None, allowed: Collection[str] = ()
         return Command([])
     command = Command([os.path.basename(argv[0])])
     rest = iter(argv[1:])
+    _take_code(command, rest, root)
+    if command.entry is not None and os.path.basename(command.entry) == _RUNNER:
+        _take_run(command, rest, root, allowed)
+    _take_arguments(command, rest, allowed)
+    return command
+
+
+def _take_run(command: Command, rest: Iterator[str], root: Path | None, allowed: Collection[str]) -> None:
+    """Take what `lineage run` runs: that is the code, and its values are the parameters."""
+    before = list(itertools.takewhile("--".__ne__, rest))
+    program = _next(rest)
+    if before[:1] != ["run"] or not program:
+        _take_arguments(command, iter([*before, *program]), allowed)
+        return
+    command.argv += [*before, "--", *program]
+    command.entry = None
+    if os.path.basename(command.argv[-1]).startswith(("python", "pypy")):
+        _take_code(command, rest, root)
+
+
+def _take_code(command: Command, rest: Iterator[str], root: Path | None) -> None:
+    """Take the interpreter's own options, and what it is to run."""
     for one in rest:
         if one in _INTERPRETER_TAKES:
             command.argv += [one, *_next(rest)]
@@ -74,8 +98,6 @@ def command_of(argv: list[str], root: Path | None, allowed: Collection[str] = ()
             command.entry = _relative(one, root) if one != "-" else None
             command.argv.append(command.entry or one)
             break
-    _take_arguments(command, rest, allowed)
-    return command
 
 
 def filled(argv: list[str], values: dict[str, str]) -> list[str]:

@@ -264,3 +264,27 @@ def test_hooks_of_a_repository_do_not_run(shop: Shop, monkeypatch: pytest.Monkey
     monkeypatch.setattr(Replay, "run", lambda self: (_ for _ in ()).throw(ReplayError("far enough")))
     assert "far enough" in shop.replay(run).err
     assert not (shop.folder / "it-ran").exists()
+
+
+@pytest.mark.slow
+def test_a_program_under_lineage_run_is_replayed_under_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PV-21: without a change of its code: what its libraries read and wrote is the trail."""
+    program = (
+        "import sys\nfrom pathlib import Path\nimport pandas as pd\n"
+        "frame = pd.read_csv('data/in.csv')\n"
+        "frame.assign(day=sys.argv[1]).to_csv('data/out.csv', index=False)\n"
+    )
+    committed(shop.folder, etl_py=program)
+    (shop.folder / "data/in.csv").write_text("id\n1\n", encoding="utf-8")
+    monkeypatch.setenv("LINEAGE_PROVENANCE", "full")
+    command = [str(Path(sys.executable).with_name("lineage")), "run", "--", sys.executable, "etl.py", "1"]
+    subprocess.run(command, cwd=shop.folder, check=True, capture_output=True)
+    (run,) = shop.lineage("runs", "--json").items["items"]
+
+    said = shop.lineage("replay", run["runId"], "--yes", "--json", "--parameter", "1=1")
+    assert (said.code, said.items["items"]) == (0, []), said.err
+    (shop.folder / "data/in.csv").write_text("id\n2\n", encoding="utf-8")
+    other = shop.lineage("replay", run["runId"], "--yes", "--json", "--parameter", "1=1")
+    assert differences(other) == {("input", "data/in.csv"), ("output", "data/out.csv")}

@@ -110,3 +110,16 @@ def test_a_real_process_knows_its_own_command(tmp_path: Path) -> None:
     )
     python_name = Path(sys.executable).name
     assert done.stdout.strip() == str([python_name, "-X", "utf8", str(script), "--day", "{day}", "{1}"])
+
+
+def test_of_a_program_under_lineage_run_the_code_is_told(tmp_path: Path) -> None:
+    """PV-15: what is run is the program, and its values are the parameters."""
+    (tmp_path / "etl.py").touch()
+    given = ["/v/bin/python", "/v/bin/lineage", "run", "--name", "nightly", "--", "python"]
+    command = command_of([*given, "-u", str(tmp_path / "etl.py"), "--day", "1", "x"], tmp_path)
+    assert command.argv == ["python", *given[1:], "-u", "etl.py", "--day", "{day}", "{1}"]
+    assert command.entry == "etl.py"
+    other = command_of([*given[:-1], "./load.sh", "secret"], tmp_path)
+    assert (other.argv[-2:], other.entry) == (["./load.sh", "{1}"], None)
+    question = command_of([*given[:2], "upstream", "orders"], tmp_path)
+    assert question.argv[2:] == ["{1}", "{2}"]

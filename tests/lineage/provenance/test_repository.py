@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+import sysconfig
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from repositories import committed, git, made_repository
 
+from lineage.provenance.code import folder_of
 from lineage.provenance.repository import commit_checked_out, repository_of, without_user
 from lineage.tracking.source import source_location
 
@@ -119,3 +123,28 @@ def test_a_remote_is_told_without_credentials(tmp_path: Path, remote: str, told:
     assert located["repoUrl"] == told
     assert "hunter2" not in str(located)
     assert "ghp_" not in str(located)
+
+
+@pytest.mark.parametrize("place", ["scripts", "site-packages/tool"])
+def test_code_without_a_file_is_that_of_the_script_or_of_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """PV-19: an installed command is not the code that somebody runs with it."""
+    main = ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.chdir(tmp_path)
+    assert folder_of(None) == tmp_path
+
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs/load.py").touch()
+    main.__file__ = str(tmp_path / "jobs/load.py")
+    folder_of.cache_clear()
+    assert folder_of(None) == tmp_path / "jobs"
+    assert folder_of("<stdin>") == tmp_path / "jobs"
+
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / place / "dbt").touch()
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path / "scripts"))
+    main.__file__ = str(tmp_path / place / "dbt")
+    folder_of.cache_clear()
+    assert folder_of(None) == tmp_path
