@@ -66,7 +66,7 @@ def test_the_published_schemas_are_in_the_check(shared: object, lineage_events: 
 
 
 def test_the_facets_of_provenance_follow_their_schemas(lineage_events: CapturedEvents) -> None:
-    """PV-41: every field of the facets that tell versions of data, code and environment."""
+    """PV-41, PV-43: every field of the facets that tell versions of data, code and environment."""
     content = "table-sha256:" + "0" * 64
     with track_run("load") as run:
         run.output("gold", row_count=0)

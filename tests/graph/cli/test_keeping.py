@@ -47,6 +47,7 @@ def test_a_store_that_is_not_there_cannot_be_rebuilt(lineage: Lineage, tmp_path:
 
 
 def test_a_store_moves_from_one_engine_to_the_other(lineage: Lineage, ways: tuple[str, str]) -> None:
+    """PV-03: one serialization, JSON Lines: what is written reads back equal, event by event."""
     files = sorted(FIXTURES.glob("*.jsonl"))
     old, new = ways
     assert lineage("ingest", *files, "--store", old).code == 0
@@ -60,6 +61,7 @@ def test_a_store_moves_from_one_engine_to_the_other(lineage: Lineage, ways: tupl
 
 
 def test_an_event_of_several_lines_is_exported_as_one(lineage: Lineage, tmp_path: Path) -> None:
+    """PV-03: a line each, however an event came; numbers and texts as they were."""
     event = json.loads((FIXTURES / "dbt.jsonl").read_text("utf-8").splitlines()[0])
     event["further"] = ["a\nb", 1e3, 12345678901234567890]
     file = tmp_path / "event.json"

@@ -101,7 +101,7 @@ def differences(said: Any) -> set[tuple[str, str]]:
 
 
 def test_a_good_run_is_reproduced_at_its_own_commit(shop: Shop) -> None:
-    """PV-21: the commit is checked out, its inputs are found by their hashes, and the trails agree."""
+    """PV-21, PV-43: the commit is checked out, its inputs are found by their hashes, and the trails agree."""
     run = shop.run()
     commit = git(shop.folder, "rev-parse", "HEAD")
     committed(shop.folder, load_py=PIPELINE.replace("FACTOR = 2", "FACTOR = 3"))
