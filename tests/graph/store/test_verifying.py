@@ -73,7 +73,7 @@ def sound_log(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
 def test_every_alteration_is_found_and_the_first_bad_record_named(
     rounds: int, sound_log: tuple[Path, Said], tmp_path: Path
 ) -> None:
-    """PV-25, PV-43: flipped, deleted, inserted, reordered, truncated, a checkpoint replaced: in the file itself."""
+    """PV-25, PV-43: flipped, deleted, inserted, reordered, truncated, a checkpoint replaced: in the file."""
     sound, said = sound_log
     random = Random(17)
     done: Counter[str] = Counter()
