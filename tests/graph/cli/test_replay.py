@@ -197,8 +197,19 @@ def test_nothing_is_run_without_a_word_or_a_value(shop: Shop, monkeypatch: pytes
     asked = shop.lineage("replay", run, "--parameter", "day=2026-01-01")
     assert asked.code != 0
     assert "This runs a command that the store names" in asked.err
+    missing = shop.lineage("replay", run, "--yes")
+    assert missing.code == 2
+    assert "--parameter day=VALUE" in missing.err
+
+
+@pytest.mark.slow
+def test_what_is_missing_or_wrong_is_named_before_anything_runs(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PV-21: bad input ends with 2, and leaves no tree."""
+    run = shop.run()
+    monkeypatch.setattr(Replay, "run", lambda self: pytest.fail("it was run"))
     for options, why in (
-        ((), "--parameter day=VALUE"),
         (("--parameter", "day=1", "--parameter", "hour=1"), "no parameter 'hour' to give: it has day"),
         (("--parameter", "day"), "NAME=VALUE"),
         (("--parameter", "day=1", "--input", "x=/y"), "read no file 'x'"),

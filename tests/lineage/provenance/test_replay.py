@@ -178,6 +178,7 @@ def test_a_replay_tells_nobody_else(shop: Path, tmp_path: Path, monkeypatch: pyt
     assert (made["PYTHONHASHSEED"], made["TZ"]) == ("7", "Asia/Tokyo")
 
 
+@pytest.mark.slow
 def test_asking_an_interpreter_imports_nothing_of_the_code(shop: Path, tmp_path: Path) -> None:
     """PV-21: nothing of the commit runs before it is allowed to."""
     (shop / "json.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", encoding="utf-8")
