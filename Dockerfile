@@ -7,7 +7,7 @@ COPY lineage ./lineage
 COPY producers ./producers
 COPY graph ./graph
 RUN python -m venv /opt/lineage \
-    && /opt/lineage/bin/pip install --no-cache-dir --disable-pip-version-check '.[server,postgres]'
+    && /opt/lineage/bin/pip install --no-cache-dir --disable-pip-version-check '.[server,postgres,signing]'
 
 FROM python:3.12.8-slim-bookworm
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin lineage \

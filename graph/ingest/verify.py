@@ -25,4 +25,4 @@ def identify(body: bytes) -> Identity:
         raise ValueError("; ".join(error.problems)) from error
     about = event.job or event.dataset
     owner = (about.namespace, about.name) if about is not None else ("", "")
-    return Identity(event.digest, event.event_id, event.time, event.run_id, owner)
+    return Identity(event.digest, event.time, event.run_id, owner)

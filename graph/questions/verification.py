@@ -132,7 +132,7 @@ def _parts(ask: AskPart, cursor: str | None, wanted: Sequence[int]) -> Iterator[
 
 def _take_in(found: Verification, part: Verified, trust: _Trust) -> None:
     found.log, found.last = part.log_id, part.last
-    found.covered_from, found.uncovered = part.covered_from, part.uncovered
+    found.covered_from, found.uncovered = part.covered_from, max(found.uncovered, part.uncovered)
     found.checked += part.checked
     found.removed += part.removed
     found.note(part.findings)

@@ -36,7 +36,7 @@ from graph.store.chain import (
 from graph.store.database import Database
 
 _LINKS = 500
-_NUMBERS = 2_000
+_NUMBERS = 500
 """So many records are read at once."""
 
 _NOT_RECOGNISED = "is itself, but what it is recognised by when it is sent again was altered or removed"
@@ -52,12 +52,10 @@ def verify(
         return Verified((broken,), place or Place(0, 1, b""), 0, 0, True, "", 1, 0, 0)
     begin = Place(0, head.covered_from, _first_value(head))
     walk = _Walk(db, identify, head, place or begin, wanted)
-    if place is None:
-        walk.before_the_first()
+    uncovered = walk.before_the_first() if place is None else 0
     ended = walk.go(limit)
     if ended:
         walk.at_the_end()
-    (uncovered,) = db.execute("SELECT count(*) FROM event WHERE seq < ?", (head.covered_from,)).fetchone()
     return Verified(
         tuple(walk.findings),
         walk.place,
@@ -225,11 +223,13 @@ class _Walk:
         text = f"{which}: one of them, when they came, or their link {link.number} is not what was recorded"
         return Finding(FindingKind.ALTERED, text, link.first)
 
-    def before_the_first(self) -> None:
-        """See whether anything stands before the first number."""
+    def before_the_first(self) -> int:
+        """See whether anything stands before the first number; return how many events are older."""
         for number in numbers_between(self._db, None, 0):
             text = "stands before the first number of the log"
             self.findings.append(Finding(FindingKind.INSERTED, text, number))
+        older = "SELECT count(*) FROM event WHERE seq > 0 AND seq < ?"
+        return int(self._db.execute(older, (self._head.covered_from,)).fetchone()[0])
 
     def at_the_end(self) -> None:
         """See whether the log ends where its chain does."""

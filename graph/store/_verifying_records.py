@@ -148,7 +148,6 @@ class Records:
             run_id = _readable(run)
             problem = f"cannot be read any more ({type(told).__name__}: {told})"
             record.doubts.append(Finding(FindingKind.ALTERED, problem, number, run_id=run_id))
-            record.faults += record.doubts
             return
         record.item = event_item(told.digest)
         at = keys.get(event_key(told.digest))

@@ -101,13 +101,12 @@ def _number(number: int) -> bytes:
 class Identity(NamedTuple):
     """What an event is, as ingest reads it.
 
-    `digest` is the hash of its canonical form, `event_id` what it is known by: another one for a copy that
-    was completed on its way. `time` is nanoseconds since the epoch, `run_id` "" for an event without a run,
-    `owner` the namespace and name of the job or dataset that it is about.
+    `digest` is the hash of its canonical form: its id, unless it is a copy that was completed on its way.
+    `time` is nanoseconds since the epoch, `run_id` "" for an event without a run, `owner` the namespace and
+    name of the job or dataset that it is about.
     """
 
     digest: bytes
-    event_id: bytes
     time: int
     run_id: str
     owner: tuple[str, str]
@@ -186,10 +185,11 @@ class Signed(NamedTuple):
 class Verified(NamedTuple):
     """A part of the log that was looked through, from one place to the next.
 
-    `checked` counts records, of which `removed` are gone and known by what they left. `end` says that the log
-    ends here. `log_id` is 32 hexadecimal digits, "" before the first link; `covered_from` the first number
-    that the chain covers, `last` the last number that the log has given. `passed` are values of the chain
-    by link, of those that were asked for.
+    `checked` counts records, of which `removed` are gone and known by what they left; `uncovered`, in the
+    first part, the events that are older than the chain. `end` says that the log ends here. `log_id` is 32
+    hexadecimal digits, "" before the first link; `covered_from` the first number that the chain covers,
+    `last` the last number that the log has given. `passed` are values of the chain by link, of those that
+    were asked for.
     """
 
     findings: tuple[Finding, ...]
