@@ -40,8 +40,10 @@ def gcs_client() -> Iterator[storage.Client]:
     server = create_server("localhost", port, in_memory=True, default_bucket="lake")
     server.start()
     options = {"api_endpoint": f"http://localhost:{port}"}
-    yield storage.Client("shop", credentials=AnonymousCredentials(), client_options=options)
-    server.stop()
+    try:
+        yield storage.Client("shop", credentials=AnonymousCredentials(), client_options=options)
+    finally:
+        server.stop()
 
 
 @contextmanager
@@ -84,8 +86,10 @@ def pubsub_server() -> Iterator[PubsubServer]:
     server = PubsubServer()
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("PUBSUB_EMULATOR_HOST", f"localhost:{server.port}")
-        yield server
-    server.stop()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @contextmanager
@@ -126,9 +130,11 @@ def _traces_of_pubsub(client: Any) -> dict[str, Any]:
 def azure_account() -> Iterator[tuple[AzureServer, BlobServiceClient]]:
     """Give a server, and a client of the account that it plays."""
     server = AzureServer()
-    with BlobServiceClient(server.url, retry_total=0) as client:
-        yield server, client
-    server.stop()
+    try:
+        with BlobServiceClient(server.url, retry_total=0) as client:
+            yield server, client
+    finally:
+        server.stop()
 
 
 @contextmanager

@@ -30,6 +30,7 @@ ELSEWHERE = {
 }
 """Pages whose examples need libraries of a venv of its own: the marker that its tests have."""
 SURROUNDINGS = {
+    "docs/cloud.md": "cloud_surroundings",
     "docs/orchestrators.md": "orchestrators_surroundings",
     "docs/warehouses.md": "warehouse_surroundings",
 }
