@@ -84,6 +84,8 @@ def _send(send: Callable[..., Any]) -> Callable[..., Any]:
                 operation = begun
         try:
             future = send_with_room(send, self, sent, plain, MessageSizeTooLargeError, lambda error: True)
+            if sent is not plain and _is_too_large(future):
+                future = send(self, *plain[0], **plain[1])
         except BaseException as error:
             end_operation(operation, error)
             raise
@@ -114,6 +116,13 @@ def _with_context(producer: Any, call: Call) -> Call:
 def _takes_headers(config: Mapping[str, Any]) -> bool:
     version = config.get("api_version")
     return isinstance(version, tuple) and version >= _WITH_HEADERS
+
+
+def _is_too_large(future: Any) -> bool:
+    """Whether a message was refused for its size by a version that returns the failure, as 2.0 does."""
+    with _SENDING:
+        return isinstance(future.exception, MessageSizeTooLargeError)
+    return False
 
 
 def _size_of(future: Any) -> int | None:

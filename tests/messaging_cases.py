@@ -43,6 +43,9 @@ class _Failing:
     def __index__(self) -> int:
         raise self.error
 
+    def __len__(self) -> int:
+        raise self.error
+
     def encode(self, encoding: str = "utf-8") -> bytes:
         raise self.error
 
