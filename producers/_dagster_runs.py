@@ -36,7 +36,6 @@ _BEGINNING = guard("beginning a run of Dagster")
 _SEEING = guard("reading an event of Dagster")
 
 _STORAGES = (SqlEventLogStorage, SqlRunStorage, SqlScheduleStorage)
-_CONNECTING = ("connect", "index_connection", "run_connection")
 
 Events: TypeAlias = Generator[Any, None, Any]
 
@@ -45,7 +44,7 @@ class DagsterProducer(Producer):
     """Tells of all that this process executes from now on."""
 
     name = "dagster"
-    minimum = "1.13.29"
+    minimum = "1.12.0"
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,8 +68,8 @@ class DagsterProducer(Producer):
             for kind in (kind for one in _STORAGES for kind in _subclasses(one)):
                 if kind not in self._hidden:
                     self._hidden.add(kind)
-                    for name in vars(kind).keys() & set(_CONNECTING):
-                        replace(kind, name, _unseen(getattr(kind, name)), self._storages)
+                    for name in vars(kind).keys() & _ASKING.keys():
+                        replace(kind, name, _ASKING[name](getattr(kind, name)), self._storages)
 
     def _show_storages(self) -> None:
         with self._hiding:
@@ -126,6 +125,17 @@ def _watched(
     return call
 
 
+def _unheard(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a storage's method during which nothing is captured."""
+
+    @wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with capturing_nothing():
+            return original(*args, **kwargs)
+
+    return call
+
+
 def _unseen(original: Callable[..., Any]) -> Callable[..., Any]:
     """Return a storage's method that gives a connection, during whose use nothing is captured."""
 
@@ -136,6 +146,15 @@ def _unseen(original: Callable[..., Any]) -> Callable[..., Any]:
             yield given
 
     return connection
+
+
+_ASKING = {
+    "connect": _unseen,
+    "index_connection": _unseen,
+    "run_connection": _unseen,
+    "has_table": _unheard,
+}
+"""The methods by which storages ask their databases, with what takes the place of each."""
 
 
 def _subclasses(kind: Any) -> Iterator[type]:

@@ -48,7 +48,7 @@ class PrefectProducer(Producer):
     """Tells of all flows and tasks that this process runs from now on."""
 
     name = "prefect"
-    minimum = "3.8.8"
+    minimum = "3.4.21"
 
     def hook(self, undo: ExitStack) -> None:
         """Replace the context manager of each engine's attempts, and what steps through generators."""
