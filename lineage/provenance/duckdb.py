@@ -15,6 +15,7 @@ from typing import Any
 
 from lineage.errors import ContentError, MissingDependencyError
 from lineage.provenance.canonical import content_text, encode, hasher
+from lineage.provenance.embedded import is_id
 from lineage.provenance.tables import hash_table
 
 TABLE = "lineage_graph"
@@ -61,7 +62,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _slot(connection: Any) -> str | None:
-    """Return the text of our table when it is ours: one column and one row of text."""
+    """Return the text of our table when it is ours: one column and one row, an id."""
     columns = connection.execute(
         "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
         " AND schema_name = 'main' AND table_name = ?",
@@ -70,7 +71,7 @@ def _slot(connection: Any) -> str | None:
     if columns != [("id", "VARCHAR")]:
         return None
     rows = connection.execute(f"SELECT id FROM main.{TABLE} LIMIT 2").fetchall()
-    return rows[0][0] if len(rows) == 1 else None
+    return rows[0][0] if len(rows) == 1 and is_id(rows[0][0]) else None
 
 
 def _hash_rows(connection: Any, schema: str, table: str) -> str:

@@ -62,6 +62,12 @@ def from_text(text: str, place: str) -> Embedded | None:
         return None
 
 
+def is_id(text: str) -> bool:
+    """Whether a text is an id and nothing more, so that leaving it out of a hash leaves out nothing else."""
+    id = from_text(text, "")
+    return id is not None and to_text(id) == text
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")

@@ -40,12 +40,12 @@ def embed(
     cannot be read, ContentError when it has no content hash.
     """
     place = Path(path).resolve()
-    named = dataset or _named(place)
+    known, named = place.stat(), dataset or _named(place)
     content = _hash(place)
     when = time or datetime.now(UTC)
     id = Embedded(run, content, when, job and Named(*job), named and Named(*named), intact=True)
     try:
-        return dataclasses.replace(id, place=_write(place, to_text(id)))
+        return dataclasses.replace(id, place=_write(place, known, to_text(id)))
     except LineageError:
         raise
     except OSError as error:
@@ -100,7 +100,7 @@ def _read(place: Path) -> Embedded | None:
     return from_text(text, name) if text is not None else None
 
 
-def _write(place: Path, text: str) -> str:
+def _write(place: Path, known: os.stat_result, text: str) -> str:
     """Write the text where it belongs, and return where that is."""
     if not place.is_dir():
         with place.open("rb") as file:
@@ -110,7 +110,7 @@ def _write(place: Path, text: str) -> str:
                 return _kind(database)
             slot = slot_for(file)
             if slot is not None:
-                _fill(place, file, slot, text)
+                _fill(place, known, file, slot, text)
                 return slot.place
     write_sidecar(place, text)
     return sidecar_of(place).name
@@ -120,8 +120,7 @@ def _kind(database: ModuleType) -> str:
     return database.__name__.rpartition(".")[2]
 
 
-def _fill(place: Path, file: BinaryIO, slot: Slot, text: str) -> None:
-    known = os.fstat(file.fileno())
+def _fill(place: Path, known: os.stat_result, file: BinaryIO, slot: Slot, text: str) -> None:
     data = filled(file, slot, text)
 
     def write(new: BinaryIO) -> None:

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from lineage.provenance.embedded import Embedded, from_text
+from lineage.provenance.embedded import Embedded, from_text, is_id
 from lineage.provenance.replacing import replace_file
 
 SUFFIX = ".lineage.json"
@@ -32,17 +32,21 @@ def _write(file: BinaryIO, data: bytes) -> None:
 
 def read_sidecar(sidecar: Path) -> Embedded | None:
     """Read the id in a sidecar; None for what is none, or cannot be read."""
+    return from_text(_text(sidecar), sidecar.name)
+
+
+def is_sidecar(path: Path) -> bool:
+    """Whether a file is the id of another and nothing more, and so no content of its folder."""
+    return path.name.endswith(SUFFIX) and is_id(_text(path).removesuffix("\n"))
+
+
+def _text(sidecar: Path) -> str:
     try:
         with sidecar.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except OSError:
-        return None
-    return from_text(data.decode("utf-8", "replace"), sidecar.name) if len(data) <= _LARGEST else None
-
-
-def is_sidecar(path: Path) -> bool:
-    """Whether a file is the id of another, and so no content of its folder."""
-    return path.name.endswith(SUFFIX) and read_sidecar(path) is not None
+        return ""
+    return data.decode("utf-8", "replace") if len(data) <= _LARGEST else ""
 
 
 def other_sidecars(path: Path) -> Iterator[Embedded]:

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import BinaryIO, NamedTuple
 
 from lineage.provenance import ipc, parquet, png
+from lineage.provenance.embedded import is_id
 
 _FORMATS = {"parquet": parquet, "arrow": ipc, "png": png}
 _HEAD = 8
@@ -33,7 +34,7 @@ def find_slot(file: BinaryIO) -> Slot | None:
         found = form.candidate(file, size)
         if found is not None:
             text, start, end = found
-            if text.isascii() and form.built(file, start, text) == _bytes(file, start, end):
+            if is_id(text) and form.built(file, start, text) == _bytes(file, start, end):
                 return Slot(name, text, start, end)
     return None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lineage.errors import ContentError
 from lineage.provenance.canonical import content_text, encode, hasher
+from lineage.provenance.embedded import is_id
 from lineage.provenance.rows import hash_rows
 
 TABLE = "lineage_graph"
@@ -65,12 +66,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _slot(connection: sqlite3.Connection) -> str | None:
-    """Return the text of our table when it is ours: made by our statement, with one row."""
+    """Return the text of our table when it is ours: made by our statement, with one row, an id."""
     made = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (TABLE,)).fetchall()
     if made != [(_CREATE,)]:
         return None
     rows = connection.execute(f"SELECT id FROM {TABLE} LIMIT 2").fetchall()
-    return rows[0][0] if len(rows) == 1 and isinstance(rows[0][0], str) else None
+    return rows[0][0] if len(rows) == 1 and isinstance(rows[0][0], str) and is_id(rows[0][0]) else None
 
 
 def _hash_rows(connection: sqlite3.Connection, table: str) -> str:

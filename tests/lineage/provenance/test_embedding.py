@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from made_artifacts import BESIDE, IMAGE, IN_FOOTERS, MADE, PIXELS, READ, ROWS, TABLE, make, png
 
 from lineage import track_run
-from lineage.provenance import Embedded, embed, hash_file, hash_folder, ipc, read_embedded
+from lineage.provenance import Embedded, embed, hash_file, hash_folder, ipc, parquet, read_embedded
 from lineage.provenance.embedded import Named
 from lineage.testing import capture
 
@@ -198,6 +198,37 @@ def test_an_id_cannot_be_put_around_other_rows(tmp_path: Path) -> None:
     assert hash_file(forged) != told.content
     forged.write_bytes(before + b"rows" + embedded[len(before) :])
     assert hash_file(forged) != told.content
+
+
+HIDING = [
+    "rows that nobody counts",
+    '{"lineageGraph":1,"run":"r","content":"c","time":"2026-01-01T00:00:00+00:00","rows":[1]}',
+    '{"lineageGraph":1, "run":"r","content":"c","time":"2026-01-01T00:00:00+00:00"}',
+]
+
+
+@pytest.mark.parametrize("text", HIDING)
+def test_nothing_but_an_id_is_left_out_of_a_hash(tmp_path: Path, text: str) -> None:
+    """PV-32: not in a footer, not in a table, not in a file beside."""
+    path, database, folder = (
+        make(tmp_path, "pyarrow.parquet"),
+        make(tmp_path, "rows.sqlite"),
+        tmp_path / "folder",
+    )
+    folder.mkdir()
+    make(folder, "rows.csv")
+    contents = [hash_file(path), hash_file(database), hash_folder(folder)]
+
+    with path.open("rb") as file:
+        behind = parquet.built(file, path.stat().st_size, text)
+    assert behind is not None
+    path.write_bytes(path.read_bytes() + behind)
+    embed(database, run=RUN)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE lineage_graph SET id = ?", (text,))
+    sidecar(folder / "rows.csv").write_text(text)
+    now = [hash_file(path), hash_file(database), hash_folder(folder)]
+    assert [before == after for before, after in zip(contents, now, strict=True)] == [False] * 3
 
 
 @pytest.mark.parametrize("count", [0, 1, 13, 14, 15, 200])
