@@ -115,6 +115,15 @@ def _of_job(
     if times.warm is None:
         return
     first = times.first_in(asked.since)
+    if first < len(done):
+        yield from _of_runs(job, done, first, asked, names)
+    yield from _late(job, times, asked)
+
+
+def _of_runs(
+    job: Node, done: Sequence[Occasion], first: int, asked: _Asked, names: Mapping[int, Node]
+) -> Iterator[Finding]:
+    """Yield what is unusual of the runs of a job from a place on."""
     for reads, touched in ((True, [one.read for one in done]), (False, [one.wrote for one in done])):
         for news in edge_news(touched, first, asked.bars):
             if news.dataset in names:
@@ -122,10 +131,9 @@ def _of_job(
     took = [(one, one.seconds) for one in done]
     for found, at, runs in _jumps(took, first, asked.bars.duration, counts=False):
         yield amount_finding(Kind.DURATION, job, None, "s", found, at, runs)
-    for dataset in sorted(frozenset().union(*(one.wrote for one in done))):
+    for dataset in sorted(frozenset().union(*(one.wrote for one in done[first:]))):
         if dataset in names:
             yield from _volumes(job, names[dataset], done, first, asked.bars.volume)
-    yield from _late(job, times, asked)
 
 
 def _volumes(job: Node, dataset: Node, done: Sequence[Occasion], first: int, bar: Bar) -> Iterator[Finding]:
