@@ -90,7 +90,7 @@ CLOUD ?= aiobotocore azure-storage-blob boto3 gcp-storage-emulator google-cloud-
 	.venv-cloud/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[all]' --group tests $(CLOUD)
 	touch $@
 
-# Another version: make test-airflow AIRFLOW="'apache-airflow==2.10.5' ..." (for a new .venv-airflow).
+# Another version: make test-airflow AIRFLOW="'apache-airflow==2.10.5' apache-airflow-providers-postgres 'pandas<2.2'".
 AIRFLOW ?= apache-airflow apache-airflow-providers-openlineage apache-airflow-providers-postgres pandas
 
 .venv-airflow/.all: pyproject.toml
