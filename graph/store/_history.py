@@ -93,24 +93,25 @@ def without_hidden(db: Database, writers: Mapping[int, set[int]]) -> dict[int, s
 def shapes_that_write(db: Database, datasets: Collection[int]) -> dict[int, set[tuple[int, int, int]]]:
     """Return for each dataset the jobs that any event named as writing it, with its shape and its owner."""
     asked = names_of(db, datasets)
-    owners = dict(
-        db.execute(
-            f"""
-            SELECT f.shape, f.owner FROM each_key(:keys) AS k
-            CROSS JOIN form_entity AS m ON m.entity = k.value AND m.role = {int(Role.OUTPUT)}
-            CROSS JOIN form AS f ON f.number = m.form
-            UNION
-            SELECT s.key, s.owner FROM each_key(:keys) AS k
-            CROSS JOIN named_entity AS m ON m.entity = k.value CROSS JOIN shape AS s ON s.key = m.shape
-            """,
-            {"keys": list(asked)},
-        ).fetchall()
-    )
+    named = db.execute(
+        f"""
+        SELECT k.value, f.shape, f.owner FROM each_key(:keys) AS k
+        CROSS JOIN form_entity AS m ON m.entity = k.value AND m.role = {int(Role.OUTPUT)}
+        CROSS JOIN form AS f ON f.number = m.form
+        UNION
+        SELECT k.value, s.key, s.owner FROM each_key(:keys) AS k
+        CROSS JOIN named_entity AS m ON m.entity = k.value CROSS JOIN shape AS s ON s.key = m.shape
+        """,
+        {"keys": list(asked)},
+    ).fetchall()
+    owners = {(entity, shape): owner for entity, shape, owner in named}
     found: dict[int, set[tuple[int, int, int]]] = defaultdict(set)
-    for shape, claims in claims_by_shape(db, owners).items():
+    for shape, claims in claims_by_shape(db, {shape for _, shape in owners}).items():
         for claim in claims:
-            if claim.kind == _WRITES and claim.target in asked:
-                found[asked[claim.target]].add((claim.source, shape, owners[shape]))
+            # What a facet about lineage alone names was not asked for by its name.
+            if claim.kind == _WRITES and (claim.target, shape) in owners:
+                owner = owners[claim.target, shape]
+                found[asked[claim.target]].add((claim.source, shape, owner))
     return dict(found)
 
 
