@@ -44,6 +44,8 @@ def sqlite_errors(location: str) -> Iterator[None]:
     """Turn SQLite's errors into StoreError with what to do about them."""
     try:
         yield
+    except UnicodeDecodeError as error:  # in a text, or in what SQLite says of a damaged schema
+        raise DamagedStoreError(location, f"{_DAMAGED} ({error.reason})") from error
     except (sqlite3.Error, sqlite3.Warning) as error:
         text = str(error)
         advice = next((advice for words, advice in _REASONS if words in text.lower()), None)

@@ -13,7 +13,7 @@ import pytest
 from made_events import FIXTURES, dump, feeds, put, run_event
 
 from graph import open_store
-from graph.errors import StoreError
+from graph.errors import DamagedStoreError, StoreError
 from graph.ingest import IngestCounts, ingest, rebuild
 from graph.store import LineageStore
 
@@ -65,6 +65,17 @@ def test_what_is_damaged_in_the_log_is_told_and_nothing_follows_from_it(
         assert [json.loads(body) for _, body in again.bodies()] == list(map(json.loads, LINES))
         rebuild(again)
         assert dump(again) == before
+
+
+def test_a_file_of_which_the_schema_is_no_text_is_damaged(file_store: LineageStore) -> None:
+    put(file_store, EVENT)
+    file_store.close()
+    path = Path(file_store.location)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"CREATE TABLE event (", b"CREATE \xe1\xe1\xe1LE event ("))
+    assert path.read_bytes() != content
+    with pytest.raises(DamagedStoreError, match="the file is damaged"), closing(open_store(path)) as damaged:
+        damaged.bodies()
 
 
 def test_what_is_damaged_in_the_graph_is_made_again_from_the_log(store: LineageStore) -> None:
