@@ -17,6 +17,12 @@ from enum import Enum
 from typing import Any
 
 _PLAIN = frozenset({str, int, bool})
+
+
+class Plain(dict[str, Any]):
+    """What is JSON already, absent values left out: it goes into events as it is, not looked through."""
+
+
 _fields: dict[type, tuple[str, ...] | None] = {}
 
 
@@ -29,7 +35,7 @@ def encode(event: Any) -> bytes:
 def to_plain(value: Any) -> Any:
     """Return the value as dicts, lists, strings and numbers; RecursionError when it contains itself."""
     kind = value.__class__
-    if kind in _PLAIN or value is None:
+    if kind in _PLAIN or kind is Plain or value is None:
         return value
     if kind is float:
         return value if math.isfinite(value) else None

@@ -9,7 +9,7 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-from lineage.encoding import to_plain
+from lineage.encoding import Plain, to_plain
 from lineage.facets import Build, LineageGraphCodeRunFacet
 from lineage.provenance.builds import build, deployed_code
 from lineage.provenance.repository import Repository, repository_of
@@ -67,7 +67,7 @@ def essential_code(file: str | None) -> dict[str, Any]:
     known: dict[str, Any] = dict(version_of(file))
     missing = [name for name in _LOOKED_FOR if name not in known]
     facet = LineageGraphCodeRunFacet(**known, unknown=missing or None, producer=PRODUCER)
-    return dict(to_plain(facet))
+    return Plain(to_plain(facet))
 
 
 def full_code(file: str | None, changes: dict[str, Any]) -> LineageGraphCodeRunFacet:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage._guard import guard
 from lineage.config import current_config
+from lineage.encoding import Plain
 from lineage.facets import LineageGraphArtifactDatasetFacet
 from lineage.provenance.code import essential_code, folder_of, full_code
 from lineage.provenance.fingerprints import local_path, look
@@ -194,7 +195,8 @@ class Recording:
 
                 told |= content_of(known.dataset, content, self._environment_id() if made else None)
         if told:
-            artifact = {**(before or _ARTIFACT), **told}
+            artifact = Plain(before or _ARTIFACT)
+            artifact.update(told)
             self._put(known, ARTIFACT, artifact)
             self._tell_version(known, artifact.get("contentHash") or artifact.get("fingerprint"))
 
@@ -202,7 +204,7 @@ class Recording:
         """Say the version by the standard facet, unless a producer did, who knows it better."""
         before = known.facets.get("version")
         if version is not None and (before is None or id(before) in self._ours):
-            self._put(known, "version", {**_VERSION, "datasetVersion": version})
+            self._put(known, "version", Plain(_VERSION, datasetVersion=version))
 
     def _put(self, known: DatasetFacts, name: str, facet: dict[str, Any]) -> None:
         """Put a facet on a dataset, as it goes on the wire, and keep it, so that it is known for ours."""

@@ -74,6 +74,7 @@ def test_events_are_exported_from_a_store_of_which_the_graph_is_damaged(lineage:
 
 
 def test_exported_events_make_the_same_store_elsewhere(lineage: Lineage, tmp_path: Path) -> None:
+    """DD-20: what is kept here can be kept anywhere else."""
     events = lineage("export", "--format", "events").out
     other = tmp_path / "other.db"
 

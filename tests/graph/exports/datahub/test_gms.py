@@ -84,7 +84,7 @@ def send(store: LineageStore, server: DataHub, sent: exports.Sent, **options: An
 
 
 def test_the_graph_is_there_as_it_is(store: LineageStore, server: DataHub, sent: exports.Sent) -> None:
-    """DD-12: upstreams as TRANSFORMED, columns and how they are made, jobs, inputs, outputs, schemas."""
+    """DD-12, DD-20: upstreams as TRANSFORMED, columns and how they are made, jobs with both ends, schemas."""
     counts = send(store, server, sent)
 
     assert server.upstreams(GOLD) == [ORDERS, RATES]
