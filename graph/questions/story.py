@@ -164,7 +164,8 @@ def _named(reader: LineageReader, name: list[str], contents: Sequence[str]) -> N
             return resolve(reader, name, (NodeType.DATASET,))
         except UnknownNameError as error:
             if contents:
-                raise InvalidQueryError(f"{error}; and no run tells its content, {contents[0]}") from error
+                said = str(error).rstrip(".")
+                raise InvalidQueryError(f"{said}, and no run tells its content: {contents[0]}") from error
             raise
     if contents:
         raise InvalidQueryError(f"no run tells {contents[0]} as the content of what it read or wrote")

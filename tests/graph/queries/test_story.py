@@ -270,3 +270,10 @@ def test_artifacts_are_drawn_by_a_seed_of_what_runs_wrote(audited: LineageStore)
     assert drilled(audited, sample=1000).keys() == everything
     with pytest.raises(InvalidQueryError, match="sample is 0"):
         drilled(audited, sample=0)
+
+
+def test_what_nobody_knows_is_named_with_its_hash(shop: LineageStore) -> None:
+    with pytest.raises(
+        InvalidQueryError, match=r"called 'file /tmp/x', and no run tells its content: bytes-"
+    ):
+        whence(shop, "file", "/tmp/x", contents=[content("0")])
