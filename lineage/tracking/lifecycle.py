@@ -52,6 +52,13 @@ class JobSpec:
     parameters: tuple[str, ...] = ()
     """Names of parameters that are told by their values, besides those configured."""
     _facets: tuple[OpenLineageConfig, dict[str, Any]] | None = None
+    _place: tuple[tuple[str, int] | None] | None = None
+
+    def place(self) -> tuple[str, int] | None:
+        """Return the file and line of the job's code where they are known; looked for once."""
+        if self._place is None:
+            self._place = (self.location(),)
+        return self._place[0]
 
     def facets(self, openlineage: OpenLineageConfig) -> dict[str, Any]:
         """Return the facets that are the same for each run of the job; made once per configuration."""
@@ -70,7 +77,7 @@ class JobSpec:
             made["documentation"] = events.description_facet(self.description)
         if openlineage.source_location:
             with guard("finding a job's source code"):
-                if (place := self.location()) is not None:
+                if (place := self.place()) is not None:
                     made["sourceCodeLocation"] = events.source_location_facet(source_location(*place))
         return made
 
@@ -205,7 +212,7 @@ def begin(
         run = TrackedRun(facts, outputs, emitter)
         with guard("recording the versions of a run"):
             run._versions = versions_of(
-                facts, config, tier=job.provenance, place=job.location(), parameters=job.parameters
+                facts, config, tier=job.provenance, place=job.place(), parameters=job.parameters
             )
         for one in inputs():
             run.input(one)
