@@ -38,7 +38,7 @@ class Section:
 
 def sections(story: Story) -> Iterator[Section]:
     """Yield the artifact, then the runs that led to it, the one that made it first."""
-    jobs = {each.run_id: each.job.name for each in story.chapters if each.job is not None}
+    jobs = story.jobs
     yield Section(story.artifact.dataset.label, list(_of_artifact(story, jobs)))
     for chapter in story.chapters:
         title = chapter.run_id if chapter.job is None else chapter.job.name

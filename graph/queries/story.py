@@ -17,6 +17,7 @@ from typing import Any
 from graph.errors import InvalidQueryError
 from graph.nodes import Node
 from graph.queries.answer import time_as_json
+from graph.queries.run_list import said_facet
 from graph.records import RunState
 from graph.store.artifacts import ARTIFACT_FACET, ArtifactSeen
 from graph.store.base import LineageReader
@@ -95,7 +96,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One run of a story. `code`, `environment`, `parameters` and `command` are facets, as they were told.
+    """One run of a story. `code`, `environment`, `parameters` and `command` are what facets told.
 
     They are the run's own, else those of the nearest run above it that has them. `distance` counts runs from
     the one that made the artifact; `above` has the nearest first.
@@ -128,11 +129,11 @@ class Chapter:
             "ended": None if self.ended is None else time_as_json(self.ended),
             "error": self.error,
             "above": [each.run_id for each in self.above],
-            "code": _plain(self.code),
-            "location": _plain(self.location),
-            "environment": _plain(self.environment),
+            "code": self.code,
+            "location": self.location,
+            "environment": self.environment,
             "parameters": None if self.parameters is None else dict(self.parameters),
-            "command": _plain(self.command),
+            "command": self.command,
             "inputs": [each.as_json() for each in self.read],
             "outputs": [each.as_json() for each in self.wrote],
         }
@@ -153,6 +154,11 @@ class Story:
     chapters: tuple[Chapter, ...]
     missing: tuple[str, ...] = ()
     more: bool = False
+
+    @property
+    def jobs(self) -> dict[str, str]:
+        """The names of the jobs of its runs, by run id."""
+        return {each.run_id: each.job.name for each in self.chapters if each.job is not None}
 
 
 def story(
@@ -260,9 +266,9 @@ def _chapters(
 
 def _first(line: Sequence[RunDetails], name: str, *, of_job: bool = False) -> FacetsByName | None:
     for run in line:
-        facet = (run.job_facets if of_job else run.facets).get(name)
-        if isinstance(facet, Mapping):
-            return facet
+        facets = run.job_facets if of_job else run.facets
+        if isinstance(facets.get(name), Mapping):
+            return said_facet(facets, name)
     return None
 
 
@@ -273,17 +279,12 @@ def _parameters(facet: FacetsByName | None) -> dict[str, str] | None:
     return {str(each.get("key")): str(each.get("value", "")) for each in told}
 
 
-def _plain(facet: FacetsByName | None) -> dict[str, Any] | None:
-    """Return a facet without who produced it."""
-    return None if facet is None else {name: value for name, value in facet.items() if name[:1] != "_"}
-
-
 class _Makers:
     """Finds the runs that made what others read; the versions of each dataset are asked for once."""
 
     def __init__(self, reader: LineageReader) -> None:
         self._reader = reader
-        self._known: dict[int, list[DatasetVersion]] = {}
+        self._known: dict[Node, list[tuple[DatasetVersion, ArtifactVersion]]] = {}
 
     def reading(self, node: Node, used: UsedVersion, by: RunDetails) -> Reading:
         """Return what a run read, with the run that made it and how that is known."""
@@ -291,15 +292,15 @@ class _Makers:
         same = self._same_content(read, by)
         if (own := next((one for one in same if one.dataset == node), None)) is not None:
             return Reading(read, Link.CONTENT, own.run_id)
-        made = [one for one in self._versions(used.dataset) if one.run_id not in (None, by.run_id)]
+        made = [each for each in self._versions(node, used) if each[0].run_id not in (None, by.run_id)]
         for link, told in _BY.items():
-            for one in made:
-                if told(read) is not None and told(read) == told(artifact_of(node, one)):
+            for one, written in made:
+                if told(read) is not None and told(read) == told(written):
                     return Reading(read, link, one.run_id)
-        latest = next((one for one in made if one.run_id == used.run_id), None)
-        latest = latest or next((one for one in made if by.began is None or one.at <= by.began), None)
-        if latest is not None and not _is_another(read, artifact_of(node, latest)):
-            return Reading(read, Link.TIME, latest.run_id)
+        latest = next((each for each in made if each[0].run_id == used.run_id), None)
+        latest = latest or next((each for each in made if by.began is None or each[0].at <= by.began), None)
+        if latest is not None and not _is_another(read, latest[1]):
+            return Reading(read, Link.TIME, latest[0].run_id)
         if same:
             return Reading(read, Link.COPY, same[0].run_id, same[0].dataset)
         return Reading(read, Link.SOURCE if latest is None else Link.CHANGED, None)
@@ -314,10 +315,11 @@ class _Makers:
         claimed = {run_id for run_id, run in details.items() if run.state in _CLAIMING}
         return [one for one in reversed(seen) if one.run_id in claimed]
 
-    def _versions(self, dataset: int) -> list[DatasetVersion]:
-        if dataset not in self._known:
-            self._known[dataset] = self._reader.dataset_versions(dataset, limit=_VERSIONS)
-        return self._known[dataset]
+    def _versions(self, node: Node, used: UsedVersion) -> list[tuple[DatasetVersion, ArtifactVersion]]:
+        if node not in self._known:
+            versions = self._reader.dataset_versions(used.dataset, limit=_VERSIONS)
+            self._known[node] = [(one, artifact_of(node, one)) for one in versions]
+        return self._known[node]
 
 
 _CLAIMING = {RunState.RUNNING, RunState.COMPLETE}

@@ -8,11 +8,11 @@ from typing import Any
 from graph.errors import InvalidQueryError
 from graph.nodes import Node, job
 from graph.queries.run_list import parameters_of, said_facet
+from graph.store.artifacts import ARTIFACT_FACET
 from graph.store.base import LineageStore
 from graph.store.versions import UsedVersion
 from lineage.provenance.trails import DatasetName, Trail
 
-_ARTIFACT = "lineageGraph_artifact"
 _PAGE = 1000
 
 
@@ -77,4 +77,4 @@ def _artifacts(
     used: Sequence[UsedVersion], names: Mapping[int, Node]
 ) -> dict[DatasetName, Mapping[str, Any]]:
     nodes = [(names[one.dataset], one) for one in used if one.dataset in names]
-    return {(node.namespace, node.name): said_facet(one.facets, _ARTIFACT) for node, one in nodes}
+    return {(node.namespace, node.name): said_facet(one.facets, ARTIFACT_FACET) for node, one in nodes}
