@@ -11,9 +11,10 @@ from graph import questions
 from graph.cli._completion import complete_name
 from graph.cli._options import AsOf, Json, Store
 from graph.cli._output import note_incomplete, print_json, print_note
+from graph.cli._report import FormatOption, StoryFormat, print_report
 from graph.cli._store import ask
 from graph.cli.verify import verified
-from graph.cli.whence import FormatOption, Most, StoryFormat, print_sections
+from graph.cli.whence import Most
 from graph.queries.gaps import Gap, Open
 
 if TYPE_CHECKING:
@@ -104,15 +105,8 @@ def _print(
     if not found.items:
         print_note("No run has written a dataset: there is nothing to audit.")
         return
-    from graph.exports.story import markdown, page
-
-    parts = list(_parts(found, opened, log, stories=format_ is not StoryFormat.TEXT))
-    if format_ is StoryFormat.TEXT:
-        print_sections(parts)
-    elif format_ is StoryFormat.MARKDOWN:
-        typer.echo(markdown("Audit of lineage", parts), nl=False)
-    else:
-        typer.echo(page("Audit of lineage", parts), nl=False)
+    parts = _parts(found, opened, log, stories=format_ is not StoryFormat.TEXT)
+    print_report("Audit of lineage", parts, format_)
 
 
 def _parts(
@@ -150,7 +144,7 @@ def _of_log(log: Verification) -> Iterator[tuple[str, str]]:
 
 
 def _row(item: Drilled, gaps: Sequence[Gap]) -> list[str]:
-    jobs = {each.run_id: each.job.name for each in item.story.chapters if each.job is not None}
+    jobs = item.story.jobs
     return [
         item.story.artifact.dataset.label,
         jobs.get(item.story.made_by or "", item.story.made_by or ""),
@@ -162,7 +156,7 @@ def _row(item: Drilled, gaps: Sequence[Gap]) -> list[str]:
 
 def _where(gap: Gap, item: Drilled) -> str:
     """Return which run a gap is of, by the name of its job where that is known."""
-    jobs = {each.run_id: each.job.name for each in item.story.chapters if each.job is not None}
+    jobs = item.story.jobs
     if gap.run_id is None:
         return ""
     return f" ({jobs[gap.run_id]}, {gap.run_id})" if gap.run_id in jobs else f" ({gap.run_id})"

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from graph import questions
 from graph.cli._options import AsOf, Json, Store
-from graph.cli._output import note_incomplete, print_json, print_note, print_table
+from graph.cli._output import note_incomplete, print_json, print_note
+from graph.cli._report import FormatOption, StoryFormat, print_report
 from graph.cli._store import ask
-
-if TYPE_CHECKING:
-    from graph.exports.story import Section
 
 Held = Annotated[
     list[str],
@@ -31,19 +27,6 @@ Run = Annotated[
     typer.Option("--run", metavar="RUN", help="The version that this run wrote.  [default: the latest]"),
 ]
 Most = Annotated[int, typer.Option("--limit", min=1, max=10_000, metavar="N", help="Tell of at most N runs.")]
-
-
-class StoryFormat(StrEnum):
-    """What a story can be written as."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    HTML = "html"
-
-
-FormatOption = Annotated[
-    StoryFormat, typer.Option("--format", help="markdown, or html as one page, for other readers.")
-]
 
 
 def whence(
@@ -74,17 +57,9 @@ def whence(
     if json:
         print_json(found.as_json())
     else:
-        from graph.exports.story import markdown, page, sections
+        from graph.exports.story import sections
 
-        title = f"Where {found.story.artifact.dataset.label} came from"
-        parts = list(sections(found.story))
-        if format_ is StoryFormat.TEXT:
-            print_sections(parts)
-        else:
-            write: Callable[[str, Iterable[Section]], str] = (
-                markdown if format_ is StoryFormat.MARKDOWN else page
-            )
-            typer.echo(write(title, parts), nl=False)
+        print_report(f"Where {found.story.artifact.dataset.label} came from", sections(found.story), format_)
         if found.story.more:
             print_note(f"There is more: --limit above {limit}")
     note_incomplete(found.incomplete)
@@ -114,16 +89,3 @@ def _identified(held: list[str]) -> _Known:
         return _Known([named.namespace, named.name], [content])
     name = [] if embedded.dataset is None else list(embedded.dataset)
     return _Known(name, [content], embedded.run, changed=embedded.content != content)
-
-
-def print_sections(parts: Iterable[Section]) -> None:
-    """Print a report for a terminal."""
-    for place, part in enumerate(parts):
-        if place:
-            typer.echo()
-        typer.echo(part.title)
-        width = max((len(name) for name, _ in part.facts), default=0)
-        for name, value in part.facts:
-            typer.echo(f"  {name.ljust(width)}  {value}")
-        if part.rows:
-            print_table(part.columns, part.rows)

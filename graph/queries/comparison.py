@@ -15,12 +15,12 @@ from graph.queries.answer import transformation_as_json
 from graph.queries.cursors import counted
 from graph.queries.schema_comparison import Schema, schema_of
 from graph.queries.type_widening import same_type
+from graph.queries.whole import every_node
 from graph.records import Edge, EdgeKind, Transformation
 from graph.store.base import LineageReader
 from graph.store.history import RunSaying
 
 KINDS = (EdgeKind.FEEDS, EdgeKind.READS, EdgeKind.WRITES, EdgeKind.FIELD)
-_PAGE = 1_000
 
 
 class Difference(StrEnum):
@@ -144,11 +144,7 @@ def compare(before: Side, after: Side) -> Comparison:
 def side_of(reader: LineageReader) -> Side:
     """Return the whole graph that a reader shows, as it is held in memory to be compared."""
     edges = tuple(edge for kind in KINDS for edge in reader.edges(kind))
-    nodes: dict[int, Node] = {}
-    after = -1
-    while page := reader.all_nodes((NodeType.DATASET, NodeType.JOB), after=after, limit=_PAGE):
-        after = page[-1][0]
-        nodes.update(page)
+    nodes = dict(every_node(reader, (NodeType.DATASET, NodeType.JOB)))
     ends = {end for edge in edges for end in (edge.source, edge.target)} - nodes.keys()
     nodes |= reader.nodes(ends)
     datasets = [key for key, node in nodes.items() if node.type is NodeType.DATASET]
